@@ -1,0 +1,35 @@
+//! Engines: state, list, choice.
+
+use slipway_api::ApiError;
+use slipway_api::engine::{EndpointView, EngineState};
+
+use crate::Core;
+
+/// What is true of the engine now. Changes arrive as [`crate::events::EngineStateChanged`].
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn engine_state(core: Core<'_>) -> Result<EngineState, ApiError> {
+    Ok(core.engine_state())
+}
+
+/// Every endpoint that Slipway knows, probed now.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn engine_list(core: Core<'_>) -> Result<Vec<EndpointView>, ApiError> {
+    Ok(core.engine_list().await)
+}
+
+/// Uses another engine from now on.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn engine_use(core: Core<'_>, name: String) -> Result<(), ApiError> {
+    core.engine_use(&name).await
+}
+
+/// Looks for the engine at once instead of after the current pause.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn engine_retry(core: Core<'_>) -> Result<(), ApiError> {
+    core.engine_retry();
+    Ok(())
+}

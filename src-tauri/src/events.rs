@@ -1,0 +1,19 @@
+//! Small facts that the backend tells the window without being asked. Streams go over channels instead.
+
+use serde::{Deserialize, Serialize};
+use slipway_api::container::ContainerDelta;
+use slipway_api::engine::EngineState;
+use specta::Type;
+use tauri_specta::Event;
+
+/// The engine's state is another one now.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+pub(crate) struct EngineStateChanged(pub(crate) EngineState);
+
+/// Containers came, changed or went.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+pub(crate) struct ContainersChanged(pub(crate) ContainerDelta);
+
+/// Images came or went: ask for the list again if it is on screen.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+pub(crate) struct ImagesChanged;

@@ -1,0 +1,7 @@
+//! Slipway's window.
+mod commands;
+mod events;
+mod bindings;
+use std::sync::Arc;
+pub(crate) type Core<'a> = tauri::State<'a, Arc<slipway_core::Slipway>>;
+fn main() { let _ = bindings::builder(); }
