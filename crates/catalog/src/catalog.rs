@@ -1,0 +1,399 @@
+//! The catalog: its entries, loaded once, checked as a whole.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use crate::bundled;
+use crate::entry::{Category, Entry, EnvVariable};
+use crate::image_reference::{ImageReference, ImageReferenceError};
+use crate::search::{Hit, Index};
+use crate::secret::SecretSpec;
+use crate::template::{TemplateError, is_variable_name};
+
+/// The longest summary, in characters.
+const SUMMARY_MAX: usize = 90;
+
+/// What can be run, in the recommended order.
+#[derive(Debug)]
+pub struct Catalog {
+    entries: Vec<Entry>,
+    by_slug: HashMap<String, usize>,
+    /// By canonical name without tag.
+    by_image: HashMap<String, usize>,
+    index: Index,
+}
+
+/// Why data is not a catalog.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// The text is not TOML of the right shape.
+    #[error("the catalog's data cannot be read")]
+    Syntax {
+        /// What is wrong, and where.
+        #[from]
+        source: toml::de::Error,
+    },
+    /// An image is no valid reference.
+    #[error("the image of `{slug}` is not valid")]
+    Image {
+        /// The entry.
+        slug: String,
+        /// What is wrong with it.
+        source: ImageReferenceError,
+    },
+    /// A colour is not `#rrggbb`.
+    #[error("the colour `{color}` of `{slug}` is not valid")]
+    Color {
+        /// The entry.
+        slug: String,
+        /// The colour as written.
+        color: String,
+    },
+    /// A note cannot be read.
+    #[error("the note of `{slug}` is not valid")]
+    Note {
+        /// The entry.
+        slug: String,
+        /// What is wrong with it.
+        source: TemplateError,
+    },
+    /// Two entries share what must be unique.
+    #[error("{what} `{value}` is there twice")]
+    Duplicate {
+        /// What is shared: `slug`, `image`, `featured rank`.
+        what: &'static str,
+        /// The shared value.
+        value: String,
+    },
+    /// An entry breaks a rule of the catalog.
+    #[error("`{slug}`: {rule} (`{value}`)")]
+    Rule {
+        /// The entry.
+        slug: String,
+        /// The rule, in words.
+        rule: &'static str,
+        /// The value that breaks it.
+        value: String,
+    },
+}
+
+impl Catalog {
+    /// The catalog that comes with Slipway. It is read at the first call and kept.
+    pub fn bundled() -> &'static Self {
+        static BUNDLED: LazyLock<Catalog> = LazyLock::new(|| {
+            let mut entries = Vec::new();
+            for file in bundled::FILES {
+                // The data is compiled in, and a unit test reads all of it: this cannot fail in
+                // a build that passed its tests.
+                entries.extend(bundled::read(file).expect("the bundled catalog is valid"));
+            }
+            Catalog::in_recommended_order(entries)
+        });
+        &BUNDLED
+    }
+
+    /// A catalog of the given entries, after checking every rule of the catalog.
+    pub fn new(entries: Vec<Entry>) -> Result<Self, CatalogError> {
+        for entry in &entries {
+            check(entry, &entries)?;
+        }
+        unique("slug", entries.iter().map(|entry| entry.slug.clone()))?;
+        unique("image", entries.iter().map(|entry| entry.image.to_string()))?;
+        unique(
+            "featured rank",
+            entries
+                .iter()
+                .filter_map(|entry| entry.featured)
+                .map(|rank| rank.to_string()),
+        )?;
+        Ok(Self::in_recommended_order(entries))
+    }
+
+    fn in_recommended_order(mut entries: Vec<Entry>) -> Self {
+        entries.sort_by(|a, b| {
+            let key = |entry: &Entry| (entry.featured.unwrap_or(u16::MAX), entry.category);
+            key(a)
+                .cmp(&key(b))
+                .then_with(|| a.name.to_lowercase().cmp(&b.name.to_lowercase()))
+        });
+        let positions = |key: fn(&Entry) -> String| {
+            entries
+                .iter()
+                .enumerate()
+                .map(|(position, entry)| (key(entry), position))
+                .collect()
+        };
+        Self {
+            by_slug: positions(|entry| entry.slug.clone()),
+            by_image: positions(|entry| entry.image.name()),
+            index: Index::new(&entries),
+            entries,
+        }
+    }
+
+    /// All entries in the recommended order: by featured rank, then by category and name.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entry with this slug.
+    pub fn entry(&self, slug: &str) -> Option<&Entry> {
+        self.by_slug
+            .get(slug)
+            .map(|&position| &self.entries[position])
+    }
+
+    /// The entry for an image, whatever its tag and digest.
+    pub fn entry_for_image(&self, image: &ImageReference) -> Option<&Entry> {
+        self.by_image
+            .get(&image.name())
+            .map(|&position| &self.entries[position])
+    }
+
+    /// The entries of a category in the recommended order.
+    pub fn in_category(&self, category: Category) -> impl Iterator<Item = &Entry> {
+        self.entries
+            .iter()
+            .filter(move |entry| entry.category == category)
+    }
+
+    /// The entries that match all words, best first; all entries in the recommended order if there
+    /// are no words. Case and accents do not count. A mistyped word is forgiven where nothing
+    /// matches it as it is. An image reference, also inside a pasted command, finds its entry or
+    /// nothing.
+    pub fn search(&self, words: &str, category: Option<Category>) -> Vec<Hit<'_>> {
+        self.index.search(self, words, category)
+    }
+}
+
+fn unique(what: &'static str, values: impl Iterator<Item = String>) -> Result<(), CatalogError> {
+    let mut seen = HashSet::new();
+    for value in values {
+        if !seen.insert(value.clone()) {
+            return Err(CatalogError::Duplicate { what, value });
+        }
+    }
+    Ok(())
+}
+
+fn check(entry: &Entry, all: &[Entry]) -> Result<(), CatalogError> {
+    let rule = |holds: bool, rule: &'static str, value: &str| {
+        if holds {
+            Ok(())
+        } else {
+            Err(CatalogError::Rule {
+                slug: entry.slug.clone(),
+                rule,
+                value: value.to_owned(),
+            })
+        }
+    };
+    rule(
+        is_slug(&entry.slug),
+        "a slug is lower-case letters, digits and single `-`",
+        &entry.slug,
+    )?;
+    rule(
+        !entry.name.trim().is_empty(),
+        "a name is wanted",
+        &entry.name,
+    )?;
+    let length = entry.summary.chars().count();
+    rule(
+        (1..=SUMMARY_MAX).contains(&length) && !entry.summary.ends_with('.'),
+        "a summary has up to 90 characters and no full stop",
+        &entry.summary,
+    )?;
+    rule(
+        entry.image.tag().is_none() && !entry.image.is_pinned(),
+        "an image has neither tag nor digest",
+        &entry.image.familiar(),
+    )?;
+    for tag in entry.all_tags() {
+        rule(entry.image.with_tag(tag).is_ok(), "a tag is not valid", tag)?;
+    }
+    let mut tags = HashSet::new();
+    for tag in entry.all_tags() {
+        rule(tags.insert(tag), "a tag is there twice", tag)?;
+    }
+    if let Some(logo) = &entry.logo {
+        rule(
+            !logo.is_empty()
+                && logo
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()),
+            "a logo is a slug of simple-icons",
+            logo,
+        )?;
+    }
+    rule(
+        entry.docs.starts_with("https://"),
+        "documentation is an https address",
+        &entry.docs,
+    )?;
+    rule(
+        !entry.architectures.is_empty(),
+        "an architecture is wanted",
+        "",
+    )?;
+    rule(entry.featured != Some(0), "featured ranks start at 1", "0")?;
+    for keyword in &entry.keywords {
+        rule(!keyword.trim().is_empty(), "a keyword is empty", keyword)?;
+    }
+    check_ports_and_volumes(entry, rule)?;
+    check_env(entry, all, rule)
+}
+
+fn check_ports_and_volumes(
+    entry: &Entry,
+    rule: impl Fn(bool, &'static str, &str) -> Result<(), CatalogError>,
+) -> Result<(), CatalogError> {
+    let mut sockets = HashSet::new();
+    for port in &entry.ports {
+        let number = port.number.to_string();
+        rule(port.number != 0, "ports start at 1", &number)?;
+        rule(
+            sockets.insert((port.number, port.protocol)),
+            "a port is there twice",
+            &number,
+        )?;
+        rule(
+            !port.purpose.is_empty(),
+            "a port says what it is for",
+            &number,
+        )?;
+        rule(
+            port.path.starts_with('/'),
+            "a port's path starts with `/`",
+            &port.path,
+        )?;
+    }
+    let primaries = entry.ports.iter().filter(|port| port.primary).count();
+    rule(
+        primaries == usize::from(!entry.ports.is_empty()),
+        "exactly one of its ports is primary",
+        &primaries.to_string(),
+    )?;
+
+    let mut suffixes = HashSet::new();
+    let mut paths = HashSet::new();
+    for volume in &entry.volumes {
+        rule(
+            volume.path.starts_with('/') && volume.path.len() > 1 && !volume.path.ends_with('/'),
+            "a volume's path is absolute",
+            &volume.path,
+        )?;
+        rule(
+            paths.insert(&volume.path),
+            "a volume is there twice",
+            &volume.path,
+        )?;
+        rule(
+            is_slug(&volume.suffix) && suffixes.insert(&volume.suffix),
+            "a volume's suffix is a slug of its own",
+            &volume.suffix,
+        )?;
+        rule(
+            !volume.holds.is_empty(),
+            "a volume says what it holds",
+            &volume.path,
+        )?;
+    }
+    Ok(())
+}
+
+fn check_env(
+    entry: &Entry,
+    all: &[Entry],
+    rule: impl Fn(bool, &'static str, &str) -> Result<(), CatalogError>,
+) -> Result<(), CatalogError> {
+    let find = |slug: &str| all.iter().find(|other| other.slug == slug);
+    let declares = |entry: &Entry, name: &str| entry.env.iter().any(|known| known.name == name);
+
+    for slug in &entry.needs {
+        rule(
+            *slug != entry.slug && find(slug).is_some(),
+            "it needs an entry that is not there",
+            slug,
+        )?;
+    }
+    let mut names = HashSet::new();
+    for variable in &entry.env {
+        let EnvVariable {
+            name,
+            about,
+            default,
+            generate,
+            from,
+            ..
+        } = variable;
+        rule(
+            is_variable_name(name),
+            "a variable's name is not valid",
+            name,
+        )?;
+        rule(names.insert(name), "a variable is there twice", name)?;
+        rule(!about.is_empty(), "a variable says what it does", name)?;
+        rule(
+            default.is_none() || generate.is_none(),
+            "a variable has a default or a generated value, not both",
+            name,
+        )?;
+        if let Some(spec) = generate {
+            rule(
+                spec.length >= SecretSpec::MIN_LENGTH,
+                "a generated secret is too short",
+                name,
+            )?;
+        }
+        if let Some(peer) = from {
+            rule(
+                entry.needs.contains(&peer.slug),
+                "a value comes from an entry that is not needed",
+                &peer.slug,
+            )?;
+            if let (Some(wanted), Some(other)) = (&peer.variable, find(&peer.slug)) {
+                rule(
+                    declares(other, wanted),
+                    "a value comes from a variable that is not there",
+                    wanted,
+                )?;
+            }
+        }
+    }
+    if let Some(note) = &entry.note {
+        for name in note.variables() {
+            rule(
+                declares(entry, name),
+                "its note mentions a variable that is not there",
+                name,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn is_slug(text: &str) -> bool {
+    text.split('-').all(|part| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_catalog_keeps_every_rule() {
+        let mut entries = Vec::new();
+        for file in bundled::FILES {
+            entries.extend(bundled::read(file).unwrap());
+        }
+        let checked = Catalog::new(entries).unwrap();
+        assert_eq!(checked.entries(), Catalog::bundled().entries());
+    }
+}

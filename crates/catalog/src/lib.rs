@@ -1,0 +1,29 @@
+//! What can be run: the bundled catalog, its search, and the image references that name everything else.
+//!
+//! This crate is plain data and pure functions. It deliberately opens no network connection, talks to
+//! no engine, reads no file at run time and keeps no state beyond the catalog that is compiled into it.
+//!
+//! - [`Catalog::bundled`] gives the entries; [`Catalog::search`] ranks them against what a user types.
+//! - [`ImageReference`] follows the grammar of `distribution/reference`, as Docker does.
+//! - [`Template`] is text with placeholders for environment values (`{{POSTGRES_PASSWORD}}`).
+//! - [`SecretSpec`] generates the passwords that entries ask for.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod bundled;
+mod catalog;
+mod entry;
+mod image_reference;
+mod pasted;
+mod search;
+mod secret;
+mod template;
+
+pub use catalog::{Catalog, CatalogError};
+pub use entry::{
+    Badge, Category, Color, Entry, EnvVariable, PeerValue, Port, Protocol, VolumeMount,
+};
+pub use image_reference::{ImageReference, ImageReferenceError};
+pub use search::{Hit, Match};
+pub use secret::{Alphabet, SecretError, SecretSpec};
+pub use template::{Template, TemplateError};

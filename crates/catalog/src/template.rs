@@ -1,0 +1,103 @@
+//! Text with placeholders for environment values: `Sign in as admin with {{ADMIN_PASSWORD}}.`
+//!
+//! A placeholder is `{{NAME}}`, where `NAME` is an environment variable of the entry. There is no
+//! escape, no nesting and no white space inside; a lone brace is plain text.
+
+use std::fmt;
+
+/// A parsed text with placeholders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    source: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Variable(String),
+}
+
+/// Why a text is not a template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TemplateError {
+    /// A `{{` has no `}}`.
+    #[error("a placeholder is not closed in `{source_text}`")]
+    Unclosed {
+        /// The whole text.
+        source_text: String,
+    },
+    /// What stands between `{{` and `}}` is no variable name.
+    #[error("`{name}` is not a variable name")]
+    Name {
+        /// What stands there.
+        name: String,
+    },
+}
+
+impl Template {
+    /// Reads a text. Names are `[A-Za-z_][A-Za-z0-9_.]*`.
+    pub fn parse(source: &str) -> Result<Self, TemplateError> {
+        let mut parts = Vec::new();
+        let mut rest = source;
+        while let Some((text, after)) = rest.split_once("{{") {
+            let (name, after) = after
+                .split_once("}}")
+                .ok_or_else(|| TemplateError::Unclosed {
+                    source_text: source.to_owned(),
+                })?;
+            if !is_variable_name(name) {
+                return Err(TemplateError::Name {
+                    name: name.to_owned(),
+                });
+            }
+            if !text.is_empty() {
+                parts.push(Part::Text(text.to_owned()));
+            }
+            parts.push(Part::Variable(name.to_owned()));
+            rest = after;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        Ok(Self {
+            source: source.to_owned(),
+            parts,
+        })
+    }
+
+    /// The names of the variables that it mentions, in order, repeated as they are repeated.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Variable(name) => Some(name.as_str()),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// The text with each placeholder replaced by its value. A variable without a value is
+    /// written as its name, so that the reader knows what to look for.
+    pub fn render<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> String {
+        self.parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => text.as_str(),
+                Part::Variable(name) => value(name).unwrap_or(name),
+            })
+            .collect()
+    }
+}
+
+/// The text as it was written, with its placeholders.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+pub(crate) fn is_variable_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+}
