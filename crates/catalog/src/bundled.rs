@@ -3,11 +3,9 @@
 use serde::Deserialize;
 
 use crate::catalog::CatalogError;
-use crate::entry::{
-    Badge, Category, Color, Entry, EnvVariable, PeerValue, Port, Protocol, VolumeMount,
-};
+use crate::entry::{Badge, Category, Color, Entry, EnvVariable, Port, Protocol, VolumeMount};
 use crate::secret::SecretSpec;
-use crate::template::Template;
+use crate::template::{Template, TemplateError};
 
 /// One file for each category.
 pub(crate) const FILES: [&str; 9] = [
@@ -89,7 +87,8 @@ struct WrittenEnv {
     generate: Option<SecretSpec>,
     /// Without it, what is generated is secret and nothing else is.
     secret: Option<bool>,
-    /// `slug` for a host name, `slug:VARIABLE` for a value.
+    #[serde(default)]
+    prefix: String,
     from: Option<String>,
 }
 
@@ -115,15 +114,17 @@ fn entry(written: Written, category: Category) -> Result<Entry, CatalogError> {
         slug: slug.clone(),
         color: written.color.clone(),
     })?;
-    let note = written
-        .note
-        .as_deref()
-        .map(Template::parse)
-        .transpose()
-        .map_err(|source| CatalogError::Note {
-            slug: slug.clone(),
-            source,
-        })?;
+    let in_entry = |source| CatalogError::Template {
+        slug: slug.clone(),
+        source,
+    };
+    let note = template(written.note.as_deref()).map_err(in_entry)?;
+    let env = written
+        .env
+        .into_iter()
+        .map(env_variable)
+        .collect::<Result<_, _>>()
+        .map_err(in_entry)?;
     let primary = written
         .primary_port
         .or_else(|| written.ports.first().map(|port| port.number));
@@ -133,7 +134,7 @@ fn entry(written: Written, category: Category) -> Result<Entry, CatalogError> {
         color,
         note,
         ports: ports(written.ports, primary),
-        env: written.env.into_iter().map(env_variable).collect(),
+        env,
         slug: written.slug,
         name: written.name,
         summary: written.summary,
@@ -170,23 +171,19 @@ fn ports(written: Vec<WrittenPort>, primary: Option<u16>) -> Vec<Port> {
         .collect()
 }
 
-fn env_variable(written: WrittenEnv) -> EnvVariable {
-    EnvVariable {
+fn env_variable(written: WrittenEnv) -> Result<EnvVariable, TemplateError> {
+    Ok(EnvVariable {
         secret: written.secret.unwrap_or(written.generate.is_some()),
         name: written.name,
         about: written.about,
         required: written.required,
         default: written.default,
         generate: written.generate,
-        from: written.from.map(|from| match from.split_once(':') {
-            Some((slug, variable)) => PeerValue {
-                slug: slug.to_owned(),
-                variable: Some(variable.to_owned()),
-            },
-            None => PeerValue {
-                slug: from,
-                variable: None,
-            },
-        }),
-    }
+        prefix: written.prefix,
+        from: template(written.from.as_deref())?,
+    })
+}
+
+fn template(written: Option<&str>) -> Result<Option<Template>, TemplateError> {
+    written.map(Template::parse).transpose()
 }

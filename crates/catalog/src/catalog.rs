@@ -8,7 +8,7 @@ use crate::entry::{Category, Entry, EnvVariable};
 use crate::image_reference::{ImageReference, ImageReferenceError};
 use crate::search::{Hit, Index};
 use crate::secret::SecretSpec;
-use crate::template::{TemplateError, is_variable_name};
+use crate::template::{Template, TemplateError};
 
 /// The longest summary, in characters.
 const SUMMARY_MAX: usize = 90;
@@ -50,9 +50,9 @@ pub enum CatalogError {
         /// The colour as written.
         color: String,
     },
-    /// A note cannot be read.
-    #[error("the note of `{slug}` is not valid")]
-    Note {
+    /// A text with placeholders cannot be read.
+    #[error("a text of `{slug}` is not valid")]
+    Template {
         /// The entry.
         slug: String,
         /// What is wrong with it.
@@ -325,6 +325,7 @@ fn check_env(
             about,
             default,
             generate,
+            prefix,
             from,
             ..
         } = variable;
@@ -347,13 +348,22 @@ fn check_env(
                 name,
             )?;
         }
-        if let Some(peer) = from {
+        rule(
+            prefix.is_empty() || generate.is_some(),
+            "a prefix goes before a generated value",
+            name,
+        )?;
+        for placeholder in from.iter().flat_map(Template::variables) {
+            let (slug, wanted) = match placeholder.split_once(':') {
+                Some((slug, wanted)) => (slug, Some(wanted)),
+                None => (placeholder, None),
+            };
             rule(
-                entry.needs.contains(&peer.slug),
+                entry.needs.iter().any(|needed| needed == slug),
                 "a value comes from an entry that is not needed",
-                &peer.slug,
+                slug,
             )?;
-            if let (Some(wanted), Some(other)) = (&peer.variable, find(&peer.slug)) {
+            if let (Some(wanted), Some(other)) = (wanted, find(slug)) {
                 rule(
                     declares(other, wanted),
                     "a value comes from a variable that is not there",
@@ -372,6 +382,14 @@ fn check_env(
         }
     }
     Ok(())
+}
+
+/// Dots are not for shells, but some images have them: `discovery.type`.
+fn is_variable_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
 }
 
 fn is_slug(text: &str) -> bool {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::image_reference::ImageReference;
-use crate::secret::SecretSpec;
+use crate::secret::{SecretError, SecretSpec};
 use crate::template::Template;
 
 /// Something that can be run with one click.
@@ -43,8 +43,8 @@ pub struct Entry {
     pub needs: Vec<String>,
     /// The command to run in place of the image's own; empty to leave that alone.
     pub command: Vec<String>,
-    /// Whether it needs a terminal to stay alive: language and system images, whose own command
-    /// is an interactive shell.
+    /// Whether it needs a terminal with an open standard input to stay alive: language and system
+    /// images, whose command is an interactive prompt.
     pub tty: bool,
     /// What to know at first use: where to sign in, and as whom. Placeholders name variables in `env`.
     pub note: Option<Template>,
@@ -264,18 +264,22 @@ pub struct EnvVariable {
     pub default: Option<String>,
     /// The secret to generate and prefill. Never together with `default`.
     pub generate: Option<SecretSpec>,
+    /// What stands before the generated secret: `neo4j/` where a value wants user and password.
+    pub prefix: String,
     /// Whether to show it as a password.
     pub secret: bool,
-    /// The value to take from an entry that runs beside it, if one does.
-    pub from: Option<PeerValue>,
+    /// How to make the value from entries that run beside this one. `{{mysql}}` is the name by
+    /// which the container of that entry is reached on a shared network, `{{mysql:MYSQL_USER}}`
+    /// the value of one of its variables. All of them are in [`Entry::needs`].
+    pub from: Option<Template>,
 }
 
-/// Where a variable's value comes from if a needed entry runs beside this one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerValue {
-    /// The needed entry, one of [`Entry::needs`].
-    pub slug: String,
-    /// The variable of that entry whose value to take; none takes the name by which the
-    /// container is reached on a shared network.
-    pub variable: Option<String>,
+impl EnvVariable {
+    /// The value to prefill: a fresh secret, or the default, or none.
+    pub fn initial_value(&self) -> Result<Option<String>, SecretError> {
+        match self.generate {
+            Some(spec) => Ok(Some(format!("{}{}", self.prefix, spec.generate()?))),
+            None => Ok(self.default.clone()),
+        }
+    }
 }

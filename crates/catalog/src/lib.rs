@@ -20,9 +20,7 @@ mod secret;
 mod template;
 
 pub use catalog::{Catalog, CatalogError};
-pub use entry::{
-    Badge, Category, Color, Entry, EnvVariable, PeerValue, Port, Protocol, VolumeMount,
-};
+pub use entry::{Badge, Category, Color, Entry, EnvVariable, Port, Protocol, VolumeMount};
 pub use image_reference::{ImageReference, ImageReferenceError};
 pub use search::{Hit, Match};
 pub use secret::{Alphabet, SecretError, SecretSpec};

@@ -1,7 +1,7 @@
 //! Text with placeholders for environment values: `Sign in as admin with {{ADMIN_PASSWORD}}.`
 //!
-//! A placeholder is `{{NAME}}`, where `NAME` is an environment variable of the entry. There is no
-//! escape, no nesting and no white space inside; a lone brace is plain text.
+//! A placeholder is `{{NAME}}`. There is no escape, no nesting and no white space inside; a lone brace
+//! is plain text.
 
 use std::fmt;
 
@@ -28,8 +28,8 @@ pub enum TemplateError {
         /// The whole text.
         source_text: String,
     },
-    /// What stands between `{{` and `}}` is no variable name.
-    #[error("`{name}` is not a variable name")]
+    /// What stands between `{{` and `}}` is no name.
+    #[error("`{name}` is not a placeholder's name")]
     Name {
         /// What stands there.
         name: String,
@@ -37,7 +37,7 @@ pub enum TemplateError {
 }
 
 impl Template {
-    /// Reads a text. Names are `[A-Za-z_][A-Za-z0-9_.]*`.
+    /// Reads a text. Names are `[A-Za-z0-9_.:-]+`; what they mean is said where the template is kept.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
         let mut parts = Vec::new();
         let mut rest = source;
@@ -47,7 +47,7 @@ impl Template {
                 .ok_or_else(|| TemplateError::Unclosed {
                     source_text: source.to_owned(),
                 })?;
-            if !is_variable_name(name) {
+            if !is_placeholder(name) {
                 return Err(TemplateError::Name {
                     name: name.to_owned(),
                 });
@@ -95,9 +95,9 @@ impl fmt::Display for Template {
     }
 }
 
-pub(crate) fn is_variable_name(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+fn is_placeholder(name: &str) -> bool {
+    !name.is_empty()
         && name
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':'))
 }
