@@ -1,0 +1,47 @@
+//! The surroundings that Slipway's tests run in: a private dockerd or Podman, a registry with sample images, and a
+//! proxy that makes an engine misbehave.
+//!
+//! Tests only: nothing that ships depends on this crate, and it is the only one that starts a dockerd on the host. It
+//! knows nothing of Slipway's own crates, so it can be used to test each of them. It needs root and Linux, and says
+//! which Debian package is missing when a program is.
+//!
+//! ```no_run
+//! let mut engine = slipway_testkit::Engine::start()?;
+//! engine.docker_ok(&["run", "-d", "--name", "web", "-p", "80", "nginx"]);
+//! engine.kill9()?;
+//! engine.start_again()?;
+//! # Ok::<(), slipway_testkit::Error>(())
+//! ```
+
+mod command;
+mod engine;
+mod error;
+mod fault_proxy;
+mod layer;
+mod registry;
+mod request_log;
+mod rootfs;
+mod run_dir;
+pub mod samples;
+mod storage;
+mod subnet;
+mod wait;
+
+use std::sync::OnceLock;
+
+pub use engine::{Engine, EngineOptions};
+pub use error::{Error, Result};
+pub use fault_proxy::{Fault, FaultProxy};
+pub use registry::Registry;
+pub use run_dir::{keep_runs_in, runs_dir, sweep};
+
+/// One engine for all tests of a test binary, started by the first that asks. It ends with the process.
+///
+/// # Panics
+/// If it cannot be started.
+pub fn shared() -> &'static Engine {
+    static SHARED: OnceLock<Engine> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        Engine::start().unwrap_or_else(|error| panic!("no engine to test with: {error}"))
+    })
+}
