@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { bytes, bytesOf, memory } from "./bytes";
+import { count, cpu, plural, shortId } from "./numbers";
+import { ago, duration } from "./time";
+
+describe("bytes", () => {
+	test.each([
+		[0, "0 B"],
+		[999, "999 B"],
+		[1000, "1 KB"],
+		[71_800_000, "71.8 MB"],
+		[154_000_000, "154 MB"],
+		[999_999_999, "1 GB"],
+		[6_100_000_000, "6.1 GB"],
+	])("%d is %s", (value, expected) => expect(bytes(value)).toBe(expected));
+
+	test("a part is in the unit of the whole", () => {
+		expect(bytesOf(12_000_000, 72_000_000)).toBe("12 of 72 MB");
+		expect(bytesOf(400_000_000, 4_000_000_000)).toBe("0.4 of 4 GB");
+		expect(bytesOf(0, 500)).toBe("0 of 500 B");
+	});
+
+	test("memory comes in powers of two", () => {
+		expect(memory(536_870_912)).toBe("512 MB");
+		expect(memory(4 * 1024 ** 3)).toBe("4 GB");
+	});
+});
+
+describe("time", () => {
+	test.each([
+		[0, "0.0 s"],
+		[412, "0.4 s"],
+		[12_300, "12 s"],
+		[60_000, "1 min"],
+		[185_000, "3 min 5 s"],
+		[7_800_000, "2 h 10 min"],
+		[86_400_000, "1 d"],
+	])("%d ms is %s", (value, expected) => expect(duration(value)).toBe(expected));
+
+	const now = Date.parse("2026-03-10T12:00:00Z");
+	test.each([
+		["2026-03-10T11:59:30Z", "now"],
+		["2026-03-10T11:55:00Z", "5 min ago"],
+		["2026-03-10T09:00:00Z", "3 h ago"],
+		["2026-03-09T09:00:00Z", "yesterday"],
+		["2026-03-01T12:00:00Z", "9 days ago"],
+		["2026-01-30T12:00:00Z", "a month ago"],
+		["2025-11-10T12:00:00Z", "3 months ago"],
+		["2024-12-01T12:00:00Z", "a year ago"],
+		["2020-12-01T12:00:00Z", "5 years ago"],
+		["", ""],
+	])("%s is %s", (value, expected) => expect(ago(value, now)).toBe(expected));
+});
+
+test("numbers", () => {
+	expect(cpu(0.12)).toBe("0.1%");
+	expect(cpu(150.4)).toBe("150%");
+	expect(count(10_482_113)).toBe("10,482,113");
+	expect(plural(1, "container")).toBe("1 container");
+	expect(plural(1200, "container")).toBe("1,200 containers");
+	expect(shortId("sha256:0123456789abcdef")).toBe("0123456789ab");
+});

@@ -1,0 +1,26 @@
+import type { Channel } from "@tauri-apps/api/core";
+import type { commands, events } from "./bindings";
+
+/** Streams reach a screen as a function that is called with each message. */
+type Callbacks<Args extends unknown[]> = {
+	[I in keyof Args]: Args[I] extends Channel<infer Message> ? (message: Message) => void : Args[I];
+};
+
+type Unwrapped<Command> = Command extends (...args: infer Args) => Promise<infer Result>
+	? (...args: Callbacks<Args>) => Promise<Extract<Result, { status: "ok" }>["data"]>
+	: never;
+
+/** The backend's commands: each resolves to its data or rejects with a `HostError`. */
+export type Commands = { [Name in keyof typeof commands]: Unwrapped<(typeof commands)[Name]> };
+
+type Payload<Event> = Event extends { listen: (cb: (event: { payload: infer P }) => void) => unknown }
+	? P
+	: never;
+
+export type Events = { [Name in keyof typeof events]: Payload<(typeof events)[Name]> };
+
+/** Everything that the window can ask of the backend. */
+export interface Host extends Commands {
+	/** Calls `cb` at each event until the returned function is called. Resolves when nothing can be missed any more. */
+	on<Name extends keyof Events>(event: Name, cb: (payload: Events[Name]) => void): Promise<() => void>;
+}

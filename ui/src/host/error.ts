@@ -1,0 +1,33 @@
+import type { ApiError, ErrorKind } from "./bindings";
+
+/** What a call to the backend rejects with. Screens branch on `kind` and show `error`. */
+export class HostError extends Error {
+	readonly error: ApiError;
+	/** What a failed run undid. */
+	readonly undone: string[];
+
+	constructor(error: ApiError, undone: string[] = []) {
+		super(error.message);
+		this.name = "HostError";
+		this.error = error;
+		this.undone = undone;
+	}
+
+	get kind(): ErrorKind {
+		return this.error.kind;
+	}
+
+	/** The error of anything that was thrown, also of what did not come from the backend. */
+	static from(thrown: unknown): HostError {
+		if (thrown instanceof HostError) return thrown;
+		const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+		const error = isApiError(thrown)
+			? thrown
+			: { kind: "other" as const, message: "Something in the window failed", hint: null, detail };
+		return new HostError(error);
+	}
+}
+
+export function isApiError(value: unknown): value is ApiError {
+	return typeof value === "object" && value !== null && "kind" in value && "message" in value;
+}

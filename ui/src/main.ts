@@ -1,0 +1,11 @@
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./state/theme.svelte";
+import { mount } from "svelte";
+import App from "./App.svelte";
+
+// The window freezes the prototypes; in a browser the same mistakes should show.
+if (import.meta.env.MODE === "fixture") Object.freeze(Object.prototype);
+
+const target = document.getElementById("app");
+if (target) mount(App, { target });

@@ -1,0 +1,69 @@
+import { announce } from "./announcer.svelte";
+
+export type Screen = "browse" | "containers" | "images" | "engine";
+
+/** A place in the window: a screen, and on Containers the selected container and its tab. */
+export interface Place {
+	screen: Screen;
+	/** Full id of the selected container. */
+	id: string | null;
+	/** Tab of its detail: `overview`, `logs`. */
+	tab: string | null;
+}
+
+export const screenNames: Record<Screen, string> = {
+	browse: "Browse",
+	containers: "Containers",
+	images: "Images",
+	engine: "Engine",
+};
+
+export function toHash(place: Place): string {
+	const parts = [place.screen, place.id, place.id ? place.tab : null].filter((part) => part !== null);
+	return `#/${parts.map(encodeURIComponent).join("/")}`;
+}
+
+export function fromHash(hash: string): Place {
+	const [screen, id, tab] = hash.replace(/^#\/?/, "").split("/").map(decode);
+	return {
+		screen: screen && screen in screenNames ? (screen as Screen) : "browse",
+		id: id || null,
+		tab: (id && tab) || null,
+	};
+}
+
+function decode(part: string): string {
+	try {
+		return decodeURIComponent(part);
+	} catch {
+		return "";
+	}
+}
+
+/** Where the window is. The place is in the address, so it survives a reload, and Back and Forward work. */
+class Navigation {
+	place: Place = $state.raw(fromHash(location.hash));
+
+	constructor() {
+		addEventListener("popstate", () => {
+			this.place = fromHash(location.hash);
+		});
+	}
+
+	get screen(): Screen {
+		return this.place.screen;
+	}
+
+	/** Shows a screen. `replace` leaves no step to go Back to: for selections that follow the arrow keys. */
+	go(screen: Screen, at: { id?: string | null; tab?: string | null; replace?: boolean } = {}) {
+		const next: Place = { screen, id: at.id ?? null, tab: at.tab ?? null };
+		const hash = toHash(next);
+		if (hash === toHash(this.place)) return;
+		if (screen !== this.place.screen) announce(screenNames[screen]);
+		this.place = next;
+		if (at.replace) history.replaceState(null, "", hash);
+		else history.pushState(null, "", hash);
+	}
+}
+
+export const navigation = new Navigation();

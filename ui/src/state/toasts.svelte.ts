@@ -1,0 +1,71 @@
+import { type ApiError, HostError } from "../host/host";
+import { announce } from "./announcer.svelte";
+
+export type ToastKind = "info" | "ok" | "warn" | "bad";
+
+export interface ToastAction {
+	/** One verb: "Undo", "Open", "Retry". */
+	label: string;
+	run: () => void;
+}
+
+export interface Toast {
+	id: number;
+	kind: ToastKind;
+	/** What happened, as a fact. */
+	title: string;
+	/** What to do about it. */
+	detail: string | null;
+	actions: ToastAction[];
+	/** An error whose details can be copied. */
+	error: ApiError | null;
+	/** Milliseconds until it goes by itself; null stays until it is closed. */
+	lifetime: number | null;
+}
+
+type ToastOptions = Partial<Omit<Toast, "id" | "title">>;
+
+const shownAtOnce = 4;
+
+/** Short messages at the edge of the window. */
+class Toasts {
+	all: Toast[] = $state([]);
+	#next = 1;
+
+	/** Shows a toast and returns its id. */
+	show(title: string, options: ToastOptions = {}): number {
+		const toast: Toast = {
+			id: this.#next++,
+			kind: "info",
+			title,
+			detail: null,
+			actions: [],
+			error: null,
+			lifetime: options.actions?.length ? 10_000 : 5_000,
+			...options,
+		};
+		this.all = [...this.all, toast].slice(-shownAtOnce);
+		announce([toast.title, toast.detail].filter(Boolean).join(". "));
+		return toast.id;
+	}
+
+	/** Shows what a call rejected with. Cancelled is an outcome, not an error: it shows nothing. */
+	error(thrown: unknown, options: ToastOptions & { title?: string } = {}) {
+		const { error, kind } = HostError.from(thrown);
+		if (kind === "cancelled") return;
+		const { title, ...rest } = options;
+		this.show(title ?? error.message, {
+			kind: "bad",
+			detail: title ? error.message : error.hint,
+			error,
+			lifetime: null,
+			...rest,
+		});
+	}
+
+	close(id: number) {
+		this.all = this.all.filter((toast) => toast.id !== id);
+	}
+}
+
+export const toasts = new Toasts();

@@ -1,0 +1,31 @@
+import { fileURLToPath } from "node:url";
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { svelteTesting } from "@testing-library/svelte/vite";
+import { defineConfig } from "vitest/config";
+
+const fixture = fileURLToPath(new URL("./src/host/fixture/index.ts", import.meta.url));
+
+export default defineConfig(({ mode }) => {
+	const usesFixture = mode === "fixture" || mode === "test";
+	return {
+		plugins: [svelte(), mode === "test" ? svelteTesting() : []],
+		// The product talks to Tauri; `--mode fixture` and the component tests talk to a stand-in in memory.
+		resolve: usesFixture ? { alias: [{ find: /^\.\/live$/, replacement: fixture }] } : {},
+		// The window's policy allows files of its own only: no `data:` and no inline script.
+		build: {
+			outDir: mode === "fixture" ? "node_modules/.fixture" : "dist",
+			emptyOutDir: true,
+			assetsInlineLimit: 0,
+			modulePreload: { polyfill: false },
+			reportCompressedSize: true,
+			target: "safari16",
+		},
+		server: { port: 1420, strictPort: true },
+		clearScreen: false,
+		test: {
+			environment: "happy-dom",
+			include: ["src/**/*.test.ts"],
+			restoreMocks: true,
+		},
+	};
+});
