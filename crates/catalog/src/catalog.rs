@@ -1,17 +1,14 @@
 //! The catalog: its entries, loaded once, checked as a whole.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::bundled;
-use crate::entry::{Category, Entry, EnvVariable};
+use crate::entry::{Category, Entry};
 use crate::image_reference::{ImageReference, ImageReferenceError};
+use crate::rules;
 use crate::search::{Hit, Index};
-use crate::secret::SecretSpec;
-use crate::template::{Template, TemplateError};
-
-/// The longest summary, in characters.
-const SUMMARY_MAX: usize = 90;
+use crate::template::TemplateError;
 
 /// What can be run, in the recommended order.
 #[derive(Debug)]
@@ -95,18 +92,18 @@ impl Catalog {
 
     /// A catalog of the given entries, after checking every rule of the catalog.
     pub fn new(entries: Vec<Entry>) -> Result<Self, CatalogError> {
-        for entry in &entries {
-            check(entry, &entries)?;
-        }
-        unique("slug", entries.iter().map(|entry| entry.slug.clone()))?;
-        unique("image", entries.iter().map(|entry| entry.image.to_string()))?;
-        unique(
+        rules::unique("slug", entries.iter().map(|entry| entry.slug.clone()))?;
+        rules::unique("image", entries.iter().map(|entry| entry.image.to_string()))?;
+        rules::unique(
             "featured rank",
             entries
                 .iter()
                 .filter_map(|entry| entry.featured)
                 .map(|rank| rank.to_string()),
         )?;
+        for entry in &entries {
+            rules::check(entry, &entries)?;
+        }
         Ok(Self::in_recommended_order(entries))
     }
 
@@ -167,251 +164,173 @@ impl Catalog {
     }
 }
 
-fn unique(what: &'static str, values: impl Iterator<Item = String>) -> Result<(), CatalogError> {
-    let mut seen = HashSet::new();
-    for value in values {
-        if !seen.insert(value.clone()) {
-            return Err(CatalogError::Duplicate { what, value });
-        }
-    }
-    Ok(())
-}
-
-fn check(entry: &Entry, all: &[Entry]) -> Result<(), CatalogError> {
-    let rule = |holds: bool, rule: &'static str, value: &str| {
-        if holds {
-            Ok(())
-        } else {
-            Err(CatalogError::Rule {
-                slug: entry.slug.clone(),
-                rule,
-                value: value.to_owned(),
-            })
-        }
-    };
-    rule(
-        is_slug(&entry.slug),
-        "a slug is lower-case letters, digits and single `-`",
-        &entry.slug,
-    )?;
-    rule(
-        !entry.name.trim().is_empty(),
-        "a name is wanted",
-        &entry.name,
-    )?;
-    let length = entry.summary.chars().count();
-    rule(
-        (1..=SUMMARY_MAX).contains(&length) && !entry.summary.ends_with('.'),
-        "a summary has up to 90 characters and no full stop",
-        &entry.summary,
-    )?;
-    rule(
-        entry.image.tag().is_none() && !entry.image.is_pinned(),
-        "an image has neither tag nor digest",
-        &entry.image.familiar(),
-    )?;
-    for tag in entry.all_tags() {
-        rule(entry.image.with_tag(tag).is_ok(), "a tag is not valid", tag)?;
-    }
-    let mut tags = HashSet::new();
-    for tag in entry.all_tags() {
-        rule(tags.insert(tag), "a tag is there twice", tag)?;
-    }
-    if let Some(logo) = &entry.logo {
-        rule(
-            !logo.is_empty()
-                && logo
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()),
-            "a logo is a slug of simple-icons",
-            logo,
-        )?;
-    }
-    rule(
-        entry.docs.starts_with("https://"),
-        "documentation is an https address",
-        &entry.docs,
-    )?;
-    rule(
-        !entry.architectures.is_empty(),
-        "an architecture is wanted",
-        "",
-    )?;
-    rule(entry.featured != Some(0), "featured ranks start at 1", "0")?;
-    for keyword in &entry.keywords {
-        rule(!keyword.trim().is_empty(), "a keyword is empty", keyword)?;
-    }
-    check_ports_and_volumes(entry, rule)?;
-    check_env(entry, all, rule)
-}
-
-fn check_ports_and_volumes(
-    entry: &Entry,
-    rule: impl Fn(bool, &'static str, &str) -> Result<(), CatalogError>,
-) -> Result<(), CatalogError> {
-    let mut sockets = HashSet::new();
-    for port in &entry.ports {
-        let number = port.number.to_string();
-        rule(port.number != 0, "ports start at 1", &number)?;
-        rule(
-            sockets.insert((port.number, port.protocol)),
-            "a port is there twice",
-            &number,
-        )?;
-        rule(
-            !port.purpose.is_empty(),
-            "a port says what it is for",
-            &number,
-        )?;
-        rule(
-            port.path.starts_with('/'),
-            "a port's path starts with `/`",
-            &port.path,
-        )?;
-    }
-    let primaries = entry.ports.iter().filter(|port| port.primary).count();
-    rule(
-        primaries == usize::from(!entry.ports.is_empty()),
-        "exactly one of its ports is primary",
-        &primaries.to_string(),
-    )?;
-
-    let mut suffixes = HashSet::new();
-    let mut paths = HashSet::new();
-    for volume in &entry.volumes {
-        rule(
-            volume.path.starts_with('/') && volume.path.len() > 1 && !volume.path.ends_with('/'),
-            "a volume's path is absolute",
-            &volume.path,
-        )?;
-        rule(
-            paths.insert(&volume.path),
-            "a volume is there twice",
-            &volume.path,
-        )?;
-        rule(
-            is_slug(&volume.suffix) && suffixes.insert(&volume.suffix),
-            "a volume's suffix is a slug of its own",
-            &volume.suffix,
-        )?;
-        rule(
-            !volume.holds.is_empty(),
-            "a volume says what it holds",
-            &volume.path,
-        )?;
-    }
-    Ok(())
-}
-
-fn check_env(
-    entry: &Entry,
-    all: &[Entry],
-    rule: impl Fn(bool, &'static str, &str) -> Result<(), CatalogError>,
-) -> Result<(), CatalogError> {
-    let find = |slug: &str| all.iter().find(|other| other.slug == slug);
-    let declares = |entry: &Entry, name: &str| entry.env.iter().any(|known| known.name == name);
-
-    for slug in &entry.needs {
-        rule(
-            *slug != entry.slug && find(slug).is_some(),
-            "it needs an entry that is not there",
-            slug,
-        )?;
-    }
-    let mut names = HashSet::new();
-    for variable in &entry.env {
-        let EnvVariable {
-            name,
-            about,
-            default,
-            generate,
-            prefix,
-            from,
-            ..
-        } = variable;
-        rule(
-            is_variable_name(name),
-            "a variable's name is not valid",
-            name,
-        )?;
-        rule(names.insert(name), "a variable is there twice", name)?;
-        rule(!about.is_empty(), "a variable says what it does", name)?;
-        rule(
-            default.is_none() || generate.is_none(),
-            "a variable has a default or a generated value, not both",
-            name,
-        )?;
-        if let Some(spec) = generate {
-            rule(
-                spec.length >= SecretSpec::MIN_LENGTH,
-                "a generated secret is too short",
-                name,
-            )?;
-        }
-        rule(
-            prefix.is_empty() || generate.is_some(),
-            "a prefix goes before a generated value",
-            name,
-        )?;
-        for placeholder in from.iter().flat_map(Template::variables) {
-            let (slug, wanted) = match placeholder.split_once(':') {
-                Some((slug, wanted)) => (slug, Some(wanted)),
-                None => (placeholder, None),
-            };
-            rule(
-                entry.needs.iter().any(|needed| needed == slug),
-                "a value comes from an entry that is not needed",
-                slug,
-            )?;
-            if let (Some(wanted), Some(other)) = (wanted, find(slug)) {
-                rule(
-                    declares(other, wanted),
-                    "a value comes from a variable that is not there",
-                    wanted,
-                )?;
-            }
-        }
-    }
-    if let Some(note) = &entry.note {
-        for name in note.variables() {
-            rule(
-                declares(entry, name),
-                "its note mentions a variable that is not there",
-                name,
-            )?;
-        }
-    }
-    Ok(())
-}
-
-/// Dots are not for shells, but some images have them: `discovery.type`.
-fn is_variable_name(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
-}
-
-fn is_slug(text: &str) -> bool {
-    text.split('-').all(|part| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::VolumeMount;
+    use crate::template::Template;
+
+    fn bundled() -> Vec<Entry> {
+        bundled::FILES
+            .iter()
+            .flat_map(|file| bundled::read(file).unwrap())
+            .collect()
+    }
 
     #[test]
     fn the_bundled_catalog_keeps_every_rule() {
-        let mut entries = Vec::new();
-        for file in bundled::FILES {
-            entries.extend(bundled::read(file).unwrap());
-        }
-        let checked = Catalog::new(entries).unwrap();
+        let checked = Catalog::new(bundled()).unwrap();
         assert_eq!(checked.entries(), Catalog::bundled().entries());
+        assert!(checked.entries().len() >= 64);
+    }
+
+    #[test]
+    fn every_note_can_be_rendered_from_its_own_variables() {
+        for entry in Catalog::bundled().entries() {
+            for variable in &entry.env {
+                let value = variable.initial_value().unwrap();
+                assert_eq!(
+                    value.is_some(),
+                    variable.default.is_some() || variable.generate.is_some()
+                );
+            }
+            if let Some(note) = &entry.note {
+                assert!(!note.render(|_| Some("x")).contains("{{"), "{}", entry.slug);
+            }
+        }
+    }
+
+    #[test]
+    fn entries_are_found_by_slug_and_image() {
+        let catalog = Catalog::bundled();
+        let image = "docker.io/library/postgres:16@sha256:7cc4b5aefd1d0cadf8d97d4350462ba51c694ebca145b08d7d41b41acc8db5aa";
+        let entry = catalog.entry_for_image(&image.parse().unwrap()).unwrap();
+        assert_eq!(Some(entry), catalog.entry("postgres"));
+        assert_eq!(entry.reference().familiar(), "postgres:17");
+        assert_eq!(entry.primary_port().unwrap().number, 5432);
+        assert!(catalog.entry("no-such").is_none());
+        let other = "ghcr.io/library/postgres".parse().unwrap();
+        assert!(catalog.entry_for_image(&other).is_none());
+    }
+
+    #[test]
+    fn featured_entries_come_first_in_their_order() {
+        let ranks: Vec<_> = Catalog::bundled()
+            .entries()
+            .iter()
+            .map(|entry| entry.featured.unwrap_or(u16::MAX))
+            .collect();
+        assert!(ranks.is_sorted());
+        let featured = ranks.iter().take_while(|rank| **rank != u16::MAX);
+        assert!(featured.copied().eq(1..=24));
+    }
+
+    #[test]
+    fn secrets_with_a_prefix_keep_it() {
+        let neo4j = Catalog::bundled().entry("neo4j").unwrap();
+        let value = neo4j.env[0].initial_value().unwrap().unwrap();
+        assert_eq!(value.strip_prefix("neo4j/").unwrap().len(), 20);
+    }
+
+    /// Breaks the entry of `postgres` and says what the catalog makes of it.
+    fn check(expected: &str, damage: impl FnOnce(&mut Entry)) {
+        let mut entries = bundled();
+        let postgres = entries.iter_mut().find(|entry| entry.slug == "postgres");
+        damage(postgres.unwrap());
+        let error = Catalog::new(entries).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn broken_rules_are_named() {
+        check("slug `redis` is there twice", |entry| {
+            entry.slug = "redis".into();
+            entry.image = "other".parse().unwrap();
+        });
+        check("image `docker.io/library/redis` is there twice", |entry| {
+            entry.image = "redis".parse().unwrap();
+        });
+        check("featured rank `1` is there twice", |entry| {
+            entry.featured = Some(1);
+        });
+        check(
+            "`Pg`: a slug is lower-case letters, digits and single `-` (`Pg`)",
+            |entry| entry.slug = "Pg".into(),
+        );
+        check("`postgres`: a tag is not valid (`-17`)", |entry| {
+            entry.default_tag = "-17".into();
+        });
+        check(
+            "`postgres`: an image has neither tag nor digest (`postgres:17`)",
+            |entry| entry.image = entry.reference(),
+        );
+        check("`postgres`: ports start at 1 (`0`)", |entry| {
+            entry.ports[0].number = 0;
+        });
+        check(
+            "`postgres`: exactly one of its ports is primary (`0`)",
+            |entry| {
+                entry.ports[0].primary = false;
+            },
+        );
+        check(
+            "`postgres`: a volume's path is absolute (`data`)",
+            |entry| {
+                entry.volumes.push(VolumeMount {
+                    path: "data".into(),
+                    holds: "Data".into(),
+                    suffix: "more".into(),
+                });
+            },
+        );
+        check(
+            "`postgres`: its note mentions a variable that is not there (`NO_SUCH`)",
+            |entry| entry.note = Some(Template::parse("{{NO_SUCH}}").unwrap()),
+        );
+        check(
+            "`postgres`: it needs an entry that is not there (`db2`)",
+            |entry| {
+                entry.needs.push("db2".into());
+            },
+        );
+        check(
+            "`postgres`: a value comes from an entry that is not needed (`mysql`)",
+            |entry| entry.env[0].from = Some(Template::parse("{{mysql}}").unwrap()),
+        );
+        check(
+            "`postgres`: a value comes from a variable that is not there (`NO_SUCH`)",
+            |entry| {
+                entry.needs.push("mysql".into());
+                entry.env[0].from = Some(Template::parse("{{mysql:NO_SUCH}}").unwrap());
+            },
+        );
+    }
+
+    #[test]
+    fn data_that_cannot_be_read_is_refused() {
+        let entry = |line: &str| {
+            format!(
+                "category = 'apps'\n[[entry]]\nslug = 'a'\nname = 'A'\nsummary = 'S'\nbadge = 'none'\n\
+                 default_tag = '1'\nkeywords = []\ndocs = 'https://a.example'\narchitectures = ['amd64']\n{line}"
+            )
+        };
+        let error = |line: &str| bundled::read(&entry(line)).unwrap_err().to_string();
+        assert!(bundled::read(&entry("image = 'a'\ncolor = '#012345'")).is_ok());
+        assert_eq!(
+            error("image = 'A'\ncolor = '#012345'"),
+            "the image of `a` is not valid"
+        );
+        assert_eq!(
+            error("image = 'a'\ncolor = '#01234'"),
+            "the colour `#01234` of `a` is not valid"
+        );
+        assert_eq!(
+            error("image = 'a'\ncolor = '#012345'\nnote = '{{'"),
+            "a text of `a` is not valid"
+        );
+        assert_eq!(
+            error("image = 'a'\ncolour = '#012345'"),
+            "the catalog's data cannot be read"
+        );
     }
 }

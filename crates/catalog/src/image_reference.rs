@@ -497,3 +497,6 @@ fn lower_case_name(input: &str) -> String {
     text[..name_end].make_ascii_lowercase();
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod catalog;
 mod entry;
 mod image_reference;
 mod pasted;
+mod rules;
 mod search;
 mod secret;
 mod template;

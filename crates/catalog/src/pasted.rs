@@ -113,3 +113,48 @@ fn image_in_address(address: &str) -> Option<ImageReference> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(input: &str, expected: Option<&str>) {
+        let found = image_in(input).map(|image| image.familiar());
+        assert_eq!(found.as_deref(), expected, "{input}");
+    }
+
+    #[test]
+    fn commands() {
+        check("docker pull nginx:1.27", Some("nginx:1.27"));
+        check("$ sudo docker image pull -q nginx", Some("nginx"));
+        check("podman pull ghcr.io/org/app", Some("ghcr.io/org/app"));
+        check(
+            "docker run -d --name web -p 80:80 -e A=b --restart=always nginx nginx -g off",
+            Some("nginx"),
+        );
+        check("docker run -itp 80:80 -p81:81 --rm nginx", Some("nginx"));
+        check("docker run -dit 'nginx:1'", Some("nginx:1"));
+        check("docker run --rm -- nginx", Some("nginx"));
+        check(
+            "docker run \\\n  -v data:/data \\\n  redis:7 \\\n  redis-server",
+            Some("redis:7"),
+        );
+        check("docker container run redis", Some("redis"));
+        check("docker run --name", None);
+        check("docker ps", None);
+        check("docker", Some("docker"));
+    }
+
+    #[test]
+    fn addresses() {
+        check("https://hub.docker.com/_/postgres", Some("postgres"));
+        check(
+            "https://hub.docker.com/r/grafana/grafana/tags",
+            Some("grafana/grafana"),
+        );
+        check("docker://quay.io/org/app:1", Some("quay.io/org/app:1"));
+        check("https://example.com", None);
+        check("https://hub.docker.com/search?q=nginx", None);
+        check("  nginx\t", Some("nginx"));
+    }
+}

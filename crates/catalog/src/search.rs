@@ -41,8 +41,10 @@ pub enum Match {
     Keyword,
     /// The start of a word in the summary.
     Summary,
-    /// The name, a word of it or a keyword with one typo.
-    Typo,
+    /// The name or a word of it with one typo.
+    NameTypo,
+    /// A keyword with one typo.
+    KeywordTypo,
 }
 
 /// What search looks at, folded once when the catalog is loaded. In the order of its entries.
@@ -183,6 +185,7 @@ impl Terms {
 
     fn match_word(&self, word: &str, forgiving: bool) -> Option<Match> {
         let starts = |terms: &[String]| terms.iter().any(|term| term.starts_with(word));
+        let mistyped = |terms: &[String]| terms.iter().any(|term| is_one_typo_apart(word, term));
         let length = word.chars().count();
         if self.names.iter().any(|name| name == word) {
             Some(Match::Name)
@@ -196,16 +199,12 @@ impl Terms {
             Some(Match::Keyword)
         } else if starts(&self.summary_words) {
             Some(Match::Summary)
-        } else if forgiving
-            && length >= TYPO_MIN
-            && self
-                .names
-                .iter()
-                .chain(&self.name_words)
-                .chain(&self.keywords)
-                .any(|term| is_one_typo_apart(word, term))
-        {
-            Some(Match::Typo)
+        } else if !forgiving || length < TYPO_MIN {
+            None
+        } else if mistyped(&self.names) || mistyped(&self.name_words) {
+            Some(Match::NameTypo)
+        } else if mistyped(&self.keywords) {
+            Some(Match::KeywordTypo)
         } else {
             None
         }
@@ -239,5 +238,153 @@ fn is_one_typo_apart(a: &str, b: &str) -> bool {
         ([a, b, short @ ..], [c, d, long @ ..]) if a == d && b == c => short == long,
         ([_, short @ ..], [_, long @ ..]) => short == long,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn slugs(words: &str, category: Option<Category>) -> Vec<&'static str> {
+        Catalog::bundled()
+            .search(words, category)
+            .into_iter()
+            .map(|hit| hit.entry.slug.as_str())
+            .collect()
+    }
+
+    /// The best hits, in order; there may be more.
+    fn check(words: &str, expected: &[&str]) {
+        let found = slugs(words, None);
+        assert!(found.starts_with(expected), "{words}: {found:?}");
+    }
+
+    fn check_only(words: &str, expected: &[&str]) {
+        assert_eq!(slugs(words, None), expected, "{words}");
+    }
+
+    #[test]
+    fn every_entry_is_the_first_hit_for_its_name_and_its_slug() {
+        for entry in Catalog::bundled().entries() {
+            check(&entry.slug, &[&entry.slug]);
+            check(&entry.name, &[&entry.slug]);
+            check(&entry.name.to_uppercase(), &[&entry.slug]);
+            check(&entry.image.familiar(), &[&entry.slug]);
+            check_only(&entry.reference().to_string(), &[&entry.slug]);
+        }
+    }
+
+    #[test]
+    fn better_matches_come_first() {
+        check("redis", &["redis", "redis-insight"]);
+        check("post", &["postgres"]);
+        check("kuma", &["uptime-kuma"]);
+        check("vs code", &["code-server"]);
+        check("java", &["eclipse-temurin"]);
+        check("mongo", &["mongo", "mongo-express"]);
+        check("uptimekuma", &["uptime-kuma"]);
+        check("s3", &["minio"]);
+        let sql = slugs("sql", None);
+        assert!(
+            ["postgres", "mysql", "mssql"]
+                .iter()
+                .all(|slug| sql.contains(slug))
+        );
+    }
+
+    #[test]
+    fn all_words_must_match() {
+        check("mysql admin", &["adminer", "phpmyadmin"]);
+        check_only("postgres streaming", &[]);
+        check("web server java", &["tomcat"]);
+    }
+
+    #[test]
+    fn case_and_accents_do_not_count() {
+        check("  PÖSTGRÉS ", &["postgres"]);
+        check("Ｎginx", &["nginx"]);
+    }
+
+    #[test]
+    fn one_typo_is_forgiven_in_words_of_four_letters() {
+        check("postgers", &["postgres"]);
+        check("ngnix", &["nginx"]);
+        check("grafanna", &["grafana"]);
+        check("wordpres", &["wordpress"]);
+        check("rabitmq", &["rabbitmq"]);
+        check("kakfa", &["kafka", "zookeeper"]);
+        check_only("mistql", &[]);
+        check_only("rdi", &[]);
+        // Where a word matches as it is, nothing is guessed: `node` is not `code`.
+        assert!(!slugs("node", None).contains(&"code-server"));
+    }
+
+    #[test]
+    fn typos_are_one_step() {
+        let check = |a: &str, b: &str, expected: bool| {
+            assert_eq!(is_one_typo_apart(a, b), expected, "{a} {b}");
+            assert_eq!(is_one_typo_apart(b, a), expected, "{b} {a}");
+        };
+        check("nginx", "ngnix", true);
+        check("nginx", "nginxx", true);
+        check("nginx", "ginx", true);
+        check("nginx", "nginy", true);
+        check("nginx", "nginx", false);
+        check("nginx", "ngxin", false);
+        check("nginx", "nginxyz", false);
+        check("ab", "ba", true);
+        check("", "a", true);
+        check("abcd", "badc", false);
+    }
+
+    #[test]
+    fn image_references_find_their_entry_or_nothing() {
+        check_only("docker.io/library/postgres:16", &["postgres"]);
+        check_only("library/postgres", &["postgres"]);
+        check_only("postgres:16", &["postgres"]);
+        check_only("docker run -d -p 80:80 nginx:1.27", &["nginx"]);
+        check_only("https://hub.docker.com/_/postgres", &["postgres"]);
+        check_only("docker.io/somebody/nginx:1", &[]);
+        check_only("ghcr.io/nginx/nginx", &[]);
+        check_only("a/b@c:d", &[]);
+        check("ci/cd", &["jenkins"]);
+    }
+
+    #[test]
+    fn no_words_give_the_recommended_order() {
+        let all = Catalog::bundled().entries();
+        let found = slugs(" \t", None);
+        assert_eq!(found.len(), all.len());
+        assert_eq!(found[0], "nginx");
+        check_only("!!!", &[]);
+    }
+
+    #[test]
+    fn a_category_keeps_others_out() {
+        for category in Category::ALL {
+            let hits = Catalog::bundled().search("", Some(category));
+            assert!(!hits.is_empty(), "{category:?}");
+            assert!(hits.iter().all(|hit| hit.entry.category == category));
+        }
+        assert!(slugs("postgres:16", Some(Category::Apps)).is_empty());
+        assert_eq!(slugs("redis", Some(Category::Databases))[0], "redis");
+    }
+
+    #[test]
+    fn searching_is_fast() {
+        Catalog::bundled();
+        for words in [
+            "postgers",
+            "sql database web",
+            "zzzzzzzz",
+            "docker run nginx:1",
+        ] {
+            let start = Instant::now();
+            slugs(words, None);
+            // A release build takes well under a millisecond; this is for debug builds on a busy machine.
+            assert!(start.elapsed() < Duration::from_millis(250), "{words}");
+        }
     }
 }

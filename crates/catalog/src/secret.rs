@@ -97,3 +97,87 @@ impl Alphabet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const ALL: [Alphabet; 3] = [Alphabet::Alnum, Alphabet::Symbols, Alphabet::Hex];
+
+    #[test]
+    fn a_secret_has_the_length_and_the_characters_asked_for() {
+        for alphabet in ALL {
+            for length in [8, 24, 63, 64, 65, 200] {
+                let secret = SecretSpec { length, alphabet }.generate().unwrap();
+                assert_eq!(secret.len(), usize::from(length));
+                assert!(secret.chars().all(|c| alphabet.characters().contains(c)));
+                assert!(alphabet.accepts(&secret), "{alphabet:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_length_is_raised() {
+        let alphabet = Alphabet::Symbols;
+        let secret = SecretSpec {
+            length: 0,
+            alphabet,
+        }
+        .generate()
+        .unwrap();
+        assert_eq!(secret.len(), usize::from(SecretSpec::MIN_LENGTH));
+    }
+
+    #[test]
+    fn secrets_differ() {
+        let spec = SecretSpec {
+            length: 16,
+            alphabet: Alphabet::Hex,
+        };
+        let secrets: HashSet<_> = (0..1_000).map(|_| spec.generate().unwrap()).collect();
+        assert_eq!(secrets.len(), 1_000);
+    }
+
+    #[test]
+    fn alphabets_have_each_character_once() {
+        for alphabet in ALL {
+            let characters = alphabet.characters();
+            let unique: HashSet<_> = characters.bytes().collect();
+            assert_eq!(unique.len(), characters.len());
+        }
+    }
+
+    /// A chi-squared test. Its bound is six standard deviations from the mean, so chance breaks it
+    /// once in some hundred million runs; a modulo bias (256 % 62 = 8) exceeds it many times over.
+    #[test]
+    fn characters_are_equally_likely() {
+        for alphabet in ALL {
+            let spec = SecretSpec {
+                length: u16::MAX,
+                alphabet,
+            };
+            let mut counts = [0_u32; 256];
+            let mut total = 0_u32;
+            for _ in 0..8 {
+                for byte in spec.candidate().unwrap().bytes() {
+                    counts[usize::from(byte)] += 1;
+                    total += 1;
+                }
+            }
+            let kinds = f64::from(u32::try_from(alphabet.characters().len()).unwrap());
+            let expected = f64::from(total) / kinds;
+            let chi_squared: f64 = alphabet
+                .characters()
+                .bytes()
+                .map(|byte| (f64::from(counts[usize::from(byte)]) - expected).powi(2) / expected)
+                .sum();
+            let freedom = kinds - 1.0;
+            assert!(
+                chi_squared < freedom + 6.0 * (2.0 * freedom).sqrt() + 20.0,
+                "{alphabet:?}: {chi_squared}"
+            );
+        }
+    }
+}

@@ -101,3 +101,47 @@ fn is_placeholder(name: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(source: &str, expected: &str) {
+        let template = Template::parse(source).unwrap();
+        let rendered = template.render(|name| match name {
+            "USER" => Some("admin"),
+            "db:HOST" => Some("database"),
+            _ => None,
+        });
+        assert_eq!(rendered, expected, "{source}");
+        assert_eq!(template.to_string(), source);
+    }
+
+    #[test]
+    fn placeholders_are_replaced() {
+        check("", "");
+        check("No placeholder", "No placeholder");
+        check("As {{USER}}.", "As admin.");
+        check("{{USER}}{{USER}}", "adminadmin");
+        check("tcp://{{db:HOST}}:1", "tcp://database:1");
+        check("With {{PASSWORD}}", "With PASSWORD");
+        check("{ } }} {a}", "{ } }} {a}");
+    }
+
+    #[test]
+    fn malformed_placeholders_are_refused() {
+        let error = |source| Template::parse(source).unwrap_err().to_string();
+        assert_eq!(
+            error("a {{USER"),
+            "a placeholder is not closed in `a {{USER`"
+        );
+        assert_eq!(error("{{ USER }}"), "` USER ` is not a placeholder's name");
+        assert_eq!(error("{{}}"), "`` is not a placeholder's name");
+    }
+
+    #[test]
+    fn variables_are_listed_in_order() {
+        let template = Template::parse("{{B}} {{A}} {{B}}").unwrap();
+        assert_eq!(template.variables().collect::<Vec<_>>(), ["B", "A", "B"]);
+    }
+}
