@@ -1,7 +1,9 @@
 //! Slipway's window.
+mod bindings;
 mod commands;
 mod events;
-mod bindings;
 use std::sync::Arc;
 pub(crate) type Core<'a> = tauri::State<'a, Arc<slipway_core::Slipway>>;
-fn main() { let _ = bindings::builder(); }
+fn main() {
+    let _ = bindings::builder();
+}

@@ -55,6 +55,6 @@ pub(crate) async fn stats_watch(
     ids: Vec<String>,
     samples: Channel<Vec<StatsView>>,
 ) -> Result<(), ApiError> {
-    core.stats_watch(ids, move |batch| samples.send(batch).is_ok());
-    Ok(())
+    core.stats_watch(ids, move |batch| samples.send(batch).is_ok())
+        .await
 }

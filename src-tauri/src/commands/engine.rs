@@ -23,7 +23,7 @@ pub(crate) async fn engine_list(core: Core<'_>) -> Result<Vec<EndpointView>, Api
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn engine_use(core: Core<'_>, name: String) -> Result<(), ApiError> {
-    core.engine_use(&name).await
+    core.engine_use(&name).await.map(drop)
 }
 
 /// Looks for the engine at once instead of after the current pause.
@@ -31,5 +31,13 @@ pub(crate) async fn engine_use(core: Core<'_>, name: String) -> Result<(), ApiEr
 #[specta::specta]
 pub(crate) async fn engine_retry(core: Core<'_>) -> Result<(), ApiError> {
     core.engine_retry();
+    Ok(())
+}
+
+/// Says whether anybody sees the window. While nobody does, the engine is left in peace.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn window_watched(core: Core<'_>, watched: bool) -> Result<(), ApiError> {
+    core.set_watched(watched);
     Ok(())
 }

@@ -73,7 +73,9 @@ pub(crate) async fn log_save(
     id: String,
     timestamps: bool,
 ) -> Result<Option<String>, ApiError> {
-    let name = core.container_name(&id).unwrap_or_else(|| "container".to_owned());
+    let name = core
+        .container_name(&id)
+        .unwrap_or_else(|| "container".to_owned());
     let (send, chosen) = tokio::sync::oneshot::channel();
     app.dialog()
         .file()

@@ -1,0 +1,46 @@
+//! The engine that use-cases talk to: followed for as long as a window is open, or reached once for a command.
+
+use slipway_api::{ApiError, ErrorKind};
+use slipway_engine::Environment;
+use tokio::sync::{OnceCell, watch};
+
+use crate::selection::{Selected, select};
+
+/// How [`crate::Slipway`] gets at an engine.
+pub(crate) enum Connection {
+    /// The session task keeps this up to date.
+    Followed(watch::Receiver<Result<Selected, ApiError>>),
+    /// Reached on first use.
+    Once {
+        environment: Environment,
+        wanted: Option<String>,
+        selected: OnceCell<Selected>,
+    },
+}
+
+impl Connection {
+    /// The engine, or why there is none.
+    pub(crate) async fn selected(&self) -> Result<Selected, ApiError> {
+        match self {
+            Self::Followed(receiver) => receiver.borrow().clone(),
+            Self::Once {
+                environment,
+                wanted,
+                selected,
+            } => selected
+                .get_or_try_init(|| select(environment, wanted.as_deref()))
+                .await
+                .cloned(),
+        }
+    }
+}
+
+/// What [`Connection::selected`] says before the first search is over.
+pub(crate) fn still_searching() -> ApiError {
+    ApiError {
+        kind: ErrorKind::NoEngine,
+        message: "Slipway is still looking for an engine".to_owned(),
+        hint: Some("Try again in a moment".to_owned()),
+        detail: None,
+    }
+}

@@ -1,0 +1,275 @@
+//! Containers: list, detail, actions.
+
+use std::collections::HashMap;
+
+use futures_util::StreamExt as _;
+use slipway_api::container::{
+    ActionOutcome, ContainerAction, ContainerDetail, ContainerSnapshot, ContainerView, NetworkView,
+    RestartPolicy,
+};
+use slipway_api::{ApiError, ErrorKind};
+use slipway_engine::{self as domain, Changed, EngineError, ListFilter, RemoveContainer};
+
+use crate::docker_run_line::docker_run_line;
+use crate::error::{api_error, invalid, not_found};
+use crate::{Slipway, exit_reason, run, view};
+
+/// Actions on many containers run this many at a time.
+const PARALLEL: usize = 8;
+
+impl Slipway {
+    /// All containers as they are followed. Empty for a command: that asks [`Self::container_list`].
+    pub fn containers(&self) -> ContainerSnapshot {
+        self.store.snapshot()
+    }
+
+    /// Name of a container that is followed.
+    pub fn container_name(&self, id: &str) -> Option<String> {
+        self.store.get(id).map(|view| view.name)
+    }
+
+    /// Asks the engine for its containers, newest first; stopped ones only if `all`.
+    pub async fn container_list(&self, all: bool) -> Result<Vec<ContainerView>, ApiError> {
+        let selected = self.selected().await?;
+        let filter = ListFilter {
+            all,
+            ..ListFilter::default()
+        };
+        let host = view::engine_host(&selected.endpoint);
+        Ok(selected
+            .engine
+            .list_containers(&filter)
+            .await
+            .map_err(|error| api_error(&error))?
+            .into_iter()
+            .map(|container| view::container(container, host))
+            .collect())
+    }
+
+    /// Everything about one container, by id or name.
+    pub async fn container_detail(&self, id: &str) -> Result<ContainerDetail, ApiError> {
+        let selected = self.selected().await?;
+        let detail = selected
+            .engine
+            .inspect_container(id)
+            .await
+            .map_err(|error| api_error(&error))?;
+        if let (Some(session), Some(reason)) = (&self.session, exit_reason::of_detail(&detail)) {
+            session.learnt(&self.store, &detail.id, reason);
+        }
+        let mut container = view::inspected(&detail, view::engine_host(&selected.endpoint));
+        if let Some(listed) = self.store.get(&detail.id) {
+            container.status = listed.status;
+        }
+        Ok(detail_view(&detail, container))
+    }
+
+    /// Everything that the engine tells about a container, as it tells it.
+    pub async fn container_raw(&self, id: &str) -> Result<serde_json::Value, ApiError> {
+        let selected = self.selected().await?;
+        let detail = selected
+            .engine
+            .inspect_container(id)
+            .await
+            .map_err(|error| api_error(&error))?;
+        Ok(detail.raw)
+    }
+
+    /// Does one thing to many containers (ids or names), several at a time. Each has its own outcome.
+    pub async fn container_act(
+        &self,
+        ids: &[String],
+        action: ContainerAction,
+    ) -> Result<Vec<ActionOutcome>, ApiError> {
+        let engine = self.selected().await?.engine;
+        let one = |id: String| {
+            let engine = engine.clone();
+            async move {
+                let result = act(&engine, &id, action).await;
+                let name = self.container_name(&id).unwrap_or_else(|| id.clone());
+                match result {
+                    Ok(changed) => ActionOutcome {
+                        id,
+                        name,
+                        changed,
+                        error: None,
+                    },
+                    Err(error) => ActionOutcome {
+                        error: Some(self.explain(&engine, &id, &error).await),
+                        id,
+                        name,
+                        changed: false,
+                    },
+                }
+            }
+        };
+        Ok(futures_util::stream::iter(ids.to_vec())
+            .map(one)
+            .buffered(PARALLEL)
+            .collect()
+            .await)
+    }
+
+    /// Gives a container another name.
+    pub async fn container_rename(&self, id: &str, name: &str) -> Result<(), ApiError> {
+        let name = name.trim();
+        run::check_name(name).map_err(|(message, hint)| invalid(message, hint))?;
+        let selected = self.selected().await?;
+        match selected.engine.rename_container(id, name).await {
+            Ok(()) => Ok(()),
+            // The engine refuses to give a container the name that it has; for a person that is done.
+            Err(error) => {
+                let same = self.container_name(id).is_some_and(|old| old == name);
+                if same { Ok(()) } else { Err(api_error(&error)) }
+            }
+        }
+    }
+
+    /// Why an action failed, with what Slipway can find out about it.
+    async fn explain(&self, engine: &domain::Engine, id: &str, error: &EngineError) -> ApiError {
+        if let EngineError::PortTaken {
+            port: Some(port),
+            host_ip,
+            ..
+        } = error
+        {
+            let taken =
+                run::port::describe_taken(engine, host_ip.as_ref().copied(), *port, Some(id)).await;
+            return ApiError {
+                kind: ErrorKind::PortTaken,
+                message: taken.message,
+                hint: Some("Stop what holds the port, then start this container again".to_owned()),
+                detail: Some(error.to_string()),
+            };
+        }
+        api_error(error)
+    }
+}
+
+async fn act(
+    engine: &domain::Engine,
+    id: &str,
+    action: ContainerAction,
+) -> Result<bool, EngineError> {
+    let changed = match action {
+        ContainerAction::Start => engine.start_container(id).await?,
+        ContainerAction::Stop => engine.stop_container(id, None).await?,
+        ContainerAction::Restart => {
+            engine.restart_container(id, None).await?;
+            Changed::Yes
+        }
+        ContainerAction::Pause => {
+            engine.pause_container(id).await?;
+            Changed::Yes
+        }
+        ContainerAction::Unpause => {
+            engine.unpause_container(id).await?;
+            Changed::Yes
+        }
+        ContainerAction::Kill => {
+            engine.kill_container(id, None).await?;
+            Changed::Yes
+        }
+        ContainerAction::Remove => {
+            // Volumes stay, also anonymous ones: what is in them cannot be brought back.
+            let how = RemoveContainer {
+                force: true,
+                volumes: false,
+            };
+            engine.remove_container(id, how).await?;
+            Changed::Yes
+        }
+    };
+    Ok(changed == Changed::Yes)
+}
+
+fn detail_view(detail: &domain::ContainerDetail, container: ContainerView) -> ContainerDetail {
+    let env: Vec<_> = detail.env.iter().map(|line| view::env_var(line)).collect();
+    let values: HashMap<&str, &str> = env
+        .iter()
+        .map(|variable| (variable.name.as_str(), variable.value.as_str()))
+        .collect();
+    let note = view::catalog_entry(
+        detail.labels.get(view::CATALOG_LABEL).map(String::as_str),
+        &detail.image,
+    )
+    .and_then(|entry| entry.note.as_ref())
+    .map(|note| note.render(|name| values.get(name).copied()));
+    let plan = run::plan_of(detail, &container);
+    ContainerDetail {
+        docker_run: docker_run_line(&plan, true),
+        command: detail
+            .entrypoint
+            .iter()
+            .chain(&detail.command)
+            .cloned()
+            .collect(),
+        working_dir: detail.working_dir.clone().unwrap_or_default(),
+        user: detail.user.clone().unwrap_or_default(),
+        hostname: detail.hostname.clone().unwrap_or_default(),
+        restart: restart_policy(&detail.restart_policy),
+        memory_limit: detail.limits.memory,
+        cpu_limit: detail.limits.nano_cpus.map(nano_cpus_to_cpus),
+        networks: detail
+            .networks
+            .iter()
+            .map(|network| NetworkView {
+                name: network.network.clone(),
+                ip_address: network.ipv4.or(network.ipv6).map(|ip| ip.to_string()),
+            })
+            .collect(),
+        labels: detail
+            .labels
+            .iter()
+            .map(|(name, value)| slipway_api::container::EnvVar {
+                name: name.clone(),
+                value: value.clone(),
+            })
+            .collect(),
+        started_at: detail.state.started_at.map(|at| at.to_string()),
+        finished_at: detail.state.finished_at.map(|at| at.to_string()),
+        restart_count: u32::try_from(detail.restart_count).unwrap_or(u32::MAX),
+        tty: detail.tty,
+        platform: detail.platform.clone(),
+        health_output: detail
+            .state
+            .health
+            .as_ref()
+            .and_then(|health| health.last_output.clone()),
+        start_error: detail.state.error.clone().filter(|error| !error.is_empty()),
+        note,
+        env,
+        container,
+    }
+}
+
+pub(crate) fn restart_policy(policy: &domain::RestartPolicy) -> RestartPolicy {
+    match policy {
+        domain::RestartPolicy::No => RestartPolicy::No,
+        domain::RestartPolicy::Always => RestartPolicy::Always,
+        domain::RestartPolicy::UnlessStopped => RestartPolicy::UnlessStopped,
+        domain::RestartPolicy::OnFailure { .. } => RestartPolicy::OnFailure,
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a number of CPUs has few digits"
+)]
+pub(crate) fn nano_cpus_to_cpus(nano: u64) -> f64 {
+    nano as f64 / 1e9
+}
+
+impl Slipway {
+    /// Full id of a container given by id, by the start of an id, or by name.
+    pub async fn container_id(&self, wanted: &str) -> Result<String, ApiError> {
+        let selected = self.selected().await?;
+        match selected.engine.inspect_container(wanted).await {
+            Ok(detail) => Ok(detail.id),
+            Err(EngineError::NotFound { .. }) => {
+                Err(not_found(&format!("The container `{wanted}`")))
+            }
+            Err(error) => Err(api_error(&error)),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The containers of the engine that is followed: the truth as of the last list, at a revision.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use slipway_api::container::{ContainerDelta, ContainerSnapshot, ContainerView};
+
+/// Containers by full id. Every change makes a new revision and a delta that leads to it.
+#[derive(Default)]
+pub(crate) struct ContainerStore {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    revision: u32,
+    containers: HashMap<String, ContainerView>,
+}
+
+impl ContainerStore {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything, newest first.
+    pub(crate) fn snapshot(&self) -> ContainerSnapshot {
+        let inner = self.lock();
+        let mut containers: Vec<_> = inner.containers.values().cloned().collect();
+        containers.sort_unstable_by(|a, b| {
+            b.created_at
+                .cmp(&a.created_at)
+                .then_with(|| a.name.cmp(&b.name))
+        });
+        ContainerSnapshot {
+            revision: inner.revision,
+            containers,
+        }
+    }
+
+    /// The container with this full id.
+    pub(crate) fn get(&self, id: &str) -> Option<ContainerView> {
+        self.lock().containers.get(id).cloned()
+    }
+
+    /// Takes a whole list. Reasons that were found out by inspecting stay with containers that have not changed.
+    pub(crate) fn reset(&self, list: Vec<ContainerView>) -> ContainerDelta {
+        let mut inner = self.lock();
+        let mut before = std::mem::take(&mut inner.containers);
+        let upserted: Vec<ContainerView> = list
+            .into_iter()
+            .map(|mut view| {
+                if let Some(old) = before.remove(&view.id) {
+                    keep_reason(&old, &mut view);
+                }
+                view
+            })
+            .collect();
+        inner.containers = upserted
+            .iter()
+            .map(|view| (view.id.clone(), view.clone()))
+            .collect();
+        inner.revision = inner.revision.wrapping_add(1);
+        ContainerDelta {
+            revision: inner.revision,
+            upserted,
+            removed: before.into_keys().collect(),
+            reset: true,
+        }
+    }
+
+    /// Takes what was learnt about some containers. Of those `asked` for, the ones not in `list` are gone.
+    /// `None` when nothing is different.
+    pub(crate) fn update(
+        &self,
+        asked: &[String],
+        list: Vec<ContainerView>,
+    ) -> Option<ContainerDelta> {
+        let mut inner = self.lock();
+        let removed: Vec<String> = asked
+            .iter()
+            .filter(|id| !list.iter().any(|view| view.id == **id))
+            .filter(|id| inner.containers.remove(*id).is_some())
+            .cloned()
+            .collect();
+        let mut upserted = Vec::new();
+        for mut view in list {
+            if let Some(old) = inner.containers.get(&view.id) {
+                keep_reason(old, &mut view);
+                if *old == view {
+                    continue;
+                }
+            }
+            inner.containers.insert(view.id.clone(), view.clone());
+            upserted.push(view);
+        }
+        if upserted.is_empty() && removed.is_empty() {
+            return None;
+        }
+        inner.revision = inner.revision.wrapping_add(1);
+        Some(ContainerDelta {
+            revision: inner.revision,
+            upserted,
+            removed,
+            reset: false,
+        })
+    }
+
+    /// Says why a container ended, once that was found out.
+    pub(crate) fn set_reason(&self, id: &str, reason: String) -> Option<ContainerDelta> {
+        let mut view = self.get(id)?;
+        view.reason = Some(reason);
+        self.update(&[], vec![view])
+    }
+}
+
+/// A list knows only exit codes; what inspect told stays true until the container runs again.
+fn keep_reason(old: &ContainerView, new: &mut ContainerView) {
+    if old.exit_code.is_some() && old.exit_code == new.exit_code && old.state == new.state {
+        let learnt = old.reason.clone();
+        if learnt.is_some() {
+            new.reason = learnt;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slipway_api::container::ContainerState;
+
+    fn view(id: &str, name: &str) -> ContainerView {
+        ContainerView {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            image: String::new(),
+            image_id: String::new(),
+            state: ContainerState::Running,
+            status: String::new(),
+            health: None,
+            exit_code: None,
+            reason: None,
+            created_at: String::new(),
+            ports: Vec::new(),
+            mounts: Vec::new(),
+            stack: None,
+        }
+    }
+
+    #[test]
+    fn an_asked_for_container_that_is_not_listed_is_gone() {
+        let store = ContainerStore::default();
+        store.reset(vec![view("a", "web"), view("b", "db")]);
+        let delta = store
+            .update(
+                &["a".to_owned(), "b".to_owned()],
+                vec![view("b", "database")],
+            )
+            .expect("something changed");
+        assert_eq!(delta.removed, ["a"]);
+        assert_eq!(delta.upserted[0].name, "database");
+        assert_eq!(store.snapshot().revision, delta.revision);
+    }
+
+    #[test]
+    fn nothing_new_is_no_revision() {
+        let store = ContainerStore::default();
+        store.reset(vec![view("a", "web")]);
+        assert!(
+            store
+                .update(&["a".to_owned()], vec![view("a", "web")])
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_learnt_reason_survives_a_list_but_not_a_new_run() {
+        let store = ContainerStore::default();
+        let mut ended = view("a", "etl");
+        ended.state = ContainerState::Exited;
+        ended.exit_code = Some(137);
+        store.reset(vec![ended.clone()]);
+        store.set_reason("a", "out of memory".to_owned());
+        store.reset(vec![ended]);
+        assert_eq!(
+            store.get("a").and_then(|v| v.reason).as_deref(),
+            Some("out of memory")
+        );
+        store.reset(vec![view("a", "etl")]);
+        assert_eq!(store.get("a").and_then(|v| v.reason), None);
+    }
+}

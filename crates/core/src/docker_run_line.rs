@@ -1,0 +1,147 @@
+//! A run plan as the `docker run` line that does the same.
+
+use slipway_api::container::{MountKind, RestartPolicy};
+use slipway_api::run::RunPlan;
+
+use crate::run::looks_secret;
+
+/// The line, broken with backslashes when it is long. Without `secrets`, values of variables that look secret are
+/// left out (`-e POSTGRES_PASSWORD`, which takes the value from the caller's environment).
+pub(crate) fn docker_run_line(plan: &RunPlan, secrets: bool) -> String {
+    let mut parts = vec!["docker run -d".to_owned()];
+    let mut push = |text: String| parts.push(text);
+    if let Some(name) = plan.name.as_deref().filter(|name| !name.is_empty()) {
+        push(format!("--name {}", quote(name)));
+    }
+    if plan.tty {
+        push("-it".to_owned());
+    }
+    for port in &plan.ports {
+        let ip = port.host_ip.as_deref().unwrap_or("127.0.0.1");
+        let ip = if ip.contains(':') {
+            format!("[{ip}]")
+        } else {
+            ip.to_owned()
+        };
+        let host_port = port
+            .host_port
+            .map(|port| port.to_string())
+            .unwrap_or_default();
+        let suffix = if port.protocol == "tcp" {
+            String::new()
+        } else {
+            format!("/{}", port.protocol)
+        };
+        push(format!(
+            "-p {}",
+            quote(&format!("{ip}:{host_port}:{}{suffix}", port.container_port))
+        ));
+    }
+    for mount in &plan.mounts {
+        let read_only = if mount.read_only { ":ro" } else { "" };
+        push(match (mount.kind, &mount.source) {
+            (MountKind::Tmpfs, _) => format!("--tmpfs {}", quote(&mount.target)),
+            (_, Some(source)) => {
+                format!(
+                    "-v {}",
+                    quote(&format!("{source}:{}{read_only}", mount.target))
+                )
+            }
+            (_, None) => format!("-v {}", quote(&mount.target)),
+        });
+    }
+    for variable in &plan.env {
+        push(if !secrets && looks_secret(plan, &variable.name) {
+            format!("-e {}", quote(&variable.name))
+        } else {
+            format!(
+                "-e {}",
+                quote(&format!("{}={}", variable.name, variable.value))
+            )
+        });
+    }
+    if let Some(network) = &plan.network {
+        push(format!("--network {}", quote(network)));
+    }
+    match plan.restart {
+        RestartPolicy::No => {}
+        RestartPolicy::OnFailure => push("--restart on-failure".to_owned()),
+        RestartPolicy::UnlessStopped => push("--restart unless-stopped".to_owned()),
+        RestartPolicy::Always => push("--restart always".to_owned()),
+    }
+    if let Some(memory) = plan.memory_bytes {
+        push(format!("--memory {memory}"));
+    }
+    if let Some(cpus) = plan.cpus {
+        push(format!("--cpus {cpus}"));
+    }
+    if let Some(entrypoint) = &plan.entrypoint {
+        push(format!("--entrypoint {}", quote(entrypoint)));
+    }
+    let mut image = quote(&plan.image);
+    for word in &plan.command {
+        image.push(' ');
+        image.push_str(&quote(word));
+    }
+    push(image);
+    fold(&parts)
+}
+
+/// Joins the parts to lines of at most about 80 columns.
+fn fold(parts: &[String]) -> String {
+    let mut text = String::new();
+    let mut column = 0;
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            if column + part.len() > 76 {
+                text.push_str(" \\\n  ");
+                column = 2;
+            } else {
+                text.push(' ');
+                column += 1;
+            }
+        }
+        text.push_str(part);
+        column += part.len();
+    }
+    text
+}
+
+/// Quotes a word for a POSIX shell, when it needs quoting.
+fn quote(word: &str) -> String {
+    let plain = !word.is_empty()
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_./:=,@%+[]".contains(&b));
+    if plain && !word.contains(['[', ']']) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoting_survives_a_shell() {
+        for word in [
+            "plain",
+            "two words",
+            "it's",
+            "$HOME",
+            "",
+            "a\nb",
+            "`x`",
+            "[::1]:80:80",
+        ] {
+            let output = std::process::Command::new("sh")
+                .arg("-c")
+                .arg(format!("printf %s {}", quote(word)))
+                .output()
+                .expect("a shell");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), word);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Engines: which there are, which is used, how it is.
+
+use slipway_api::ApiError;
+use slipway_api::engine::{EndpointView, EngineState};
+use tokio::sync::watch;
+
+use crate::session::Changes;
+use crate::{Slipway, selection, view};
+
+impl Slipway {
+    /// What is true of the engine now. A command that reaches the engine once has no state to tell.
+    pub fn engine_state(&self) -> EngineState {
+        self.session
+            .as_ref()
+            .map_or(EngineState::Searching, |session| {
+                session.state().borrow().clone()
+            })
+    }
+
+    /// The same as it changes. `None` for a command.
+    pub fn engine_states(&self) -> Option<watch::Receiver<EngineState>> {
+        self.session.as_ref().map(crate::session::Session::state)
+    }
+
+    /// Changes of containers and images. `None` for a command.
+    pub fn changes(&self) -> Option<Changes> {
+        self.session.as_ref().map(crate::session::Session::changes)
+    }
+
+    /// Every endpoint that is known, probed now.
+    pub async fn engine_list(&self) -> Vec<EndpointView> {
+        let current = self.selected().await.ok();
+        selection::list(
+            &self.environment,
+            current.as_ref().map(|selected| &selected.endpoint),
+        )
+        .await
+    }
+
+    /// Uses another engine from now on, also after a restart. It has to answer.
+    pub async fn engine_use(&self, name: &str) -> Result<EndpointView, ApiError> {
+        let selected = selection::select(&self.environment, Some(name)).await?;
+        self.settings
+            .update(|settings| settings.engine = Some(name.to_owned()))?;
+        if let Some(session) = &self.session {
+            session.reselect();
+        }
+        let engine = view::engine(&selected);
+        Ok(EndpointView {
+            name: selected.endpoint.name.clone(),
+            source: String::new(),
+            address: selected.endpoint.address.to_string(),
+            current: true,
+            engine: Some(engine),
+            error: None,
+        })
+    }
+
+    /// Forgets the choice of [`Self::engine_use`]: Docker's own choice counts again.
+    pub fn engine_use_default(&self) -> Result<(), ApiError> {
+        self.settings.update(|settings| settings.engine = None)?;
+        if let Some(session) = &self.session {
+            session.reselect();
+        }
+        Ok(())
+    }
+
+    /// Looks for the engine at once instead of after the current pause.
+    pub fn engine_retry(&self) {
+        if let Some(session) = &self.session {
+            session.retry();
+        }
+    }
+
+    /// Says whether anybody sees the window. While nobody does, the engine is left in peace.
+    pub fn set_watched(&self, watched: bool) {
+        if let Some(session) = &self.session {
+            session.set_watched(watched);
+        }
+    }
+
+    /// The engine as it answers now, for a command.
+    pub async fn engine_view(&self) -> Result<slipway_api::engine::EngineView, ApiError> {
+        Ok(view::engine(&self.selected().await?))
+    }
+}

@@ -1,0 +1,118 @@
+//! The one conversion of failures into what a person sees.
+
+use std::error::Error;
+
+use slipway_api::{ApiError, ErrorKind};
+use slipway_catalog::ImageReferenceError;
+use slipway_engine::EngineError;
+
+/// An engine's failure in words, with its hint and causes.
+pub fn api_error(error: &EngineError) -> ApiError {
+    let kind = match error {
+        EngineError::InvalidAddress { .. }
+        | EngineError::InvalidConfiguration { .. }
+        | EngineError::NoSocket { .. }
+        | EngineError::NotListening { .. }
+        | EngineError::NameResolution { .. }
+        | EngineError::Tls { .. }
+        | EngineError::Ssh { .. }
+        | EngineError::Unreachable { .. }
+        | EngineError::NotAnEngine { .. }
+        | EngineError::TooOld { .. } => ErrorKind::NoEngine,
+        EngineError::PermissionDenied { .. } => ErrorKind::PermissionDenied,
+        EngineError::NotResponding { .. } => ErrorKind::NotResponding,
+        EngineError::Stalled { .. }
+        | EngineError::CutOff { .. }
+        | EngineError::RateLimited { .. }
+        | EngineError::RegistryUnreachable { .. } => ErrorKind::Network,
+        EngineError::NotFound { .. } => ErrorKind::NotFound,
+        EngineError::ImageNotFound { .. } => ErrorKind::ImageNotFound,
+        EngineError::NameTaken { .. } => ErrorKind::NameTaken,
+        EngineError::InUse { .. } | EngineError::Conflict { .. } => ErrorKind::Conflict,
+        EngineError::PortTaken { .. } => ErrorKind::PortTaken,
+        EngineError::WrongArchitecture { .. } => ErrorKind::WrongArchitecture,
+        EngineError::Unauthorized { .. } => ErrorKind::Unauthorized,
+        EngineError::NoSpace { .. } => ErrorKind::NoSpace,
+        EngineError::InvalidRequest { .. } => ErrorKind::InvalidInput,
+        EngineError::Protocol { .. }
+        | EngineError::TooLarge { .. }
+        | EngineError::Engine { .. } => ErrorKind::Other,
+    };
+    ApiError {
+        kind,
+        message: error.to_string(),
+        hint: error.hint(),
+        detail: cause_chain(error),
+    }
+}
+
+/// Something typed that is no image reference.
+pub(crate) fn reference_error(error: &ImageReferenceError) -> ApiError {
+    invalid(error.to_string(), error.hint())
+}
+
+/// Input that cannot be used as it is.
+pub(crate) fn invalid(message: impl Into<String>, hint: Option<String>) -> ApiError {
+    ApiError {
+        kind: ErrorKind::InvalidInput,
+        message: message.into(),
+        hint,
+        detail: None,
+    }
+}
+
+/// The outcome of an operation that the person ended.
+pub(crate) fn cancelled() -> ApiError {
+    ApiError {
+        kind: ErrorKind::Cancelled,
+        message: "Cancelled".to_owned(),
+        hint: None,
+        detail: None,
+    }
+}
+
+/// Something that is not there (any more).
+pub(crate) fn not_found(what: &str) -> ApiError {
+    ApiError {
+        kind: ErrorKind::NotFound,
+        message: format!("{what} does not exist (any more)"),
+        hint: None,
+        detail: None,
+    }
+}
+
+/// A failure to read or write a file of ours or the person's.
+pub(crate) fn file_error(doing: &str, path: &std::path::Path, source: &std::io::Error) -> ApiError {
+    use std::io::ErrorKind as Io;
+    let (kind, hint) = match source.kind() {
+        Io::PermissionDenied => (
+            ErrorKind::PermissionDenied,
+            Some("Choose a folder that you may write to".to_owned()),
+        ),
+        Io::StorageFull | Io::QuotaExceeded => (
+            ErrorKind::NoSpace,
+            Some("Free some disk space, or choose another disk".to_owned()),
+        ),
+        _ => (ErrorKind::Other, None),
+    };
+    ApiError {
+        kind,
+        message: format!("{doing} {} failed: {source}", path.display()),
+        hint,
+        detail: None,
+    }
+}
+
+/// The causes of an error, one a line, the outermost left out. `None` when it has none.
+fn cause_chain(error: &dyn Error) -> Option<String> {
+    let mut lines = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let line = cause.to_string();
+        if lines.last() != Some(&line) {
+            lines.push(line);
+        }
+        source = cause.source();
+    }
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}

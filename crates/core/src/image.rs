@@ -1,0 +1,198 @@
+//! Images: list, pull, remove.
+
+use std::collections::HashMap;
+
+use futures_util::StreamExt as _;
+use slipway_api::image::{ImageRemoval, ImageUser, ImageView};
+use slipway_api::operation::{PullPhase, PullProgress};
+use slipway_api::{ApiError, ErrorKind};
+use slipway_catalog::ImageReference;
+use slipway_engine::{self as domain, Engine, EngineError, ListFilter, PullEvent, PullRequest};
+use tokio_util::sync::CancellationToken;
+
+use crate::Slipway;
+use crate::error::{api_error, cancelled, reference_error};
+
+impl Slipway {
+    /// All images, newest first, each with the containers that use it.
+    pub async fn images(&self) -> Result<Vec<ImageView>, ApiError> {
+        let selected = self.selected().await?;
+        let everything = ListFilter {
+            all: true,
+            ..ListFilter::default()
+        };
+        let (images, containers) = tokio::try_join!(
+            selected.engine.list_images(),
+            selected.engine.list_containers(&everything)
+        )
+        .map_err(|error| api_error(&error))?;
+        let mut users: HashMap<String, Vec<ImageUser>> = HashMap::new();
+        for container in containers {
+            let Some(image) = container.image_id else {
+                continue;
+            };
+            users.entry(image).or_default().push(ImageUser {
+                running: container.state == domain::ContainerState::Running,
+                id: container.id,
+                name: container.name,
+            });
+        }
+        let mut views: Vec<ImageView> = images
+            .into_iter()
+            .map(|image| ImageView {
+                used_by: users.remove(&image.id).unwrap_or_default(),
+                id: image.id,
+                tags: image.tags,
+                digests: image.digests,
+                size_bytes: image.size,
+                created_at: image
+                    .created_at
+                    .map(|at| at.to_string())
+                    .unwrap_or_default(),
+            })
+            .collect();
+        views.sort_by(|a, b| {
+            b.created_at
+                .cmp(&a.created_at)
+                .then_with(|| a.tags.cmp(&b.tags))
+        });
+        Ok(views)
+    }
+
+    /// Removes a tag, or an image by id. An image that a container uses is refused, with the container's name.
+    pub async fn image_remove(
+        &self,
+        reference: &str,
+        force: bool,
+    ) -> Result<ImageRemoval, ApiError> {
+        let engine = self.selected().await?.engine;
+        match engine.remove_image(reference, force).await {
+            Ok(removed) => Ok(ImageRemoval {
+                untagged: removed.untagged,
+                deleted: removed.deleted,
+            }),
+            Err(error @ (EngineError::InUse { .. } | EngineError::Conflict { .. })) => {
+                Err(self.image_in_use(reference, &error).await)
+            }
+            Err(error) => Err(api_error(&error)),
+        }
+    }
+
+    async fn image_in_use(&self, reference: &str, error: &EngineError) -> ApiError {
+        let users: Vec<String> = self
+            .images()
+            .await
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|image| image.id == reference || image.tags.iter().any(|tag| tag == reference))
+            .flat_map(|image| image.used_by)
+            .map(|user| format!("`{}`", user.name))
+            .collect();
+        if users.is_empty() {
+            return api_error(error);
+        }
+        ApiError {
+            kind: ErrorKind::Conflict,
+            message: format!("`{reference}` is used by {}", users.join(", ")),
+            hint: Some("Remove what uses it first".to_owned()),
+            detail: Some(error.to_string()),
+        }
+    }
+
+    /// Pulls an image. `progress` is called whenever it moved.
+    pub async fn image_pull(
+        &self,
+        reference: &str,
+        cancel: &CancellationToken,
+        progress: impl Fn(PullProgress) + Send,
+    ) -> Result<(), ApiError> {
+        let reference: ImageReference = reference
+            .trim()
+            .parse()
+            .map_err(|error| reference_error(&error))?;
+        let engine = self.selected().await?.engine;
+        pull(&engine, &reference.with_default_tag(), cancel, progress).await
+    }
+}
+
+/// Pulls an image to the end, or until it is cancelled: then the engine stops downloading.
+pub(crate) async fn pull(
+    engine: &Engine,
+    reference: &ImageReference,
+    cancel: &CancellationToken,
+    progress: impl Fn(PullProgress) + Send,
+) -> Result<(), ApiError> {
+    let image = reference.familiar();
+    let request = PullRequest {
+        // Fully qualified: Podman asks a person which registry is meant otherwise.
+        reference: reference.to_string(),
+        platform: None,
+        auth: None,
+    };
+    let mut latest = PullProgress {
+        image,
+        phase: PullPhase::Resolving,
+        layers_done: 0,
+        layers_total: 0,
+        bytes_done: 0,
+        bytes_total: None,
+    };
+    progress(latest.clone());
+    let pulling = async {
+        let mut events = engine
+            .pull_image(&request)
+            .await
+            .map_err(|error| pull_error(reference, &error))?;
+        while let Some(event) = events.next().await {
+            match event.map_err(|error| pull_error(reference, &error))? {
+                PullEvent::Progress(at) => {
+                    latest.phase = match at.phase {
+                        domain::PullPhase::Resolving => PullPhase::Resolving,
+                        domain::PullPhase::Downloading => PullPhase::Downloading,
+                        domain::PullPhase::Extracting => PullPhase::Extracting,
+                    };
+                    latest.layers_done = u32::try_from(at.layers_done).unwrap_or(u32::MAX);
+                    latest.layers_total = u32::try_from(at.layers_total).unwrap_or(u32::MAX);
+                    latest.bytes_done = at.bytes_done;
+                    latest.bytes_total = (at.bytes_total > 0).then_some(at.bytes_total);
+                    progress(latest.clone());
+                }
+                PullEvent::Done { .. } => {
+                    latest.phase = PullPhase::Done;
+                    latest.layers_done = latest.layers_total;
+                    progress(latest.clone());
+                }
+            }
+        }
+        Ok(())
+    };
+    tokio::select! {
+        result = pulling => result,
+        () = cancel.cancelled() => Err(cancelled()),
+    }
+}
+
+/// A failed pull, with the reference as the person knows it.
+fn pull_error(reference: &ImageReference, error: &EngineError) -> ApiError {
+    let mut shown = api_error(error);
+    let familiar = reference.familiar();
+    match error {
+        EngineError::ImageNotFound { .. } => {
+            shown.message = format!("The registry has no image `{familiar}`");
+            shown.hint = Some(match reference.tag() {
+                Some(tag) if tag != "latest" => {
+                    format!("Check the name and the tag `{tag}`; not every image has one called that")
+                }
+                _ => "Check the name; not every image has a tag `latest`, and private ones need a login".to_owned(),
+            });
+        }
+        EngineError::CutOff { .. } | EngineError::Stalled { .. } => {
+            shown.message = format!("The pull of `{familiar}` broke off");
+            shown.hint =
+                Some("Try again: layers that are complete are kept by the engine".to_owned());
+            shown.detail = Some(error.to_string());
+        }
+        _ => {}
+    }
+    shown
+}

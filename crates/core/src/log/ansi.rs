@@ -1,0 +1,240 @@
+//! Terminal output as styled text: colours are kept, every other escape and control character goes.
+
+use slipway_api::log::LogSpan;
+use vte::{Params, Parser, Perform};
+
+/// A row has at most this many runs of style; a hostile line that changes colour at every character is cut.
+const MAX_SPANS: usize = 1000;
+
+#[derive(Clone, Default, PartialEq)]
+struct Style {
+    fg: Option<Color>,
+    bg: Option<Color>,
+    bold: bool,
+    dim: bool,
+    italic: bool,
+    underline: bool,
+    reverse: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Color {
+    /// One of the theme's sixteen.
+    Theme(u8),
+    Rgb(u8, u8, u8),
+}
+
+impl Color {
+    /// The 256-colour palette: sixteen of the theme, a 6×6×6 cube, 24 greys.
+    fn indexed(index: u8) -> Self {
+        match index {
+            0..=15 => Self::Theme(index),
+            16..=231 => {
+                let cube = index - 16;
+                let level = |value: u8| if value == 0 { 0 } else { 55 + value * 40 };
+                Self::Rgb(level(cube / 36), level(cube / 6 % 6), level(cube % 6))
+            }
+            232..=255 => {
+                let grey = 8 + (index - 232) * 10;
+                Self::Rgb(grey, grey, grey)
+            }
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Theme(index) => index.to_string(),
+            Self::Rgb(red, green, blue) => format!("#{red:02x}{green:02x}{blue:02x}"),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Row {
+    style: Style,
+    spans: Vec<(Style, String)>,
+}
+
+/// A line as runs of one style.
+pub(crate) fn spans(line: &[u8]) -> Vec<LogSpan> {
+    if !line.iter().any(|byte| byte.is_ascii_control()) {
+        // Most lines of most logs.
+        return match line {
+            [] => Vec::new(),
+            _ => vec![span(
+                &Style::default(),
+                String::from_utf8_lossy(line).into_owned(),
+            )],
+        };
+    }
+    let mut row = Row::default();
+    Parser::new().advance(&mut row, line);
+    row.spans
+        .into_iter()
+        .map(|(style, text)| span(&style, text))
+        .collect()
+}
+
+/// A line without any escape, cut to `limit` characters.
+pub(crate) fn plain_text(line: &str, limit: usize) -> String {
+    let mut row = Row::default();
+    Parser::new().advance(&mut row, line.as_bytes());
+    let text: String = row.spans.into_iter().map(|(_, text)| text).collect();
+    match text.char_indices().nth(limit) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text,
+    }
+}
+
+/// The bytes of a line as a search sees them.
+pub(crate) fn without_escapes(line: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+    if line.contains(&0x1b) || line.contains(&b'\r') {
+        let mut row = Row::default();
+        Parser::new().advance(&mut row, line);
+        let text: String = row.spans.into_iter().map(|(_, text)| text).collect();
+        text.into_bytes().into()
+    } else {
+        line.into()
+    }
+}
+
+fn span(style: &Style, text: String) -> LogSpan {
+    let (fg, bg) = if style.reverse {
+        (style.bg, style.fg)
+    } else {
+        (style.fg, style.bg)
+    };
+    LogSpan {
+        text,
+        fg: fg.map(Color::text),
+        bg: bg.map(Color::text),
+        bold: style.bold,
+        dim: style.dim,
+        italic: style.italic,
+        underline: style.underline,
+    }
+}
+
+impl Row {
+    fn push(&mut self, c: char) {
+        let full = self.spans.len() >= MAX_SPANS;
+        match self.spans.last_mut() {
+            Some((style, text)) if full || *style == self.style => text.push(c),
+            _ => self.spans.push((self.style.clone(), c.to_string())),
+        }
+    }
+
+    fn select_graphic_rendition(&mut self, params: &Params) {
+        let values: Vec<u16> = params.iter().flatten().copied().collect();
+        let mut values = values.into_iter();
+        let style = &mut self.style;
+        let mut any = false;
+        while let Some(value) = values.next() {
+            any = true;
+            match value {
+                0 => *style = Style::default(),
+                1 => style.bold = true,
+                2 => style.dim = true,
+                3 => style.italic = true,
+                4 => style.underline = true,
+                7 => style.reverse = true,
+                22 => (style.bold, style.dim) = (false, false),
+                23 => style.italic = false,
+                24 => style.underline = false,
+                27 => style.reverse = false,
+                30..=37 => style.fg = Some(Color::Theme(low_byte(value - 30))),
+                38 => style.fg = extended(&mut values),
+                39 => style.fg = None,
+                40..=47 => style.bg = Some(Color::Theme(low_byte(value - 40))),
+                48 => style.bg = extended(&mut values),
+                49 => style.bg = None,
+                90..=97 => style.fg = Some(Color::Theme(low_byte(value - 82))),
+                100..=107 => style.bg = Some(Color::Theme(low_byte(value - 92))),
+                _ => {}
+            }
+        }
+        if !any {
+            *style = Style::default();
+        }
+    }
+}
+
+fn low_byte(value: u16) -> u8 {
+    u8::try_from(value).unwrap_or(u8::MAX)
+}
+
+/// The rest of `38;5;n` or `38;2;r;g;b`.
+fn extended(values: &mut impl Iterator<Item = u16>) -> Option<Color> {
+    match values.next()? {
+        5 => values.next().map(|index| Color::indexed(low_byte(index))),
+        2 => {
+            let mut next = || values.next().map(low_byte);
+            Some(Color::Rgb(next()?, next()?, next()?))
+        }
+        _ => None,
+    }
+}
+
+impl Perform for Row {
+    fn print(&mut self, c: char) {
+        self.push(c);
+    }
+
+    fn execute(&mut self, byte: u8) {
+        match byte {
+            b'\t' => self.push('\t'),
+            // A terminal goes back to the start of the line and writes over it: progress bars do that.
+            b'\r' => self.spans.clear(),
+            _ => {}
+        }
+    }
+
+    fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignore: bool, action: char) {
+        if action == 'm' && intermediates.is_empty() && !ignore {
+            self.select_graphic_rendition(params);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(line: &str, wanted: &[(&str, Option<&str>)]) {
+        let spans = spans(line.as_bytes());
+        let got: Vec<(&str, Option<&str>)> = spans
+            .iter()
+            .map(|span| (span.text.as_str(), span.fg.as_deref()))
+            .collect();
+        assert_eq!(got, wanted, "{line:?}");
+    }
+
+    #[test]
+    fn colours_stay_and_everything_else_goes() {
+        check("plain", &[("plain", None)]);
+        check(
+            "\x1b[31mred\x1b[0m not",
+            &[("red", Some("1")), (" not", None)],
+        );
+        check("\x1b[1;92mok", &[("ok", Some("10"))]);
+        check("\x1b[38;5;196mx", &[("x", Some("#ff0000"))]);
+        check("\x1b[38;2;1;2;3mx", &[("x", Some("#010203"))]);
+        check("\x1b[mreset\x1b[2J\x1b[H!", &[("reset!", None)]);
+        check("10%\r50%\r100%", &[("100%", None)]);
+        check(
+            "\x1b]0;title\x07after\x1b]52;c;ZXZpbA==\x07",
+            &[("after", None)],
+        );
+        check("<script>&amp;", &[("<script>&amp;", None)]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_text_without_controls(line in prop::collection::vec(any::<u8>(), 0..300)) {
+            for span in spans(&line) {
+                prop_assert!(!span.text.chars().any(|c| c.is_ascii_control() && c != '\t'), "{:?}", span.text);
+            }
+        }
+    }
+}

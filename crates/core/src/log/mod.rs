@@ -1,0 +1,9 @@
+//! Container logs: held in bounded memory here, so that a window needs only the rows that it shows.
+
+mod ansi;
+mod buffer;
+mod save;
+mod session;
+
+pub(crate) use ansi::plain_text;
+pub(crate) use session::LogSessions;

@@ -1,0 +1,198 @@
+//! A plan that can be run as it is, for anything that can be run.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use slipway_api::ApiError;
+use slipway_api::container::{EnvVar, MountKind, RestartPolicy};
+use slipway_api::run::{MountPlan, PortPlan, RunDraft, RunPlan};
+use slipway_catalog::{Catalog, Entry, ImageReference};
+use slipway_engine::{Container, EngineError, ImageDetail, ListFilter, Protocol};
+
+use crate::error::{api_error, invalid, reference_error};
+use crate::run::check::{check, free_name};
+use crate::run::port::HostPorts;
+use crate::{Slipway, view};
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+impl Slipway {
+    /// A plan for a catalog entry (by slug) or an image reference: a free name, free ports on 127.0.0.1, volumes for
+    /// the paths that hold data, generated secrets. Works without an engine, with less to tell.
+    pub async fn run_draft(&self, what: &str) -> Result<RunDraft, ApiError> {
+        let what = what.trim();
+        let catalog = Catalog::bundled();
+        let (reference, entry) = match catalog.entry(what) {
+            Some(entry) => (entry.reference(), Some(entry)),
+            None => {
+                let reference: ImageReference =
+                    what.parse().map_err(|error| reference_error(&error))?;
+                let entry = catalog.entry_for_image(&reference);
+                let reference = match entry {
+                    // `nginx` typed without a tag means what the card runs.
+                    Some(entry) if reference.tag().is_none() && reference.digest().is_none() => {
+                        entry.reference()
+                    }
+                    _ => reference.with_default_tag(),
+                };
+                (reference, entry)
+            }
+        };
+        let selected = self.selected().await.ok();
+        let (image, containers) = match &selected {
+            Some(selected) => {
+                let everything = ListFilter {
+                    all: true,
+                    ..ListFilter::default()
+                };
+                let reference = reference.to_string();
+                let (image, containers) = tokio::join!(
+                    selected.engine.inspect_image(&reference),
+                    selected.engine.list_containers(&everything)
+                );
+                let image = match image {
+                    Ok(image) => Some(image),
+                    Err(EngineError::NotFound { .. } | EngineError::ImageNotFound { .. }) => None,
+                    Err(error) => return Err(api_error(&error)),
+                };
+                (image, containers.map_err(|error| api_error(&error))?)
+            }
+            None => (None, Vec::new()),
+        };
+        let local = selected
+            .as_ref()
+            .is_none_or(|selected| view::is_local(&selected.endpoint));
+        let plan = draft(&reference, entry, image.as_ref(), &containers, local)?;
+        Ok(RunDraft {
+            check: check(&plan, selected.as_ref(), &containers),
+            plan,
+            entry: entry.map(view::entry),
+            image: image.as_ref().map(view::image_config),
+        })
+    }
+}
+
+fn draft(
+    reference: &ImageReference,
+    entry: Option<&Entry>,
+    image: Option<&ImageDetail>,
+    containers: &[Container],
+    local: bool,
+) -> Result<RunPlan, ApiError> {
+    let base = entry.map_or_else(|| container_name(reference), |entry| entry.slug.clone());
+    let name = free_name(&base, containers);
+    let mut host_ports = HostPorts::new(containers, local);
+    let mut ports = Vec::new();
+    for (port, protocol) in wanted_ports(entry, image) {
+        let host_port = host_ports.free(LOOPBACK, port, protocol);
+        if let Some(host_port) = host_port {
+            host_ports.give(host_port, protocol);
+        }
+        ports.push(PortPlan {
+            container_port: port.into(),
+            protocol: view::protocol(protocol).to_owned(),
+            host_ip: Some(LOOPBACK.to_string()),
+            host_port: host_port.map(Into::into),
+            fixed: false,
+        });
+    }
+    Ok(RunPlan {
+        image: reference.familiar(),
+        mounts: mounts(&name, entry, image),
+        name: Some(name),
+        command: entry.map(|entry| entry.command.clone()).unwrap_or_default(),
+        entrypoint: None,
+        env: env(entry)?,
+        ports,
+        restart: RestartPolicy::No,
+        memory_bytes: None,
+        cpus: None,
+        network: None,
+        tty: entry.is_some_and(|entry| entry.tty),
+        catalog: entry.map(|entry| entry.slug.clone()),
+    })
+}
+
+/// The last part of the repository, as far as it can name a container.
+fn container_name(reference: &ImageReference) -> String {
+    let name: String = reference
+        .short_name()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "_.-".contains(*c))
+        .collect();
+    if name.len() < 2 {
+        format!("{name}-container")
+    } else {
+        name
+    }
+}
+
+/// The entry's ports, the primary one first; else what the image exposes.
+fn wanted_ports(entry: Option<&Entry>, image: Option<&ImageDetail>) -> Vec<(u16, Protocol)> {
+    match (entry, image) {
+        (Some(entry), _) if !entry.ports.is_empty() => {
+            let mut ports: Vec<_> = entry.ports.iter().collect();
+            ports.sort_by_key(|port| !port.primary);
+            ports
+                .into_iter()
+                .map(|port| {
+                    let protocol = match port.protocol {
+                        slipway_catalog::Protocol::Tcp => Protocol::Tcp,
+                        slipway_catalog::Protocol::Udp => Protocol::Udp,
+                    };
+                    (port.number, protocol)
+                })
+                .collect()
+        }
+        (_, Some(image)) => image.exposed_ports.clone(),
+        (_, None) => Vec::new(),
+    }
+}
+
+/// A named volume for each path that holds data: an anonymous one is lost with its container.
+fn mounts(name: &str, entry: Option<&Entry>, image: Option<&ImageDetail>) -> Vec<MountPlan> {
+    let volume = |suffix: &str, target: &str| MountPlan {
+        kind: MountKind::Volume,
+        source: Some(format!("{name}-{suffix}")),
+        target: target.to_owned(),
+        read_only: false,
+    };
+    let mut mounts: Vec<MountPlan> = entry
+        .iter()
+        .flat_map(|entry| &entry.volumes)
+        .map(|known| volume(&known.suffix, &known.path))
+        .collect();
+    for path in image.iter().flat_map(|image| &image.volumes) {
+        if mounts.iter().any(|mount| mount.target == *path) {
+            continue;
+        }
+        let suffix: String = path
+            .rsplit('/')
+            .find(|part| !part.is_empty())
+            .unwrap_or("data")
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || "_.-".contains(*c))
+            .collect();
+        mounts.push(volume(&suffix, path));
+    }
+    mounts
+}
+
+/// Variables with a default or a secret, and required ones, which a person has to fill in.
+fn env(entry: Option<&Entry>) -> Result<Vec<EnvVar>, ApiError> {
+    let mut env = Vec::new();
+    for known in entry.iter().flat_map(|entry| &entry.env) {
+        let value = match (&known.generate, &known.default) {
+            (Some(secret), _) => secret
+                .generate()
+                .map_err(|error| invalid(error.to_string(), None))?,
+            (None, Some(default)) => default.clone(),
+            (None, None) if known.required => String::new(),
+            (None, None) => continue,
+        };
+        env.push(EnvVar {
+            name: known.name.clone(),
+            value,
+        });
+    }
+    Ok(env)
+}

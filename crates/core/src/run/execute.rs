@@ -1,0 +1,606 @@
+//! Running a plan: check, pull, create, start, wait. Whatever goes wrong after the container exists takes it away
+//! again.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use slipway_api::run::{RunEvent, RunFailure, RunOutcome, RunPlan, RunStep};
+use slipway_api::{ApiError, ErrorKind};
+use slipway_catalog::{Catalog, Entry, ImageReference};
+use slipway_engine::{
+    Container, ContainerDetail, ContainerSpec, ContainerState, CreatedContainer, Engine,
+    EngineError, Health, ListFilter, LogOptions, Port, Protocol, RemoveContainer, Tail,
+};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{api_error, cancelled};
+use crate::run::check::free_name;
+use crate::run::port::{HostPorts, describe_taken};
+use crate::run::{readiness, spec};
+use crate::selection::Selected;
+use crate::{Slipway, exit_reason, image, view, web_page};
+
+/// How long a container may take to answer before it is handed over as "running, but does not answer yet".
+const READY_DEADLINE: Duration = Duration::from_secs(90);
+/// A container without ports and health check counts as running after this long.
+const SETTLED: Duration = Duration::from_millis(700);
+const POLL: Duration = Duration::from_millis(150);
+/// A port or a name can be taken between the check and the start; more often than this is no coincidence.
+const MAX_TRIES: usize = 5;
+/// How long a failed or cancelled run waits for its own clean-up before it leaves that behind.
+const UNDO_PATIENCE: Duration = Duration::from_secs(4);
+/// So many of the last lines of a failed container's log go into the details.
+const LAST_LINES: u64 = 12;
+
+impl Slipway {
+    /// Runs a plan to the end. `emit` is told of every step. Cancelling undoes what was done.
+    pub async fn run(
+        &self,
+        plan: RunPlan,
+        cancel: &CancellationToken,
+        emit: impl Fn(RunEvent) + Send + Sync,
+    ) -> Result<RunOutcome, RunFailure> {
+        let nothing_done = |error| RunFailure {
+            error,
+            undone: Vec::new(),
+        };
+        let selected = self.selected().await.map_err(nothing_done)?;
+        let entry = plan
+            .catalog
+            .as_deref()
+            .and_then(|slug| Catalog::bundled().entry(slug))
+            .or_else(|| web_page::entry_of_image(&plan.image));
+        let mut run = Run {
+            selected,
+            plan,
+            entry,
+            emit: &emit,
+            notices: Vec::new(),
+            creating: None,
+            created: None,
+        };
+        let result = tokio::select! {
+            result = run.execute(cancel) => result,
+            () = cancel.cancelled() => Err(cancelled()),
+        };
+        match result {
+            Ok(outcome) => Ok(outcome),
+            Err(error) => Err(RunFailure {
+                undone: run.undo().await,
+                error,
+            }),
+        }
+    }
+}
+
+/// A container that exists because of this run.
+#[derive(Clone)]
+struct Created {
+    id: String,
+    name: String,
+}
+
+struct Run<'a, E> {
+    selected: Selected,
+    plan: RunPlan,
+    entry: Option<&'static Entry>,
+    emit: &'a E,
+    notices: Vec<String>,
+    /// A request to create that is under way. It goes on when the run is cancelled: only its answer tells whether
+    /// there is a container to take away.
+    creating: Option<JoinHandle<Result<CreatedContainer, EngineError>>>,
+    /// Set from the creation until the run has succeeded.
+    created: Option<Created>,
+}
+
+impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
+    fn engine(&self) -> &Engine {
+        &self.selected.engine
+    }
+
+    fn step(&self, step: RunStep) {
+        (self.emit)(RunEvent::Step { step });
+    }
+
+    fn notice(&mut self, message: String) {
+        (self.emit)(RunEvent::Notice {
+            message: message.clone(),
+        });
+        self.notices.push(message);
+    }
+
+    async fn execute(&mut self, cancel: &CancellationToken) -> Result<RunOutcome, ApiError> {
+        self.step(RunStep::Check);
+        let (reference, mut spec) = spec::read(&self.plan).map_err(|findings| {
+            // There is at least one, or it would not be an error.
+            let first = findings.into_iter().next();
+            let (message, hint) = first
+                .map(|finding| (finding.message, finding.hint))
+                .unwrap_or_default();
+            crate::error::invalid(message, hint)
+        })?;
+        let containers = self.containers().await?;
+        let own_name = self.choose_name(&mut spec, &reference, &containers)?;
+        self.choose_ports(&mut spec, &containers)?;
+        self.have_image(&reference, cancel).await?;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.step(RunStep::Create);
+            self.create(&mut spec, own_name).await?;
+            self.step(RunStep::Start);
+            let Some(created) = self.created.clone() else {
+                return Err(cancelled());
+            };
+            match self.engine().start_container(&created.id).await {
+                Ok(_) => break,
+                Err(error @ EngineError::PortTaken { .. }) => {
+                    self.dodge_port(&mut spec, &error, tries).await?;
+                }
+                Err(error) => return Err(start_error(&reference, &self.selected, &error)),
+            }
+        }
+        self.step(RunStep::Wait);
+        let outcome = self.wait(&reference).await?;
+        self.created = None;
+        Ok(outcome)
+    }
+
+    async fn containers(&self) -> Result<Vec<Container>, ApiError> {
+        let everything = ListFilter {
+            all: true,
+            ..ListFilter::default()
+        };
+        self.engine()
+            .list_containers(&everything)
+            .await
+            .map_err(|error| api_error(&error))
+    }
+
+    /// Returns whether the name is Slipway's own choice, and so may become another one.
+    fn choose_name(
+        &self,
+        spec: &mut ContainerSpec,
+        reference: &ImageReference,
+        containers: &[Container],
+    ) -> Result<bool, ApiError> {
+        if let Some(name) = &spec.name {
+            if let Some(holder) = containers.iter().find(|container| container.name == *name) {
+                return Err(name_taken(name, holder, containers));
+            }
+            return Ok(false);
+        }
+        let base = self.entry.map_or_else(
+            || reference.short_name().to_owned(),
+            |entry| entry.slug.clone(),
+        );
+        let base = if crate::run::check_name(&base).is_ok() {
+            base
+        } else {
+            "container".to_owned()
+        };
+        spec.name = Some(free_name(&base, containers));
+        Ok(true)
+    }
+
+    /// Moves host ports that are taken, unless they are fixed.
+    fn choose_ports(
+        &mut self,
+        spec: &mut ContainerSpec,
+        containers: &[Container],
+    ) -> Result<(), ApiError> {
+        let mut host_ports = HostPorts::new(containers, view::is_local(&self.selected.endpoint));
+        for (index, port) in spec.published_ports.iter_mut().enumerate() {
+            let Some(ip) = port.host_ip else { continue };
+            let Some(wanted) = port.host_port else {
+                continue;
+            };
+            if let Some(taken) = host_ports.taken(ip, wanted, port.protocol) {
+                let fixed = self.plan.ports.get(index).is_some_and(|plan| plan.fixed);
+                match taken.free {
+                    Some(free) if !fixed => {
+                        self.notice(format!("{}; {free} is used instead", taken.message));
+                        port.host_port = Some(free);
+                    }
+                    free => {
+                        return Err(ApiError {
+                            kind: ErrorKind::PortTaken,
+                            message: taken.message,
+                            hint: Some(free.map_or_else(
+                                || "Choose another port".to_owned(),
+                                |free| format!("Use port {free}, or stop what holds {wanted}"),
+                            )),
+                            detail: None,
+                        });
+                    }
+                }
+            }
+            if let Some(chosen) = port.host_port {
+                host_ports.give(chosen, port.protocol);
+            }
+        }
+        Ok(())
+    }
+
+    async fn have_image(
+        &mut self,
+        reference: &ImageReference,
+        cancel: &CancellationToken,
+    ) -> Result<(), ApiError> {
+        let name = reference.to_string();
+        let image = match self.engine().inspect_image(&name).await {
+            Ok(image) => image,
+            Err(EngineError::NotFound { .. } | EngineError::ImageNotFound { .. }) => {
+                self.step(RunStep::Pull);
+                image::pull(self.engine(), reference, cancel, |progress| {
+                    (self.emit)(RunEvent::Pull { progress });
+                })
+                .await?;
+                self.engine()
+                    .inspect_image(&name)
+                    .await
+                    .map_err(|error| api_error(&error))?
+            }
+            Err(error) => return Err(api_error(&error)),
+        };
+        let engine_arch = view::oci_arch(&self.engine().info().arch).to_owned();
+        if !image.arch.is_empty() && view::oci_arch(&image.arch) != engine_arch {
+            self.notice(format!(
+                "`{}` is made for {}; this engine runs {engine_arch} and has to emulate it",
+                reference.familiar(),
+                view::platform(&image)
+            ));
+        }
+        Ok(())
+    }
+
+    async fn create(&mut self, spec: &mut ContainerSpec, own_name: bool) -> Result<(), ApiError> {
+        for _ in 0..MAX_TRIES {
+            let name = spec.name.clone().unwrap_or_default();
+            let result = self.request_create(spec).await;
+            self.creating = None;
+            match result {
+                Ok(made) => {
+                    self.created = Some(Created {
+                        id: made.id.clone(),
+                        name: name.clone(),
+                    });
+                    (self.emit)(RunEvent::Created { id: made.id, name });
+                    for warning in made.warnings {
+                        self.notice(warning);
+                    }
+                    return Ok(());
+                }
+                Err(EngineError::NameTaken { .. }) if own_name => {
+                    let containers = self.containers().await?;
+                    spec.name = Some(free_name(&name, &containers));
+                }
+                Err(EngineError::NameTaken { .. }) => {
+                    let containers = self.containers().await?;
+                    return Err(match containers.iter().find(|c| c.name == name) {
+                        Some(holder) => name_taken(&name, holder, &containers),
+                        None => crate::error::invalid(
+                            format!("Another container was named `{name}` just now"),
+                            Some("Try again".to_owned()),
+                        ),
+                    });
+                }
+                Err(error) => return Err(api_error(&error)),
+            }
+        }
+        Err(crate::error::invalid(
+            "Every name that was tried is taken",
+            Some("Choose a name".to_owned()),
+        ))
+    }
+
+    async fn request_create(
+        &mut self,
+        spec: &ContainerSpec,
+    ) -> Result<CreatedContainer, EngineError> {
+        let engine = self.engine().clone();
+        let spec = spec.clone();
+        let creating =
+            self.creating.insert(tokio::spawn(
+                async move { engine.create_container(&spec).await },
+            ));
+        match creating.await {
+            Ok(result) => result,
+            // The task neither panics nor is aborted; the runtime is shutting down.
+            Err(_) => Err(EngineError::CutOff {
+                what: "the creation of the container",
+            }),
+        }
+    }
+
+    /// The engine found a port taken that looked free. A fixed one is an error; others move.
+    async fn dodge_port(
+        &mut self,
+        spec: &mut ContainerSpec,
+        error: &EngineError,
+        tries: usize,
+    ) -> Result<(), ApiError> {
+        let EngineError::PortTaken { port, .. } = error else {
+            return Err(api_error(error));
+        };
+        let index = spec
+            .published_ports
+            .iter()
+            .position(|published| port.is_none() || published.host_port == *port);
+        let fixed = index
+            .and_then(|index| self.plan.ports.get(index))
+            .is_some_and(|plan| plan.fixed);
+        let wanted = index
+            .and_then(|index| spec.published_ports.get(index))
+            .and_then(|published| published.host_port);
+        let (Some(index), Some(wanted)) = (index, wanted) else {
+            return Err(api_error(error));
+        };
+        let ip = spec.published_ports[index].host_ip;
+        let own = self.created.as_ref().map(|created| created.id.as_str());
+        let taken = describe_taken(self.engine(), ip, wanted, own).await;
+        if fixed || tries >= MAX_TRIES {
+            return Err(ApiError {
+                kind: ErrorKind::PortTaken,
+                message: taken.message,
+                hint: Some(taken.free.map_or_else(
+                    || "Choose another port".to_owned(),
+                    |free| format!("Use port {free}, or stop what holds {wanted}"),
+                )),
+                detail: Some(error.to_string()),
+            });
+        }
+        let free = taken.free.unwrap_or_else(|| wanted.saturating_add(1));
+        self.notice(format!("{}; {free} is used instead", taken.message));
+        spec.published_ports[index].host_port = Some(free);
+        // A container whose start failed keeps its ports; it is made anew.
+        self.remove_created()
+            .await
+            .map_err(|error| api_error(&error))
+    }
+
+    async fn remove_created(&mut self) -> Result<(), EngineError> {
+        let Some(created) = &self.created else {
+            return Ok(());
+        };
+        remove(self.engine(), &created.id).await?;
+        self.created = None;
+        Ok(())
+    }
+
+    /// Takes away what this run made, and says so. An engine that does not answer is not waited for: the removal goes
+    /// on behind.
+    async fn undo(mut self) -> Vec<String> {
+        let name = self.plan.name.clone().unwrap_or_default();
+        let undoing = tokio::spawn({
+            let engine = self.engine().clone();
+            let creating = self.creating.take();
+            let created = self.created.take();
+            async move {
+                let created = match (created, creating) {
+                    (Some(created), _) => created,
+                    (None, Some(creating)) => Created {
+                        id: creating.await.ok()?.ok()?.id,
+                        name,
+                    },
+                    (None, None) => return None,
+                };
+                let removed = remove(&engine, &created.id).await;
+                Some((created.name, removed))
+            }
+        });
+        match timeout(UNDO_PATIENCE, undoing).await {
+            Ok(Ok(Some((name, Ok(()))))) => vec![format!("The container `{name}` was removed")],
+            Ok(Ok(Some((name, Err(error))))) => {
+                vec![format!(
+                    "The container `{name}` could not be removed: {error}"
+                )]
+            }
+            Ok(_) => Vec::new(),
+            Err(_) => vec!["What was made is removed as soon as the engine answers".to_owned()],
+        }
+    }
+
+    /// Waits until the container answers, has done its work, or has failed.
+    async fn wait(&mut self, reference: &ImageReference) -> Result<RunOutcome, ApiError> {
+        let Some(created) = self.created.clone() else {
+            return Err(cancelled());
+        };
+        let started = Instant::now();
+        let mut pause = POLL / 3;
+        loop {
+            let detail = self
+                .engine()
+                .inspect_container(&created.id)
+                .await
+                .map_err(|error| api_error(&error))?;
+            match detail.state.state {
+                ContainerState::Exited if detail.state.exit_code == Some(0) => {
+                    self.notice(format!("`{}` has done its work and ended", created.name));
+                    return Ok(self.outcome(&detail, true));
+                }
+                ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting => {
+                    return Err(self.ended(reference, &detail).await);
+                }
+                _ => {}
+            }
+            if self.is_ready(&detail, started).await {
+                return Ok(self.outcome(&detail, true));
+            }
+            if started.elapsed() > READY_DEADLINE {
+                self.notice(format!(
+                    "`{}` runs, but did not answer within {} seconds",
+                    created.name,
+                    READY_DEADLINE.as_secs()
+                ));
+                return Ok(self.outcome(&detail, false));
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(POLL * 3);
+        }
+    }
+
+    async fn is_ready(&self, detail: &ContainerDetail, started: Instant) -> bool {
+        match detail.state.health.as_ref().map(|health| health.health) {
+            Some(Health::Healthy) => return true,
+            // A health check may run every 30 s; the port is asked meanwhile.
+            Some(Health::Starting | Health::Unhealthy) | None => {}
+        }
+        match self.port_to_ask(detail) {
+            Some((port, web)) => {
+                let host = view::engine_host(&self.selected.endpoint);
+                readiness::answers(host, &port, web).await
+            }
+            None => detail.state.health.is_none() && started.elapsed() >= SETTLED,
+        }
+    }
+
+    /// The published port that stands for the whole: the primary one of the catalog, else the first TCP one.
+    fn port_to_ask(&self, detail: &ContainerDetail) -> Option<(Port, bool)> {
+        let host = view::engine_host(&self.selected.endpoint);
+        let published = || {
+            detail
+                .ports
+                .iter()
+                .filter(|port| port.host_port.is_some() && port.protocol == Protocol::Tcp)
+        };
+        let primary = self.entry.and_then(Entry::primary_port);
+        let port = primary
+            .and_then(|primary| published().find(|port| port.container_port == primary.number))
+            .or_else(|| published().next())?;
+        let url = web_page::url(port, self.entry, host);
+        let web = url.is_some_and(|url| url.starts_with("http://"));
+        Some((*port, web))
+    }
+
+    fn outcome(&self, detail: &ContainerDetail, ready: bool) -> RunOutcome {
+        let container = view::inspected(detail, view::engine_host(&self.selected.endpoint));
+        let primary = self
+            .entry
+            .and_then(Entry::primary_port)
+            .map(|port| port.number);
+        let url = container
+            .ports
+            .iter()
+            .find(|port| Some(port.container_port) == primary && port.url.is_some())
+            .or_else(|| container.ports.iter().find(|port| port.url.is_some()))
+            .and_then(|port| port.url.clone());
+        let note = self
+            .entry
+            .and_then(|entry| entry.note.as_ref())
+            .map(|note| {
+                note.render(|name| {
+                    self.plan
+                        .env
+                        .iter()
+                        .find(|variable| variable.name == name)
+                        .map(|variable| variable.value.as_str())
+                })
+            });
+        RunOutcome {
+            container,
+            url,
+            ready,
+            note,
+            notices: self.notices.clone(),
+        }
+    }
+
+    /// The container was started and ended by itself: its own last words are the best explanation.
+    async fn ended(&self, reference: &ImageReference, detail: &ContainerDetail) -> ApiError {
+        let last_words = last_lines(self.engine(), detail).await;
+        if last_words.contains("exec format error") {
+            return wrong_architecture(reference, &self.selected, &last_words);
+        }
+        let how = exit_reason::of_detail(detail)
+            .unwrap_or_else(|| format!("exit code {}", detail.state.exit_code.unwrap_or_default()));
+        let last_line = last_words
+            .lines()
+            .rev()
+            .map(str::trim)
+            .find(|line| !line.is_empty());
+        ApiError {
+            kind: ErrorKind::ContainerFailed,
+            message: format!("`{}` ended right after its start: {how}", detail.name),
+            hint: Some(last_line.map_or_else(
+                || "It wrote nothing to its log; check its command and variables".to_owned(),
+                |line| format!("Its last line was: {}", crate::log::plain_text(line, 300)),
+            )),
+            detail: (!last_words.is_empty()).then_some(last_words),
+        }
+    }
+}
+
+async fn remove(engine: &Engine, id: &str) -> Result<(), EngineError> {
+    let how = RemoveContainer {
+        force: true,
+        // Anonymous volumes came with it and hold nothing that was there before.
+        volumes: true,
+    };
+    match engine.remove_container(id, how).await {
+        Ok(()) | Err(EngineError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn name_taken(name: &str, holder: &Container, containers: &[Container]) -> ApiError {
+    ApiError {
+        kind: ErrorKind::NameTaken,
+        message: format!("Another container is named `{name}`"),
+        hint: Some(format!(
+            "Use `{}`, or remove or rename the other one ({})",
+            free_name(name, containers),
+            holder.image
+        )),
+        detail: None,
+    }
+}
+
+fn start_error(reference: &ImageReference, selected: &Selected, error: &EngineError) -> ApiError {
+    if error.to_string().contains("exec format error") {
+        return wrong_architecture(reference, selected, &error.to_string());
+    }
+    api_error(error)
+}
+
+fn wrong_architecture(reference: &ImageReference, selected: &Selected, detail: &str) -> ApiError {
+    ApiError {
+        kind: ErrorKind::WrongArchitecture,
+        message: format!(
+            "`{}` is not made for this engine, which runs {}",
+            reference.familiar(),
+            view::oci_arch(&selected.engine.info().arch)
+        ),
+        hint: Some("Look for another tag or image that is".to_owned()),
+        detail: Some(detail.to_owned()),
+    }
+}
+
+async fn last_lines(engine: &Engine, detail: &ContainerDetail) -> String {
+    let options = LogOptions {
+        follow: false,
+        tail: Tail::Lines(LAST_LINES),
+        since: None,
+        until: None,
+        timestamps: false,
+        stdout: true,
+        stderr: true,
+        tty: Some(detail.tty),
+    };
+    let Ok(mut stream) = engine.logs(&detail.id, &options).await else {
+        return String::new();
+    };
+    let mut text = String::new();
+    while let Some(Ok(chunk)) = stream.next().await {
+        for line in &chunk.lines {
+            text.push_str(&crate::log::plain_text(
+                &String::from_utf8_lossy(chunk.line(line)),
+                2000,
+            ));
+            text.push('\n');
+        }
+    }
+    text
+}

@@ -1,0 +1,140 @@
+//! From an image to a running container: the draft, the check, the run.
+
+mod check;
+mod draft;
+mod execute;
+pub(crate) mod port;
+mod readiness;
+mod spec;
+
+use slipway_api::container::{ContainerView, MountKind};
+use slipway_api::run::{PortPlan, RunPlan};
+use slipway_catalog::Catalog;
+use slipway_engine::ContainerDetail;
+
+use crate::container::{nano_cpus_to_cpus, restart_policy};
+use crate::view;
+
+/// Checks a container name by the engine's rule, `[a-zA-Z0-9][a-zA-Z0-9_.-]+`. The error is a message and a hint.
+pub(crate) fn check_name(name: &str) -> Result<(), (String, Option<String>)> {
+    const MAX: usize = 128;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if name.is_empty() {
+        return Err(("A container needs a name".to_owned(), None));
+    }
+    if name.len() > MAX {
+        return Err((
+            format!("A name has at most {MAX} characters"),
+            Some("Shorten it".to_owned()),
+        ));
+    }
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if name.len() >= 2 && starts_well && name.chars().all(allowed) {
+        return Ok(());
+    }
+    let mut better: String = name
+        .chars()
+        .map(|c| if allowed(c) { c } else { '-' })
+        .collect();
+    better = better
+        .trim_start_matches(|c: char| !c.is_ascii_alphanumeric())
+        .trim_end_matches('-')
+        .to_owned();
+    let hint = if better.len() >= 2 {
+        format!("Use letters, digits, `_`, `.` and `-`, for example `{better}`")
+    } else {
+        "Use at least two of letters, digits, `_`, `.` and `-`, starting with a letter or digit"
+            .to_owned()
+    };
+    Err((format!("`{name}` cannot be a container's name"), Some(hint)))
+}
+
+/// Whether a variable's value is to be masked: the catalog says so, or its name does.
+pub(crate) fn looks_secret(plan: &RunPlan, variable: &str) -> bool {
+    let known = plan
+        .catalog
+        .as_deref()
+        .and_then(|slug| Catalog::bundled().entry(slug))
+        .and_then(|entry| entry.env.iter().find(|known| known.name == variable));
+    if let Some(known) = known {
+        return known.secret || known.generate.is_some();
+    }
+    let name = variable.to_ascii_uppercase();
+    [
+        "PASSWORD",
+        "PASSWD",
+        "SECRET",
+        "TOKEN",
+        "APIKEY",
+        "API_KEY",
+        "PRIVATE_KEY",
+        "CREDENTIAL",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
+}
+
+/// The plan that would make a container like this one.
+pub(crate) fn plan_of(detail: &ContainerDetail, container: &ContainerView) -> RunPlan {
+    let mut ports = Vec::new();
+    for configured in &detail.configured_ports {
+        for (host_ip, host_port) in &configured.bindings {
+            ports.push(PortPlan {
+                container_port: configured.container_port.into(),
+                protocol: view::protocol(configured.protocol).to_owned(),
+                host_ip: Some(host_ip.map_or_else(|| "0.0.0.0".to_owned(), |ip| ip.to_string())),
+                host_port: host_port.filter(|port| *port != 0).map(Into::into),
+                fixed: host_port.is_some(),
+            });
+        }
+    }
+    RunPlan {
+        image: detail.image.clone(),
+        name: Some(detail.name.clone()),
+        command: detail.command.clone(),
+        entrypoint: None,
+        env: detail.env.iter().map(|line| view::env_var(line)).collect(),
+        ports,
+        mounts: container
+            .mounts
+            .iter()
+            .filter(|mount| mount.kind != MountKind::Other)
+            .map(view::mount_plan)
+            .collect(),
+        restart: restart_policy(&detail.restart_policy),
+        memory_bytes: detail.limits.memory,
+        cpus: detail.limits.nano_cpus.map(nano_cpus_to_cpus),
+        network: detail
+            .network_mode
+            .clone()
+            .filter(|mode| !matches!(mode.as_str(), "default" | "bridge")),
+        tty: detail.tty,
+        catalog: detail.labels.get(view::CATALOG_LABEL).cloned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_name;
+
+    fn check(name: &str, hint_has: Option<&str>) {
+        match (check_name(name), hint_has) {
+            (Ok(()), None) => {}
+            (Err((_, Some(hint))), Some(wanted)) if hint.contains(wanted) => {}
+            (result, _) => panic!("{name:?}: {result:?}"),
+        }
+    }
+
+    #[test]
+    fn names_follow_the_engines_rule() {
+        check("web", None);
+        check("a1", None);
+        check("my_app.v2-x", None);
+        check("my app", Some("`my-app`"));
+        check("-web", Some("`web`"));
+        check("a", Some("at least two"));
+        check("ü", Some("at least two"));
+        check("<b>x</b>", Some("`b-x--b`"));
+        check(&"x".repeat(200), Some("Shorten"));
+    }
+}

@@ -1,0 +1,180 @@
+//! Host ports: which are taken, by whom, and which is free instead.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+
+use slipway_engine::{Container, Engine, ListFilter, Protocol};
+
+use crate::port_holder::port_holder;
+
+/// How far above the wanted port a free one is looked for before the system chooses.
+const NEARBY: u16 = 64;
+
+/// A host port that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// "Port 8080 is in use by `web`".
+    pub(crate) message: String,
+    /// One that is free.
+    pub(crate) free: Option<u16>,
+}
+
+/// The host ports that are known to be taken.
+pub(crate) struct HostPorts {
+    /// Whether the engine publishes on this computer, so that sockets here tell the truth.
+    local: bool,
+    published: HashMap<(u16, Protocol), Vec<(IpAddr, String)>>,
+    /// Ports that the same plan has been given already.
+    given: Vec<(u16, Protocol)>,
+}
+
+impl HostPorts {
+    pub(crate) fn new(containers: &[Container], local: bool) -> Self {
+        let mut published: HashMap<_, Vec<_>> = HashMap::new();
+        for container in containers {
+            for port in &container.ports {
+                if let Some(host_port) = port.host_port {
+                    published
+                        .entry((host_port, port.protocol))
+                        .or_default()
+                        .push((
+                            port.host_ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
+                            container.name.clone(),
+                        ));
+                }
+            }
+        }
+        Self {
+            local,
+            published,
+            given: Vec::new(),
+        }
+    }
+
+    /// Marks a port as used by the plan itself.
+    pub(crate) fn give(&mut self, port: u16, protocol: Protocol) {
+        self.given.push((port, protocol));
+    }
+
+    /// Why a port cannot be used, in words without the port: "`web`", "`nginx` (process 412)".
+    pub(crate) fn holder(&self, ip: IpAddr, port: u16, protocol: Protocol) -> Option<String> {
+        if self.given.contains(&(port, protocol)) {
+            return Some("another port of this container".to_owned());
+        }
+        let container = self
+            .published
+            .get(&(port, protocol))
+            .and_then(|holders| {
+                holders
+                    .iter()
+                    .find(|(held, _)| held.is_unspecified() || ip.is_unspecified() || *held == ip)
+            })
+            .map(|(_, name)| format!("`{name}`"));
+        if container.is_some() || !self.local || can_bind(ip, port, protocol) {
+            return container;
+        }
+        Some(
+            port_holder(Some(ip), port)
+                .filter(|_| protocol == Protocol::Tcp)
+                .map_or_else(
+                    || "another program".to_owned(),
+                    |holder| format!("`{}` (process {})", holder.name, holder.pid),
+                ),
+        )
+    }
+
+    /// The wanted port or the next free one above it; any free one when nothing nearby is.
+    pub(crate) fn free(&self, ip: IpAddr, wanted: u16, protocol: Protocol) -> Option<u16> {
+        let nearby = (0..NEARBY)
+            .filter_map(|step| wanted.checked_add(step))
+            // Privileged ports are for those who ask for them.
+            .map(|port| if port < 1024 { port + 8000 } else { port });
+        nearby
+            .chain((49152..=65535).step_by(61))
+            .find(|port| self.holder(ip, *port, protocol).is_none())
+    }
+
+    /// [`Self::holder`] as a sentence, with a free port.
+    pub(crate) fn taken(&self, ip: IpAddr, port: u16, protocol: Protocol) -> Option<Taken> {
+        let holder = self.holder(ip, port, protocol)?;
+        Some(Taken {
+            message: format!("Port {port} is in use by {holder}"),
+            free: self.free(ip, port.saturating_add(1), protocol),
+        })
+    }
+}
+
+/// Whether this computer lets us listen there. Permission is the engine's affair: it runs as another user.
+fn can_bind(ip: IpAddr, port: u16, protocol: Protocol) -> bool {
+    let address = SocketAddr::new(ip, port);
+    let result = match protocol {
+        Protocol::Tcp => TcpListener::bind(address).map(drop),
+        Protocol::Udp => UdpSocket::bind(address).map(drop),
+        Protocol::Sctp => return true,
+    };
+    match result {
+        Ok(()) => true,
+        Err(error) => error.kind() != std::io::ErrorKind::AddrInUse,
+    }
+}
+
+/// Who holds a port that the engine said is taken.
+pub(crate) async fn describe_taken(
+    engine: &Engine,
+    ip: Option<IpAddr>,
+    port: u16,
+    except: Option<&str>,
+) -> Taken {
+    let filter = ListFilter {
+        all: false,
+        ..ListFilter::default()
+    };
+    let mut containers = engine.list_containers(&filter).await.unwrap_or_default();
+    containers.retain(|container| Some(container.id.as_str()) != except);
+    let ip = ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+    HostPorts::new(&containers, true)
+        .taken(ip, port, Protocol::Tcp)
+        .unwrap_or_else(|| Taken {
+            message: format!("Port {port} is in use"),
+            free: None,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn a_port_held_by_a_process_is_named_and_stepped_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let ports = HostPorts::new(&[], true);
+        let taken = ports
+            .taken(LOOPBACK, port, Protocol::Tcp)
+            .expect("it is taken");
+        assert!(
+            taken.message.contains(&std::process::id().to_string()) || !cfg!(target_os = "linux"),
+            "{}",
+            taken.message
+        );
+        assert_ne!(taken.free, Some(port));
+        drop(listener);
+        assert_eq!(ports.taken(LOOPBACK, port, Protocol::Tcp), None);
+    }
+
+    #[test]
+    fn two_ports_of_one_plan_do_not_get_the_same_host_port() {
+        let mut ports = HostPorts::new(&[], false);
+        ports.give(8080, Protocol::Tcp);
+        assert_eq!(ports.free(LOOPBACK, 8080, Protocol::Tcp), Some(8081));
+        assert_eq!(ports.free(LOOPBACK, 8080, Protocol::Udp), Some(8080));
+    }
+
+    #[test]
+    fn privileged_ports_are_moved_up() {
+        let ports = HostPorts::new(&[], false);
+        assert_eq!(ports.free(LOOPBACK, 80, Protocol::Tcp), Some(8080));
+    }
+}

@@ -1,0 +1,164 @@
+//! Which engine to use: the person's choice, else Docker's own, else one that answers.
+
+use slipway_api::engine::EndpointView;
+use slipway_api::{ApiError, ErrorKind};
+use slipway_engine::{
+    Candidate, Discovery, Endpoint, EndpointSource, Engine, EngineError, Environment, Probe,
+    discover, probe_all,
+};
+
+use crate::error::api_error;
+use crate::view;
+
+/// An engine that answers, and where.
+#[derive(Clone)]
+pub(crate) struct Selected {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) engine: Engine,
+}
+
+/// Connects to the engine to use. `wanted` is the name of an endpoint or an address.
+///
+/// A wanted engine that does not answer is an error: silently using another one would show a person somebody
+/// else's containers. Without a wish, any engine that answers will do, Docker's own choice first.
+pub(crate) async fn select(
+    environment: &Environment,
+    wanted: Option<&str>,
+) -> Result<Selected, ApiError> {
+    let discovery = discover(environment);
+    if let Some(wanted) = wanted {
+        let endpoint = find(&discovery, wanted)?;
+        return connect(endpoint).await.map_err(|error| api_error(&error));
+    }
+    let mut first_error = None;
+    if let Some(default) = discovery
+        .default
+        .and_then(|index| discovery.candidates.get(index))
+    {
+        match try_candidate(default).await {
+            Ok(selected) => return Ok(selected),
+            Err(error) => first_error = Some(error),
+        }
+        // `DOCKER_HOST` and a chosen context are wishes as well.
+        if !matches!(default.source, EndpointSource::Socket(_)) && default.name != "default" {
+            return Err(api_error(&first_error.expect("it has just been set")));
+        }
+    }
+    let others: Vec<Endpoint> = discovery
+        .candidates
+        .iter()
+        .enumerate()
+        .filter(|(index, candidate)| {
+            Some(*index) != discovery.default
+                && matches!(candidate.source, EndpointSource::Socket(_))
+        })
+        .filter_map(|(_, candidate)| candidate.endpoint.clone().ok())
+        .collect();
+    for probe in probe_all(&others).await {
+        if probe.outcome.is_ok() {
+            match connect(probe.endpoint).await {
+                Ok(selected) => return Ok(selected),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+    }
+    Err(first_error.map_or_else(no_engine, |error| api_error(&error)))
+}
+
+async fn try_candidate(candidate: &Candidate) -> Result<Selected, EngineError> {
+    connect(candidate.endpoint.clone()?).await
+}
+
+async fn connect(endpoint: Endpoint) -> Result<Selected, EngineError> {
+    let engine = Engine::connect(&endpoint).await?;
+    Ok(Selected { endpoint, engine })
+}
+
+fn find(discovery: &Discovery, wanted: &str) -> Result<Endpoint, ApiError> {
+    if let Some(candidate) = discovery
+        .candidates
+        .iter()
+        .find(|candidate| candidate.name == wanted)
+    {
+        return candidate
+            .endpoint
+            .clone()
+            .map_err(|error| api_error(&error));
+    }
+    if wanted.contains("://") {
+        let address = wanted
+            .parse()
+            .map_err(|error: EngineError| api_error(&error))?;
+        return Ok(Endpoint {
+            name: wanted.to_owned(),
+            source: EndpointSource::Custom,
+            address,
+        });
+    }
+    let names: Vec<&str> = discovery
+        .candidates
+        .iter()
+        .map(|candidate| candidate.name.as_str())
+        .collect();
+    Err(ApiError {
+        kind: ErrorKind::NoEngine,
+        message: format!("There is no engine named `{wanted}`"),
+        hint: Some(if names.is_empty() {
+            "Give its address, for example `unix:///var/run/docker.sock`".to_owned()
+        } else {
+            format!("These are known: {}", names.join(", "))
+        }),
+        detail: None,
+    })
+}
+
+fn no_engine() -> ApiError {
+    ApiError {
+        kind: ErrorKind::NoEngine,
+        message: "No container engine was found on this computer".to_owned(),
+        hint: Some(
+            "Install Docker or Podman, or choose a Docker context; Slipway goes on looking"
+                .to_owned(),
+        ),
+        detail: None,
+    }
+}
+
+/// Probes everything that discovery finds, in parallel.
+pub(crate) async fn list(
+    environment: &Environment,
+    current: Option<&Endpoint>,
+) -> Vec<EndpointView> {
+    let discovery = discover(environment);
+    let mut probes: Vec<Probe> = probe_all(&discovery.endpoints()).await;
+    let mut views: Vec<EndpointView> = discovery
+        .candidates
+        .iter()
+        .map(|candidate| {
+            let is_current = current.is_some_and(|endpoint| {
+                endpoint.name == candidate.name
+                    || candidate
+                        .endpoint
+                        .as_ref()
+                        .is_ok_and(|known| known.address == endpoint.address)
+            });
+            let probe = probes
+                .iter()
+                .position(|probe| probe.endpoint.name == candidate.name)
+                .map(|index| probes.swap_remove(index));
+            view::endpoint(candidate, probe.as_ref(), is_current)
+        })
+        .collect();
+    if let Some(endpoint) = current
+        && !views.iter().any(|view| view.current)
+    {
+        let candidate = Candidate {
+            name: endpoint.name.clone(),
+            source: endpoint.source.clone(),
+            endpoint: Ok(endpoint.clone()),
+        };
+        let probe = slipway_engine::probe(endpoint).await;
+        views.insert(0, view::endpoint(&candidate, Some(&probe), true));
+    }
+    views
+}

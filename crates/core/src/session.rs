@@ -1,0 +1,529 @@
+//! One task owns the connection to the engine and everything that is derived from it.
+//!
+//! ```text
+//!             ┌──────────── nothing answers ───────────┐
+//!             ▼                                        │
+//!  Searching ─┴─ select ─► Connected ◄── answers ──► NotResponding
+//!                 ▲            │                            │
+//!                 │            └─ events end, ping fails ───┤
+//!                 └────────── Reconnecting ◄────────────────┘
+//! ```
+//!
+//! - Subscribe to events, then list: nothing falls in between. Events are hints; what they name is listed anew,
+//!   in one call for all that came within [`GATHER`].
+//! - A silent engine is found out by a ping every [`HEARTBEAT`], but only while somebody watches: a hidden window
+//!   costs no engine calls beside the open event stream.
+//! - State leaves on watch channels, changes of containers and images on [`Changes`]; a receiver that falls behind
+//!   asks for a new snapshot.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use slipway_api::container::{ContainerDelta, ContainerView};
+use slipway_api::engine::EngineState;
+use slipway_api::{ApiError, ErrorKind};
+use slipway_engine::{
+    Action, Engine, EngineError, Environment, Event, EventStream, ListFilter, Subject,
+};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::connection::still_searching;
+use crate::container_store::ContainerStore;
+use crate::error::api_error;
+use crate::selection::{Selected, list as list_endpoints, select};
+use crate::settings::SettingsFile;
+use crate::view;
+
+/// Events that come within this time are answered with one list.
+const GATHER: Duration = Duration::from_millis(30);
+/// How often an engine is pinged while somebody watches.
+const HEARTBEAT: Duration = Duration::from_millis(2000);
+/// How long a ping may take before the engine is said not to respond.
+const PING_DEADLINE: Duration = Duration::from_millis(2000);
+/// How often everything is listed anew while somebody watches, in case an event was lost.
+const RELIST: Duration = Duration::from_secs(60);
+/// First and longest pause before the engine is looked for again.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(1));
+/// The same for engines on other computers.
+const BACK_OFF_REMOTE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// More changed containers than this are cheaper to list all together.
+const MANY: usize = 40;
+/// At most this many containers are inspected for why they were killed, per list.
+const MAX_INSPECTED: usize = 16;
+
+/// Something that changed.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Containers.
+    Containers(ContainerDelta),
+    /// Images: whoever shows them lists them anew.
+    Images,
+}
+
+/// What changes, as it changes.
+pub type Changes = broadcast::Receiver<Change>;
+
+enum Request {
+    Retry,
+    Reselect,
+    Watched(bool),
+}
+
+/// The handle of the task. Dropping it ends the task.
+pub(crate) struct Session {
+    state: watch::Receiver<EngineState>,
+    changes: broadcast::Sender<Change>,
+    requests: mpsc::UnboundedSender<Request>,
+    task: AbortHandle,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Session {
+    pub(crate) fn spawn(
+        environment: Environment,
+        settings: SettingsFile,
+        store: Arc<ContainerStore>,
+    ) -> (Self, watch::Receiver<Result<Selected, ApiError>>) {
+        let (state_sender, state) = watch::channel(EngineState::Searching);
+        let (selected_sender, selected) = watch::channel(Err(still_searching()));
+        let (changes, _) = broadcast::channel(256);
+        let (requests, request_receiver) = mpsc::unbounded_channel();
+        let follower = Follower {
+            environment,
+            settings,
+            store,
+            state: state_sender,
+            selected: selected_sender,
+            changes: changes.clone(),
+            requests: request_receiver,
+            watched: true,
+        };
+        let task = tokio::spawn(follower.run()).abort_handle();
+        let session = Self {
+            state,
+            changes,
+            requests,
+            task,
+        };
+        (session, selected)
+    }
+
+    pub(crate) fn state(&self) -> watch::Receiver<EngineState> {
+        self.state.clone()
+    }
+
+    pub(crate) fn changes(&self) -> Changes {
+        self.changes.subscribe()
+    }
+
+    /// Somebody found out why a container ended.
+    pub(crate) fn learnt(&self, store: &ContainerStore, id: &str, reason: String) {
+        if let Some(delta) = store.set_reason(id, reason) {
+            let _ = self.changes.send(Change::Containers(delta));
+        }
+    }
+
+    // A send fails only when the task is gone, and then nobody is left to be told.
+    pub(crate) fn retry(&self) {
+        let _ = self.requests.send(Request::Retry);
+    }
+
+    pub(crate) fn reselect(&self) {
+        let _ = self.requests.send(Request::Reselect);
+    }
+
+    pub(crate) fn set_watched(&self, watched: bool) {
+        let _ = self.requests.send(Request::Watched(watched));
+    }
+}
+
+struct Follower {
+    environment: Environment,
+    settings: SettingsFile,
+    store: Arc<ContainerStore>,
+    state: watch::Sender<EngineState>,
+    selected: watch::Sender<Result<Selected, ApiError>>,
+    changes: broadcast::Sender<Change>,
+    requests: mpsc::UnboundedReceiver<Request>,
+    watched: bool,
+}
+
+/// Why following an engine ended.
+enum Ended {
+    Lost(EngineError),
+    Reselect,
+    Closed,
+}
+
+impl Follower {
+    async fn run(mut self) {
+        let mut pause = BACK_OFF.0;
+        // The engine that was connected last; it is waited for rather than replaced by another one.
+        let mut last: Option<Selected> = None;
+        loop {
+            let found = match &last {
+                Some(selected) => Engine::connect(&selected.endpoint)
+                    .await
+                    .map(|engine| Selected {
+                        endpoint: selected.endpoint.clone(),
+                        engine,
+                    })
+                    .map_err(|error| api_error(&error)),
+                None => select(&self.environment, self.settings.load().engine.as_deref()).await,
+            };
+            let longest = match found {
+                Ok(selected) => {
+                    last = Some(selected.clone());
+                    let longest = if view::is_local(&selected.endpoint) {
+                        BACK_OFF.1
+                    } else {
+                        BACK_OFF_REMOTE.1
+                    };
+                    let connected_at = Instant::now();
+                    match self.follow(&selected).await {
+                        Ended::Closed => return,
+                        Ended::Reselect => {
+                            last = None;
+                            self.forget();
+                            continue;
+                        }
+                        Ended::Lost(error) => {
+                            tracing::debug!(%error, "lost the engine");
+                            if connected_at.elapsed() > BACK_OFF.1 {
+                                pause = BACK_OFF.0;
+                            }
+                            self.lost(&selected, api_error(&error));
+                        }
+                    }
+                    longest
+                }
+                Err(error) => {
+                    match &last {
+                        Some(selected) => self.lost(&selected.clone(), error),
+                        None => self.nothing_found(error).await,
+                    }
+                    BACK_OFF.1
+                }
+            };
+            match self.rest(pause).await {
+                Some(true) => {
+                    last = None;
+                    self.forget();
+                    pause = BACK_OFF.0;
+                }
+                Some(false) => pause = (pause * 2).min(longest),
+                None => return,
+            }
+        }
+    }
+
+    /// Waits before the next try. `Some(true)` when another engine was chosen, `None` when the handle is gone.
+    async fn rest(&mut self, pause: Duration) -> Option<bool> {
+        let until = Instant::now() + pause;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return Some(false),
+                request = self.requests.recv() => match request? {
+                    Request::Retry => return Some(false),
+                    Request::Reselect => return Some(true),
+                    Request::Watched(watched) => self.watched = watched,
+                },
+            }
+        }
+    }
+
+    /// Another engine was chosen: nothing of the old one may stay on screen.
+    fn forget(&self) {
+        self.select(Err(still_searching()));
+        self.state.send_replace(EngineState::Searching);
+        self.tell(self.store.reset(Vec::new()));
+    }
+
+    fn lost(&self, selected: &Selected, error: ApiError) {
+        self.select(Err(error.clone()));
+        let engine = view::engine(selected);
+        self.set_state(if error.kind == ErrorKind::NotResponding {
+            EngineState::NotResponding { engine, error }
+        } else {
+            EngineState::Reconnecting { engine, error }
+        });
+    }
+
+    async fn nothing_found(&self, error: ApiError) {
+        self.select(Err(error.clone()));
+        let tried = list_endpoints(&self.environment, None).await;
+        self.set_state(EngineState::NoEngine { error, tried });
+    }
+
+    fn set_state(&self, state: EngineState) {
+        self.state.send_if_modified(|current| {
+            let different = *current != state;
+            *current = state;
+            different
+        });
+    }
+
+    fn select(&self, selected: Result<Selected, ApiError>) {
+        self.selected.send_modify(|current| *current = selected);
+    }
+
+    fn tell(&self, delta: ContainerDelta) {
+        // Nobody may be listening.
+        let _ = self.changes.send(Change::Containers(delta));
+    }
+
+    async fn follow(&mut self, selected: &Selected) -> Ended {
+        let engine = selected.engine.clone();
+        let mut events = match timeout(PING_DEADLINE * 2, engine.events(None)).await {
+            Ok(Ok(events)) => events,
+            Ok(Err(error)) => return Ended::Lost(error),
+            Err(_) => {
+                return Ended::Lost(EngineError::NotResponding {
+                    after: PING_DEADLINE * 2,
+                });
+            }
+        };
+        if let Err(error) = self.list_all(selected).await {
+            return Ended::Lost(error);
+        }
+        self.connected(selected);
+        let _ = self.changes.send(Change::Images);
+        let mut heartbeat = Instant::now() + HEARTBEAT;
+        let mut relist = Instant::now() + RELIST;
+        loop {
+            tokio::select! {
+                event = events.next() => {
+                    let first = match event {
+                        Some(Ok(event)) => event,
+                        Some(Err(error)) => return Ended::Lost(error),
+                        None => return Ended::Lost(EngineError::CutOff { what: "the event stream" }),
+                    };
+                    if let Err(error) = self.handle(selected, first, &mut events).await {
+                        return Ended::Lost(error);
+                    }
+                }
+                request = self.requests.recv() => match request {
+                    None => return Ended::Closed,
+                    Some(Request::Reselect) => return Ended::Reselect,
+                    Some(Request::Retry) => heartbeat = Instant::now(),
+                    Some(Request::Watched(watched)) => {
+                        if watched && !self.watched {
+                            heartbeat = Instant::now();
+                        }
+                        self.watched = watched;
+                    }
+                },
+                () = tokio::time::sleep_until(heartbeat), if self.watched => {
+                    if let Some(ended) = self.ping(selected).await {
+                        return ended;
+                    }
+                    if Instant::now() >= relist {
+                        if let Err(error) = self.list_all(selected).await {
+                            return Ended::Lost(error);
+                        }
+                        relist = Instant::now() + RELIST;
+                    }
+                    heartbeat = Instant::now() + HEARTBEAT;
+                }
+            }
+        }
+    }
+
+    fn connected(&self, selected: &Selected) {
+        self.select(Ok(selected.clone()));
+        self.set_state(EngineState::Connected {
+            engine: view::engine(selected),
+        });
+    }
+
+    /// Pings until the engine answers or is gone. While it does not answer, the window shows what was last known.
+    async fn ping(&mut self, selected: &Selected) -> Option<Ended> {
+        let mut silent = false;
+        loop {
+            match selected.engine.ping(PING_DEADLINE).await {
+                Ok(_) if silent => {
+                    // Events may have been dropped meanwhile.
+                    if let Err(error) = self.list_all(selected).await {
+                        return Some(Ended::Lost(error));
+                    }
+                    self.connected(selected);
+                    return None;
+                }
+                Ok(_) => return None,
+                Err(error @ EngineError::NotResponding { .. }) => {
+                    silent = true;
+                    self.set_state(EngineState::NotResponding {
+                        engine: view::engine(selected),
+                        error: not_responding(&error),
+                    });
+                }
+                Err(error) => return Some(Ended::Lost(error)),
+            }
+            tokio::select! {
+                () = sleep(Duration::from_millis(500)) => {}
+                request = self.requests.recv() => match request {
+                    None => return Some(Ended::Closed),
+                    Some(Request::Reselect) => return Some(Ended::Reselect),
+                    Some(Request::Retry) => {}
+                    Some(Request::Watched(watched)) => self.watched = watched,
+                }
+            }
+        }
+    }
+
+    async fn list_all(&self, selected: &Selected) -> Result<(), EngineError> {
+        let list = list(selected, None).await?;
+        self.find_reasons(selected, &list);
+        self.tell(self.store.reset(list));
+        Ok(())
+    }
+
+    /// Gathers what comes right behind an event, then learns about all containers named in one call.
+    async fn handle(
+        &self,
+        selected: &Selected,
+        first: Event,
+        events: &mut EventStream,
+    ) -> Result<(), EngineError> {
+        let mut changed = HashSet::new();
+        let mut removed = HashSet::new();
+        let mut images = false;
+        let mut next = Some(first);
+        let until = Instant::now() + GATHER;
+        loop {
+            if let Some(event) = next.take() {
+                match (&event.subject, &event.action) {
+                    (Subject::Container, Action::Other(_)) => {}
+                    (Subject::Container, Action::Remove) => {
+                        changed.remove(&event.id);
+                        removed.insert(event.id);
+                    }
+                    (Subject::Container, _) => {
+                        if !removed.contains(&event.id) {
+                            changed.insert(event.id);
+                        }
+                    }
+                    (Subject::Image, _) => images = true,
+                    _ => {}
+                }
+            }
+            match tokio::time::timeout_at(until, events.next()).await {
+                Ok(Some(event)) => next = Some(event?),
+                Ok(None) => {
+                    return Err(EngineError::CutOff {
+                        what: "the event stream",
+                    });
+                }
+                Err(_) => break,
+            }
+        }
+        if !removed.is_empty() {
+            let removed: Vec<String> = removed.into_iter().collect();
+            if let Some(delta) = self.store.update(&removed, Vec::new()) {
+                self.tell(delta);
+            }
+        }
+        if changed.len() > MANY {
+            self.list_all(selected).await?;
+        } else if !changed.is_empty() {
+            let changed: Vec<String> = changed.into_iter().collect();
+            let list = list(selected, Some(changed.clone())).await?;
+            self.find_reasons(selected, &list);
+            if let Some(delta) = self.store.update(&changed, list) {
+                self.tell(delta);
+            }
+        }
+        if images {
+            let _ = self.changes.send(Change::Images);
+        }
+        Ok(())
+    }
+
+    /// Exit code 137 says "killed", but not by whom: only inspect knows whether memory ran out.
+    fn find_reasons(&self, selected: &Selected, list: &[ContainerView]) {
+        let unknown: Vec<String> = list
+            .iter()
+            .filter(|view| {
+                view.exit_code == Some(137)
+                    && self
+                        .store
+                        .get(&view.id)
+                        .is_none_or(|old| old.exit_code != Some(137))
+            })
+            .map(|view| view.id.clone())
+            .take(MAX_INSPECTED)
+            .collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let engine = selected.engine.clone();
+        let store = Arc::clone(&self.store);
+        let changes = self.changes.clone();
+        tokio::spawn(async move {
+            for id in unknown {
+                let Ok(detail) = engine.inspect_container(&id).await else {
+                    continue;
+                };
+                if let Some(reason) = crate::exit_reason::of_detail(&detail)
+                    && let Some(delta) = store.set_reason(&id, reason)
+                {
+                    let _ = changes.send(Change::Containers(delta));
+                }
+            }
+        });
+    }
+}
+
+fn not_responding(error: &EngineError) -> ApiError {
+    ApiError {
+        kind: ErrorKind::NotResponding,
+        message: "The engine does not answer".to_owned(),
+        hint: Some("What you see is what was last known. Slipway goes on trying; restarting the engine may help".to_owned()),
+        detail: Some(error.to_string()),
+    }
+}
+
+/// A long list may take its time, but not longer than the engine answers pings.
+async fn while_answering<T>(
+    engine: &Engine,
+    call: impl Future<Output = Result<T, EngineError>>,
+) -> Result<T, EngineError> {
+    let mut call = std::pin::pin!(call);
+    loop {
+        tokio::select! {
+            answer = &mut call => return answer,
+            () = sleep(HEARTBEAT) => {}
+        }
+        tokio::select! {
+            answer = &mut call => return answer,
+            pong = engine.ping(PING_DEADLINE) => { pong?; }
+        }
+    }
+}
+
+async fn list(
+    selected: &Selected,
+    ids: Option<Vec<String>>,
+) -> Result<Vec<ContainerView>, EngineError> {
+    let filter = ListFilter {
+        all: true,
+        ids,
+        ..ListFilter::default()
+    };
+    let host = view::engine_host(&selected.endpoint);
+    let answer =
+        while_answering(&selected.engine, selected.engine.list_containers(&filter)).await?;
+    Ok(answer
+        .into_iter()
+        .map(|container| view::container(container, host))
+        .collect())
+}

@@ -1,0 +1,118 @@
+//! What the person chose, kept in one small JSON file.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use atomic_write_file::AtomicWriteFile;
+use serde::{Deserialize, Serialize};
+use slipway_api::ApiError;
+
+use crate::error::file_error;
+
+/// Larger settings files are not ours.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// The settings. Unknown keys of newer versions are kept when the file is written.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Name of the engine to use; Docker's own choice when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// Keys that this version does not know.
+    #[serde(flatten)]
+    other: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Where the settings are.
+#[derive(Debug, Clone)]
+pub struct SettingsFile {
+    path: Option<PathBuf>,
+}
+
+impl SettingsFile {
+    /// `$XDG_CONFIG_HOME/slipway/settings.json` and its counterparts on macOS and Windows. Where the system names
+    /// no such place, settings last as long as the process.
+    pub fn of_user() -> Self {
+        let variable = |name: &str| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        let directory = if cfg!(windows) {
+            variable("APPDATA")
+        } else if cfg!(target_os = "macos") {
+            variable("HOME").map(|home| home.join("Library/Application Support"))
+        } else {
+            variable("XDG_CONFIG_HOME")
+                .or_else(|| variable("HOME").map(|home| home.join(".config")))
+        };
+        Self {
+            path: directory.map(|directory| directory.join("slipway").join("settings.json")),
+        }
+    }
+
+    /// Settings in a file of the caller's choice.
+    pub fn at(path: PathBuf) -> Self {
+        Self { path: Some(path) }
+    }
+
+    /// Reads the settings. A missing or damaged file gives the defaults: settings are no reason not to start.
+    pub fn load(&self) -> Settings {
+        let Some(path) = &self.path else {
+            return Settings::default();
+        };
+        let read = || -> Option<Settings> {
+            if std::fs::metadata(path).ok()?.len() > MAX_BYTES {
+                return None;
+            }
+            serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+        };
+        read().unwrap_or_default()
+    }
+
+    /// Changes the settings. The file is replaced as a whole, so that a crash leaves the old or the new one.
+    pub fn update(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, ApiError> {
+        let mut settings = self.load();
+        change(&mut settings);
+        if let Some(path) = &self.path {
+            let write = || -> std::io::Result<()> {
+                if let Some(directory) = path.parent() {
+                    std::fs::create_dir_all(directory)?;
+                }
+                let mut file = AtomicWriteFile::open(path)?;
+                serde_json::to_writer_pretty(&mut file, &settings)?;
+                file.write_all(b"\n")?;
+                file.commit()
+            };
+            write().map_err(|source| file_error("Saving the settings to", path, &source))?;
+        }
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_survive_an_update() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("slipway/settings.json");
+        let file = SettingsFile::at(path.clone());
+        std::fs::create_dir_all(path.parent().expect("it has one")).expect("writable");
+        std::fs::write(&path, r#"{"from_the_future": 7}"#).expect("writable");
+        file.update(|settings| settings.engine = Some("work".to_owned()))
+            .expect("writable");
+        let text = std::fs::read_to_string(&path).expect("readable");
+        assert!(text.contains("from_the_future"), "{text}");
+        assert_eq!(file.load().engine.as_deref(), Some("work"));
+    }
+
+    #[test]
+    fn a_damaged_file_gives_the_defaults() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("settings.json");
+        std::fs::write(&path, "{\"engine\": ").expect("writable");
+        assert_eq!(SettingsFile::at(path).load(), Settings::default());
+    }
+}

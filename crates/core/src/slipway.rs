@@ -1,0 +1,106 @@
+//! The whole of Slipway behind one handle.
+
+use std::sync::Arc;
+
+use slipway_api::app::AppInfo;
+use slipway_api::{ApiError, ErrorKind};
+use slipway_engine::Environment;
+use tokio::sync::OnceCell;
+
+use crate::connection::Connection;
+use crate::container_store::ContainerStore;
+use crate::log::LogSessions;
+use crate::operation::Operations;
+use crate::selection::Selected;
+use crate::session::Session;
+use crate::settings::SettingsFile;
+use crate::stats::StatsWatch;
+
+/// The use-cases. A window makes one with [`Slipway::follow`], a command one with [`Slipway::once`].
+pub struct Slipway {
+    pub(crate) environment: Environment,
+    pub(crate) settings: SettingsFile,
+    pub(crate) connection: Connection,
+    pub(crate) session: Option<Session>,
+    pub(crate) store: Arc<ContainerStore>,
+    pub(crate) operations: Operations,
+    pub(crate) logs: LogSessions,
+    pub(crate) stats: StatsWatch,
+}
+
+impl Slipway {
+    /// Follows the engine from now on: finds it, stays connected, keeps the list of containers. Dropping the
+    /// handle ends that. Needs a Tokio runtime.
+    pub fn follow(environment: Environment, settings: SettingsFile) -> Self {
+        let store = Arc::new(ContainerStore::default());
+        let (session, selected) =
+            Session::spawn(environment.clone(), settings.clone(), Arc::clone(&store));
+        Self {
+            environment,
+            settings,
+            connection: Connection::Followed(selected),
+            session: Some(session),
+            store,
+            operations: Operations::default(),
+            logs: LogSessions::default(),
+            stats: StatsWatch::default(),
+        }
+    }
+
+    /// Reaches the engine when it is first needed, once. `engine` is a name or an address to use instead of the
+    /// one in the settings.
+    pub fn once(environment: Environment, settings: SettingsFile, engine: Option<String>) -> Self {
+        let wanted = engine.or_else(|| settings.load().engine);
+        Self {
+            connection: Connection::Once {
+                environment: environment.clone(),
+                wanted,
+                selected: OnceCell::new(),
+            },
+            environment,
+            settings,
+            session: None,
+            store: Arc::default(),
+            operations: Operations::default(),
+            logs: LogSessions::default(),
+            stats: StatsWatch::default(),
+        }
+    }
+
+    pub(crate) async fn selected(&self) -> Result<Selected, ApiError> {
+        self.connection.selected().await
+    }
+
+    /// Which Slipway this is and where it runs.
+    pub fn app_info(&self) -> AppInfo {
+        AppInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+        }
+    }
+
+    /// Lets through what a browser may be asked to open: web pages only, so that text from a container or a
+    /// registry cannot start a program.
+    pub fn openable_url(&self, url: &str) -> Result<String, ApiError> {
+        let web = url.starts_with("http://") || url.starts_with("https://");
+        if web && !url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            Ok(url.to_owned())
+        } else {
+            Err(crate::error::invalid(
+                "Only web pages can be opened",
+                Some("Copy the address instead".to_owned()),
+            ))
+        }
+    }
+
+    /// What to say when no browser could be started.
+    pub fn open_failed(&self, url: &str, source: &dyn std::error::Error) -> ApiError {
+        ApiError {
+            kind: ErrorKind::Other,
+            message: "No browser could be started".to_owned(),
+            hint: Some(format!("Open {url} in a browser yourself")),
+            detail: Some(source.to_string()),
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! Domain types into wire types.
+
+use slipway_api::catalog::{Badge, CatalogEntry, CatalogEnv, CatalogPort, CatalogVolume};
+use slipway_api::container::{
+    ContainerState, ContainerView, Exposed, Health, MountKind, MountView, PortView,
+};
+use slipway_api::engine::{EndpointView, EngineView};
+use slipway_api::image::{ImageConfig, ImagePort};
+use slipway_api::stats::StatsView;
+use slipway_api::{container::EnvVar, run::MountPlan};
+use slipway_catalog::Entry;
+use slipway_engine as domain;
+use slipway_engine::{Address, Candidate, Endpoint, EndpointSource, Probe, Product};
+
+use crate::error::api_error;
+use crate::selection::Selected;
+use crate::{exit_reason, web_page};
+
+/// Label by which a container remembers the catalog entry it was planned from.
+pub(crate) const CATALOG_LABEL: &str = "io.slipway.catalog";
+const COMPOSE_PROJECT: &str = "com.docker.compose.project";
+
+/// The name under which the engine's published ports are reached from here.
+pub(crate) fn engine_host(endpoint: &Endpoint) -> &str {
+    match &endpoint.address {
+        Address::Unix(_) | Address::NamedPipe(_) => "127.0.0.1",
+        Address::Tcp { host, .. } | Address::Ssh { host, .. } => host,
+    }
+}
+
+/// Whether the engine publishes ports on this computer.
+pub(crate) fn is_local(endpoint: &Endpoint) -> bool {
+    matches!(engine_host(endpoint), "127.0.0.1" | "localhost" | "::1")
+}
+
+pub(crate) fn endpoint(
+    candidate: &Candidate,
+    probe: Option<&Probe>,
+    current: bool,
+) -> EndpointView {
+    let source = match &candidate.source {
+        EndpointSource::Environment => "DOCKER_HOST".to_owned(),
+        EndpointSource::Context(_) => "Docker context".to_owned(),
+        EndpointSource::Socket(product) => format!("{product} socket"),
+        EndpointSource::Custom => "Your choice".to_owned(),
+    };
+    let address = candidate
+        .endpoint
+        .as_ref()
+        .map(|endpoint| endpoint.address.to_string())
+        .unwrap_or_default();
+    let (engine, error) = match (&candidate.endpoint, probe) {
+        (Err(error), _) => (None, Some(api_error(error))),
+        (Ok(_), None) => (None, None),
+        (Ok(endpoint), Some(probe)) => match &probe.outcome {
+            Ok(answer) => (
+                Some(EngineView {
+                    endpoint: endpoint.name.clone(),
+                    address: address.clone(),
+                    product: product(answer.product).to_owned(),
+                    version: answer.version.clone(),
+                    api_version: answer.api_version.clone(),
+                    os: answer.os.clone(),
+                    arch: answer.arch.clone(),
+                    cpus: None,
+                    memory_bytes: None,
+                }),
+                None,
+            ),
+            Err(failure) => (None, Some(api_error(&failure.clone().into_error(endpoint)))),
+        },
+    };
+    EndpointView {
+        name: candidate.name.clone(),
+        source,
+        address,
+        current,
+        engine,
+        error,
+    }
+}
+
+fn product(product: Product) -> &'static str {
+    match product {
+        Product::Docker => "Docker",
+        Product::Podman => "Podman",
+    }
+}
+
+pub(crate) fn engine(selected: &Selected) -> EngineView {
+    let info = selected.engine.info();
+    EngineView {
+        endpoint: selected.endpoint.name.clone(),
+        address: selected.endpoint.address.to_string(),
+        product: product(info.product).to_owned(),
+        version: info.version.clone(),
+        api_version: info.api_version.clone(),
+        os: info.os.clone(),
+        arch: info.arch.clone(),
+        cpus: info.cpus,
+        memory_bytes: info.memory_bytes,
+    }
+}
+
+pub(crate) fn state(state: &domain::ContainerState) -> ContainerState {
+    use domain::ContainerState as S;
+    match state {
+        S::Created => ContainerState::Created,
+        S::Running => ContainerState::Running,
+        S::Paused => ContainerState::Paused,
+        S::Restarting => ContainerState::Restarting,
+        S::Removing => ContainerState::Removing,
+        S::Exited => ContainerState::Exited,
+        S::Dead => ContainerState::Dead,
+        S::Unknown(_) => ContainerState::Unknown,
+    }
+}
+
+pub(crate) fn health(health: domain::Health) -> Health {
+    match health {
+        domain::Health::Starting => Health::Starting,
+        domain::Health::Healthy => Health::Healthy,
+        domain::Health::Unhealthy => Health::Unhealthy,
+    }
+}
+
+/// A container of the list. `engine_host` is where its published ports are reached.
+pub(crate) fn container(container: domain::Container, engine_host: &str) -> ContainerView {
+    let entry = catalog_entry(
+        container.labels.get(CATALOG_LABEL).map(String::as_str),
+        &container.image,
+    );
+    let state = state(&container.state);
+    let ended = matches!(state, ContainerState::Exited | ContainerState::Dead);
+    let exit_code = container.exit_code.filter(|_| ended);
+    ContainerView {
+        ports: ports(&container.ports, entry, engine_host),
+        mounts: container.mounts.iter().map(mount).collect(),
+        stack: container.labels.get(COMPOSE_PROJECT).cloned(),
+        reason: exit_code
+            .and_then(exit_reason::of_exit_code)
+            .map(str::to_owned),
+        exit_code: exit_code.and_then(|code| i32::try_from(code).ok()),
+        health: container.health.map(health),
+        created_at: container
+            .created_at
+            .map(|at| at.to_string())
+            .unwrap_or_default(),
+        image_id: container.image_id.unwrap_or_default(),
+        state,
+        status: container.status,
+        id: container.id,
+        name: container.name,
+        image: container.image,
+    }
+}
+
+/// The same from everything that inspect tells.
+pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> ContainerView {
+    let entry = catalog_entry(
+        detail.labels.get(CATALOG_LABEL).map(String::as_str),
+        &detail.image,
+    );
+    let state = state(&detail.state.state);
+    let ended = matches!(state, ContainerState::Exited | ContainerState::Dead);
+    // Inspect lists what is published; exposed ports that are not come from the configuration.
+    let mut all_ports = detail.ports.clone();
+    for configured in &detail.configured_ports {
+        let known = all_ports.iter().any(|port| {
+            port.container_port == configured.container_port && port.protocol == configured.protocol
+        });
+        if !known {
+            all_ports.push(domain::Port {
+                container_port: configured.container_port,
+                protocol: configured.protocol,
+                host_ip: None,
+                host_port: None,
+            });
+        }
+    }
+    ContainerView {
+        id: detail.id.clone(),
+        name: detail.name.clone(),
+        image: detail.image.clone(),
+        image_id: detail.image_id.clone().unwrap_or_default(),
+        state,
+        status: String::new(),
+        health: detail.state.health.as_ref().map(|h| health(h.health)),
+        exit_code: detail
+            .state
+            .exit_code
+            .filter(|_| ended)
+            .and_then(|code| i32::try_from(code).ok()),
+        reason: exit_reason::of_detail(detail),
+        created_at: detail
+            .created_at
+            .map(|at| at.to_string())
+            .unwrap_or_default(),
+        ports: ports(&all_ports, entry, engine_host),
+        mounts: detail.mounts.iter().map(mount).collect(),
+        stack: detail.labels.get(COMPOSE_PROJECT).cloned(),
+    }
+}
+
+/// The catalog entry behind a container: the one it was planned from, else the one of its image.
+pub(crate) fn catalog_entry(label: Option<&str>, image: &str) -> Option<&'static Entry> {
+    label
+        .and_then(|slug| slipway_catalog::Catalog::bundled().entry(slug))
+        .or_else(|| web_page::entry_of_image(image))
+}
+
+/// Ports in order, each published one once: engines list one binding for IPv4 and one for IPv6.
+fn ports(ports: &[domain::Port], entry: Option<&Entry>, engine_host: &str) -> Vec<PortView> {
+    let mut views: Vec<PortView> = Vec::with_capacity(ports.len());
+    let mut sorted = ports.to_vec();
+    sorted.sort();
+    for port in &sorted {
+        let twin = views.iter().any(|view| {
+            view.container_port == port.container_port
+                && view.protocol == protocol(port.protocol)
+                && view.host_port == port.host_port
+        });
+        if twin && port.host_ip.is_none_or(|ip| ip.is_unspecified()) {
+            continue;
+        }
+        views.push(PortView {
+            container_port: port.container_port,
+            protocol: protocol(port.protocol).to_owned(),
+            host_ip: port.host_ip.map(|ip| ip.to_string()),
+            host_port: port.host_port,
+            url: web_page::url(port, entry, engine_host),
+            exposed: if port.host_port.is_some() {
+                Exposed::Published
+            } else {
+                Exposed::None
+            },
+        });
+    }
+    views
+}
+
+pub(crate) fn protocol(protocol: domain::Protocol) -> &'static str {
+    match protocol {
+        domain::Protocol::Tcp => "tcp",
+        domain::Protocol::Udp => "udp",
+        domain::Protocol::Sctp => "sctp",
+    }
+}
+
+fn mount(mount: &domain::Mount) -> MountView {
+    let (kind, source) = match &mount.kind {
+        domain::MountKind::Volume => (MountKind::Volume, mount.volume.clone()),
+        domain::MountKind::Bind => (MountKind::Bind, mount.source.clone()),
+        domain::MountKind::Tmpfs => (MountKind::Tmpfs, None),
+        domain::MountKind::Other(_) => (MountKind::Other, mount.source.clone()),
+    };
+    let anonymous = kind == MountKind::Volume
+        && source
+            .as_deref()
+            .is_none_or(|name| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit()));
+    MountView {
+        kind,
+        source,
+        target: mount.destination.clone(),
+        read_only: mount.read_only,
+        anonymous,
+    }
+}
+
+/// A mount of an existing container as one of a plan.
+pub(crate) fn mount_plan(mount: &MountView) -> MountPlan {
+    MountPlan {
+        kind: mount.kind,
+        source: mount.source.clone().filter(|_| !mount.anonymous),
+        target: mount.target.clone(),
+        read_only: mount.read_only,
+    }
+}
+
+pub(crate) fn image_config(image: &domain::ImageDetail) -> ImageConfig {
+    ImageConfig {
+        ports: image
+            .exposed_ports
+            .iter()
+            .map(|(port, kind)| ImagePort {
+                port: *port,
+                protocol: protocol(*kind).to_owned(),
+            })
+            .collect(),
+        volumes: image.volumes.clone(),
+        env: image.env.iter().map(|line| env_var(line)).collect(),
+        command: image
+            .entrypoint
+            .iter()
+            .chain(&image.command)
+            .cloned()
+            .collect(),
+        has_healthcheck: image.healthcheck.first().is_some_and(|kind| kind != "NONE"),
+        platform: platform(image),
+        size_bytes: image.size,
+    }
+}
+
+pub(crate) fn platform(image: &domain::ImageDetail) -> String {
+    match &image.variant {
+        Some(variant) if !variant.is_empty() => format!("{}/{}/{variant}", image.os, image.arch),
+        _ => format!("{}/{}", image.os, image.arch),
+    }
+}
+
+/// `NAME=value`, split at the first `=`.
+pub(crate) fn env_var(line: &str) -> EnvVar {
+    let (name, value) = line.split_once('=').unwrap_or((line, ""));
+    EnvVar {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+pub(crate) fn entry(entry: &Entry) -> CatalogEntry {
+    let mut ports: Vec<_> = entry.ports.iter().collect();
+    ports.sort_by_key(|port| !port.primary);
+    CatalogEntry {
+        slug: entry.slug.clone(),
+        name: entry.name.clone(),
+        summary: entry.summary.clone(),
+        category: entry.category.slug().to_owned(),
+        image: entry.image.familiar(),
+        default_tag: entry.default_tag.clone(),
+        tags: entry.tags.clone(),
+        badge: match entry.badge {
+            slipway_catalog::Badge::Official => Badge::Official,
+            slipway_catalog::Badge::Verified => Badge::Verified,
+            slipway_catalog::Badge::None => Badge::None,
+        },
+        logo: entry.logo.clone(),
+        color: entry.color.to_string(),
+        ports: ports
+            .into_iter()
+            .map(|port| CatalogPort {
+                port: port.number,
+                protocol: port.protocol.to_string(),
+                web_path: port.web.then(|| port.path.clone()),
+                purpose: Some(port.purpose.clone()),
+            })
+            .collect(),
+        volumes: entry
+            .volumes
+            .iter()
+            .map(|volume| CatalogVolume {
+                path: volume.path.clone(),
+                holds: volume.holds.clone(),
+            })
+            .collect(),
+        env: entry
+            .env
+            .iter()
+            .map(|variable| CatalogEnv {
+                name: variable.name.clone(),
+                description: variable.about.clone(),
+                required: variable.required,
+                default: variable.default.clone(),
+                secret: variable.secret || variable.generate.is_some(),
+                generated: variable.generate.is_some(),
+            })
+            .collect(),
+        needs: entry.needs.clone(),
+        note: entry.note.as_ref().map(|note| note.render(|_| None)),
+        docs_url: Some(entry.docs.clone()).filter(|docs| !docs.is_empty()),
+        architectures: entry.architectures.clone(),
+    }
+}
+
+pub(crate) fn stats(id: &str, sample: &domain::StatsSample) -> StatsView {
+    StatsView {
+        id: id.to_owned(),
+        cpu_percent: sample.cpu_percent,
+        memory_bytes: sample.memory_used,
+        memory_limit: sample.memory_limit,
+        network_rx_bytes: sample.network_rx,
+        network_tx_bytes: sample.network_tx,
+        block_read_bytes: sample.block_read,
+        block_write_bytes: sample.block_write,
+        pids: sample.pids,
+    }
+}
+
+/// An architecture in OCI's word: engines say `x86_64` in some places and `amd64` in others.
+pub(crate) fn oci_arch(arch: &str) -> &str {
+    match arch {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "i386" | "i686" => "386",
+        other => other,
+    }
+}

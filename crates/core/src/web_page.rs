@@ -1,0 +1,54 @@
+//! Which published ports are web pages, and at which path.
+
+use slipway_catalog::{Catalog, Entry};
+use slipway_engine::{Port, Protocol};
+
+/// Ports of well-known services that speak something else than HTTP. A browser is not offered for them.
+const NOT_WEB: [u16; 26] = [
+    21, 22, 25, 53, 110, 143, 389, 465, 587, 636, 993, 995, 1025, 1433, 1521, 1883, 3306, 4222,
+    5432, 5672, 6379, 7687, 9042, 9092, 11211, 27017,
+];
+
+/// The address to open for a published port, `None` when it is not published or not a web page.
+pub(crate) fn url(port: &Port, entry: Option<&Entry>, engine_host: &str) -> Option<String> {
+    let host_port = port.host_port?;
+    if port.protocol != Protocol::Tcp {
+        return None;
+    }
+    let host = match port.host_ip {
+        Some(ip) if !ip.is_unspecified() => match ip {
+            std::net::IpAddr::V4(ip) => ip.to_string(),
+            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        },
+        _ => engine_host.to_owned(),
+    };
+    let known = entry.and_then(|entry| {
+        entry
+            .ports
+            .iter()
+            .find(|known| known.number == port.container_port)
+    });
+    match known {
+        Some(known) if known.web => {
+            let scheme = if known.https { "https" } else { "http" };
+            let path = if known.path == "/" { "" } else { &known.path };
+            Some(format!("{scheme}://{host}:{host_port}{path}"))
+        }
+        Some(_) => None,
+        None if NOT_WEB.contains(&port.container_port) => None,
+        None => {
+            let scheme = if matches!(port.container_port, 443 | 8443 | 9443) {
+                "https"
+            } else {
+                "http"
+            };
+            Some(format!("{scheme}://{host}:{host_port}"))
+        }
+    }
+}
+
+/// The catalog entry of an image, by its reference as the engine gives it.
+pub(crate) fn entry_of_image(image: &str) -> Option<&'static Entry> {
+    let reference = image.parse().ok()?;
+    Catalog::bundled().entry_for_image(&reference)
+}
