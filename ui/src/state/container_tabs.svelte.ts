@@ -1,0 +1,24 @@
+import type { Component } from "svelte";
+import type { ContainerView } from "../host/host";
+
+/** A tab of a container's detail that another feature brings. Overview is there without one. */
+export interface ContainerTab {
+	/** As in the address: `logs`. */
+	value: string;
+	label: string;
+	/** Tabs are shown by this number. */
+	order: number;
+	load: () => Promise<{ default: Component<{ container: ContainerView }> }>;
+}
+
+class ContainerTabs {
+	all: ContainerTab[] = $state.raw([]);
+
+	/** Adds a tab. The same one again changes nothing. */
+	offer(tab: ContainerTab) {
+		if (this.all.some(({ value }) => value === tab.value)) return;
+		this.all = [...this.all, tab].sort((a, b) => a.order - b.order);
+	}
+}
+
+export const containerTabs = new ContainerTabs();
