@@ -1,9 +1,94 @@
-//! Slipway's window.
+//! Slipway's window: the only crate that knows Tauri.
+//!
+//! It adapts `slipway-core` to commands, events and channels (`commands/`, `events.rs`), and owns what belongs to a
+//! desktop: one instance, one window, its place on the screen. It decides nothing about containers.
+
+// No console window beside the app on Windows.
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
 mod bindings;
 mod commands;
 mod events;
+mod window;
+
 use std::sync::Arc;
-pub(crate) type Core<'a> = tauri::State<'a, Arc<slipway_core::Slipway>>;
+
+use slipway_core::{Change, SettingsFile, Slipway};
+use slipway_engine::Environment;
+use tauri::{AppHandle, Manager as _};
+use tokio::sync::broadcast::error::RecvError;
+use tracing_subscriber::EnvFilter;
+
+/// The use-cases, as commands get them.
+pub(crate) type Core<'a> = tauri::State<'a, Arc<Slipway>>;
+
 fn main() {
-    let _ = bindings::builder();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_env("SLIPWAY_LOG"))
+        .with_writer(std::io::stderr)
+        .init();
+    let commands = bindings::builder();
+    let result = tauri::Builder::default()
+        .plugin(tauri_plugin_single_instance::init(|app, _, _| {
+            window::show(app);
+        }))
+        .plugin(tauri_plugin_window_state::Builder::default().build())
+        .plugin(tauri_plugin_opener::init())
+        .plugin(tauri_plugin_dialog::init())
+        .invoke_handler(commands.invoke_handler())
+        .setup(move |app| {
+            commands.mount_events(app);
+            let core = tauri::async_runtime::block_on(async {
+                Arc::new(Slipway::follow(
+                    Environment::from_process(),
+                    SettingsFile::of_user(),
+                ))
+            });
+            app.manage(Arc::clone(&core));
+            forward(app.handle(), &core);
+            window::open(app.handle())?;
+            Ok(())
+        })
+        .run(tauri::generate_context!());
+    if let Err(error) = result {
+        tracing::error!(%error, "Slipway cannot start");
+        eprintln!("error: Slipway cannot open its window: {error}");
+        eprintln!("hint: the `slipway` command works without a window");
+        std::process::exit(1);
+    }
+}
+
+/// Tells the window what changes. Whoever misses something sees a gap in the revisions and asks anew.
+fn forward(app: &AppHandle, core: &Slipway) {
+    if let Some(mut states) = core.engine_states() {
+        let app = app.clone();
+        tauri::async_runtime::spawn(async move {
+            while states.changed().await.is_ok() {
+                let state = states.borrow_and_update().clone();
+                emit(&events::EngineStateChanged(state), &app);
+            }
+        });
+    }
+    if let Some(mut changes) = core.changes() {
+        let app = app.clone();
+        tauri::async_runtime::spawn(async move {
+            loop {
+                match changes.recv().await {
+                    Ok(Change::Containers(delta)) => emit(&events::ContainersChanged(delta), &app),
+                    Ok(Change::Images) => emit(&events::ImagesChanged, &app),
+                    Err(RecvError::Lagged(missed)) => {
+                        tracing::debug!(missed, "the window fell behind")
+                    }
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
+    }
+}
+
+fn emit<E: tauri_specta::Event + serde::Serialize + Clone>(event: &E, app: &AppHandle) {
+    // Fails only when there is no window any more.
+    if let Err(error) = event.emit(app) {
+        tracing::debug!(%error, "an event was not delivered");
+    }
 }

@@ -19,6 +19,8 @@ export const commands = {
 	engineUse: (name: string) => typedError<null, ApiError>(__TAURI_INVOKE("engine_use", { name })),
 	/**  Looks for the engine at once instead of after the current pause. */
 	engineRetry: () => typedError<null, ApiError>(__TAURI_INVOKE("engine_retry")),
+	/**  Says whether anybody sees the window. While nobody does, the engine is left in peace. */
+	windowWatched: (watched: boolean) => typedError<null, ApiError>(__TAURI_INVOKE("window_watched", { watched })),
 	/**  All containers. Changes arrive as [`crate::events::ContainersChanged`]. */
 	containerList: () => typedError<ContainerSnapshot, ApiError>(__TAURI_INVOKE("container_list")),
 	/**  Everything about one container. */

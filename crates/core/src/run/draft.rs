@@ -181,13 +181,13 @@ fn mounts(name: &str, entry: Option<&Entry>, image: Option<&ImageDetail>) -> Vec
 fn env(entry: Option<&Entry>) -> Result<Vec<EnvVar>, ApiError> {
     let mut env = Vec::new();
     for known in entry.iter().flat_map(|entry| &entry.env) {
-        let value = match (&known.generate, &known.default) {
-            (Some(secret), _) => secret
-                .generate()
-                .map_err(|error| invalid(error.to_string(), None))?,
-            (None, Some(default)) => default.clone(),
-            (None, None) if known.required => String::new(),
-            (None, None) => continue,
+        let value = match known
+            .initial_value()
+            .map_err(|error| invalid(error.to_string(), None))?
+        {
+            Some(value) => value,
+            None if known.required => String::new(),
+            None => continue,
         };
         env.push(EnvVar {
             name: known.name.clone(),

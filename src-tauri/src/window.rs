@@ -1,0 +1,58 @@
+//! The one window.
+
+use tauri::webview::NewWindowResponse;
+use tauri::{AppHandle, Manager as _, Url, WebviewUrl, WebviewWindowBuilder};
+
+const LABEL: &str = "main";
+
+/// Opens the window. It shows Slipway's own page and nothing else, wherever a link may point.
+pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
+    WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
+        .title("Slipway")
+        .inner_size(1240.0, 780.0)
+        .min_inner_size(720.0, 480.0)
+        .on_navigation(is_own_page)
+        .on_new_window(|_, _| NewWindowResponse::Deny)
+        .build()?;
+    Ok(())
+}
+
+/// Brings the window to the front: somebody started Slipway a second time.
+pub(crate) fn show(app: &AppHandle) {
+    let Some(window) = app.get_webview_window(LABEL) else {
+        return;
+    };
+    for result in [window.unminimize(), window.show(), window.set_focus()] {
+        if let Err(error) = result {
+            tracing::debug!(%error, "the window cannot be brought to the front");
+        }
+    }
+}
+
+/// `tauri://localhost/…`, or what stands for it on Windows.
+fn is_own_page(url: &Url) -> bool {
+    match url.scheme() {
+        "tauri" => url.host_str() == Some("localhost"),
+        "http" | "https" => url.host_str() == Some("tauri.localhost"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own_page;
+
+    #[test]
+    fn only_our_own_page_may_be_shown() {
+        for (url, wanted) in [
+            ("tauri://localhost/index.html", true),
+            ("http://tauri.localhost/", true),
+            ("https://example.org/", false),
+            ("http://localhost/", false),
+            ("file:///etc/passwd", false),
+            ("data:text/html,x", false),
+        ] {
+            assert_eq!(is_own_page(&url.parse().expect("a url")), wanted, "{url}");
+        }
+    }
+}
