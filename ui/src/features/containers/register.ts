@@ -1,2 +1,57 @@
+import Play from "@lucide/svelte/icons/play";
+import SquareArrowOutUpRight from "@lucide/svelte/icons/square-arrow-out-up-right";
+import { type Command, commands } from "../../state/commands.svelte";
+import { act, open, openUrl, toggleAction } from "./actions.svelte";
+import { containers } from "./containers.svelte";
+import { ACTION_ICONS } from "./menu";
+import { ACTION_WORDS, allows, statusWords } from "./status";
+
+function containerCommands(): Command[] {
+	return containers.all.flatMap((container) => {
+		const { id, name, image } = container;
+		const base = { group: "Containers", keywords: `${image} ${container.stack ?? ""}` };
+		const found: Command[] = [
+			{ ...base, id: `container.open.${id}`, title: name, hint: statusWords(container), run: () => open(id) },
+			{
+				...base,
+				id: `container.logs.${id}`,
+				title: `Logs of ${name}`,
+				hint: image,
+				run: () => open(id, "logs"),
+			},
+		];
+		const url = container.state === "running" ? container.ports.find((port) => port.url !== null)?.url : null;
+		if (url) {
+			found.push({
+				...base,
+				id: `container.url.${id}`,
+				title: `Open ${name} in the browser`,
+				hint: url,
+				icon: SquareArrowOutUpRight,
+				run: () => void openUrl(url),
+			});
+		}
+		for (const action of [toggleAction(container), "restart", "remove"] as const) {
+			if (!allows(container, action)) continue;
+			found.push({
+				...base,
+				id: `container.${action}.${id}`,
+				title: `${ACTION_WORDS[action]} ${name}`,
+				hint: image,
+				icon: ACTION_ICONS[action] ?? Play,
+				run: () => {
+					// The question before a removal belongs to the Containers screen.
+					if (action === "remove") open(id);
+					void act([container], action);
+				},
+			});
+		}
+		return found;
+	});
+}
+
 /** Called once the first screen is interactive: starts the feature's state and offers its commands. */
-export function register() {}
+export function register() {
+	void containers.start();
+	commands.provide(containerCommands);
+}

@@ -1,0 +1,90 @@
+import type { ContainerAction, ContainerView } from "../../host/host";
+import { copyText, host } from "../../host/host";
+import { announce } from "../../state/announcer.svelte";
+import { navigation } from "../../state/navigation.svelte";
+import { toasts } from "../../state/toasts.svelte";
+import { containers } from "./containers.svelte";
+import { ACTION_WORDS, allows } from "./status";
+
+/** What the screen has asked for and not finished: the question before removing, and the name being edited. */
+class Intents {
+	/** Containers that are about to be removed, while the question is open. */
+	removing: ContainerView[] = $state.raw([]);
+	/** Id of the container whose name is being edited. */
+	renaming: string | null = $state(null);
+}
+
+export const intents = new Intents();
+
+/** Does one thing to those containers whose state allows it. Removing asks first. */
+export async function act(wanted: readonly ContainerView[], action: ContainerAction) {
+	const able = wanted.filter((container) => allows(container, action));
+	if (able.length === 0) return;
+	if (action === "remove") {
+		intents.removing = able;
+		return;
+	}
+	await run(able, action);
+}
+
+/** Does it without asking, and says how it came out. */
+export async function run(able: readonly ContainerView[], action: ContainerAction) {
+	const outcomes = await containers.act(
+		able.map(({ id }) => id),
+		action,
+	);
+	const failed = outcomes.filter(({ error }) => error !== null).length;
+	const [first] = outcomes;
+	if (first && failed === 0) {
+		announce(`${DONE[action]} ${outcomes.length === 1 ? first.name : `${outcomes.length} containers`}`);
+	}
+}
+
+const DONE: Record<ContainerAction, string> = {
+	start: "Started",
+	stop: "Stopped",
+	restart: "Restarted",
+	pause: "Paused",
+	unpause: "Resumed",
+	kill: "Killed",
+	remove: "Removed",
+};
+
+/** What the `s` key and the button in the header do: stop what runs, start what does not. */
+export function toggleAction(container: ContainerView): ContainerAction {
+	if (container.state === "paused") return "unpause";
+	return allows(container, "stop") ? "stop" : "start";
+}
+
+export async function copyId(container: ContainerView) {
+	if (await copyText(container.id))
+		toasts.show(`The id of ${container.name} is on the clipboard`, { kind: "ok" });
+	else toasts.show("The clipboard cannot be used", { kind: "warn" });
+}
+
+export async function copyDockerRun(container: ContainerView) {
+	try {
+		const { docker_run } = await host.containerDetail(container.id);
+		if (await copyText(docker_run))
+			toasts.show(`A docker run line for ${container.name} is on the clipboard`, { kind: "ok" });
+		else toasts.show("The clipboard cannot be used", { kind: "warn" });
+	} catch (thrown) {
+		toasts.error(thrown);
+	}
+}
+
+/** Opens a web page of a container in the browser. */
+export async function openUrl(url: string) {
+	try {
+		await host.openUrl(url);
+	} catch (thrown) {
+		toasts.error(thrown);
+	}
+}
+
+/** Shows a container's detail, or with null the list alone. */
+export function open(id: string | null, tab: string | null = null, replace = false) {
+	navigation.go("containers", { id, tab, replace });
+}
+
+export { ACTION_WORDS };

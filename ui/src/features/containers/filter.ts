@@ -1,0 +1,130 @@
+import type { ContainerState, ContainerView } from "../../host/host";
+
+/** The names that can stand before a colon in the filter field. */
+export const FILTER_KEYS = ["state", "port", "image", "stack", "name", "health", "id"] as const;
+
+/** One of {@link FILTER_KEYS}. */
+export type FilterKey = (typeof FILTER_KEYS)[number];
+
+/** `key:a,b`: any of the values will do. `-key:a`: none of them may match. */
+export interface FilterTerm {
+	key: FilterKey;
+	values: string[];
+	not: boolean;
+}
+
+/** What was typed into the filter field. All words and all terms must match. */
+export interface ContainerFilter {
+	words: { text: string; not: boolean }[];
+	terms: FilterTerm[];
+}
+
+const STATE_WORDS: Record<string, ContainerState[]> = {
+	up: ["running", "paused", "restarting"],
+	stopped: ["exited", "created", "dead"],
+	exited: ["exited", "dead"],
+};
+
+/** Splits at white space outside double quotes; a quote that is still open ends with the text. */
+function tokens(text: string): string[] {
+	const found: string[] = [];
+	let current = "";
+	let quoted = false;
+	let started = false;
+	for (const character of text) {
+		if (character === '"') {
+			quoted = !quoted;
+			started = true;
+		} else if (!quoted && /\s/.test(character)) {
+			if (started) found.push(current);
+			current = "";
+			started = false;
+		} else {
+			current += character;
+			started = true;
+		}
+	}
+	if (started) found.push(current);
+	return found;
+}
+
+/**
+ * Reads free words and `key:value` terms. What has no known key before its colon is a word, so that
+ * `registry.example:5000/app` finds an image; a term without a value yet is ignored, so that the list
+ * does not empty while someone types.
+ */
+export function parseFilter(text: string): ContainerFilter {
+	const filter: ContainerFilter = { words: [], terms: [] };
+	for (const token of tokens(text.toLowerCase())) {
+		const not = token.length > 1 && token.startsWith("-");
+		const body = not ? token.slice(1) : token;
+		const colon = body.indexOf(":");
+		const key = FILTER_KEYS.find((known) => known === body.slice(0, colon));
+		if (colon > 0 && key) {
+			const values = body
+				.slice(colon + 1)
+				.split(",")
+				.filter((value) => value !== "");
+			if (values.length === 0) continue;
+			const same = filter.terms.find((term) => term.key === key && term.not === not);
+			if (same) same.values.push(...values);
+			else filter.terms.push({ key, values, not });
+		} else if (body !== "") {
+			filter.words.push({ text: body, not });
+		}
+	}
+	return filter;
+}
+
+/** Whether a filter lets everything through. */
+export function isEmptyFilter(filter: ContainerFilter): boolean {
+	return filter.words.length === 0 && filter.terms.length === 0;
+}
+
+function matchesState(container: ContainerView, value: string): boolean {
+	const known = STATE_WORDS[value];
+	return known ? known.includes(container.state) : container.state.startsWith(value);
+}
+
+function matchesTerm(container: ContainerView, key: FilterKey, value: string): boolean {
+	switch (key) {
+		case "state":
+			return matchesState(container, value);
+		case "health":
+			return value === "none" ? container.health === null : (container.health?.startsWith(value) ?? false);
+		case "port":
+			return container.ports.some(
+				(port) => String(port.container_port) === value || String(port.host_port) === value,
+			);
+		case "image":
+			return container.image.toLowerCase().includes(value);
+		case "name":
+			return container.name.toLowerCase().includes(value);
+		case "stack":
+			return value === "none"
+				? container.stack === null
+				: (container.stack?.toLowerCase().includes(value) ?? false);
+		case "id":
+			return container.id.startsWith(value);
+	}
+}
+
+function matchesWord(container: ContainerView, word: string): boolean {
+	return (
+		container.name.toLowerCase().includes(word) ||
+		container.image.toLowerCase().includes(word) ||
+		(container.stack?.toLowerCase().includes(word) ?? false) ||
+		(word.length >= 4 && container.id.startsWith(word)) ||
+		container.ports.some((port) => String(port.host_port) === word)
+	);
+}
+
+/** Whether a container passes the filter. */
+export function matchesFilter(container: ContainerView, filter: ContainerFilter): boolean {
+	return (
+		filter.words.every((word) => matchesWord(container, word.text) !== word.not) &&
+		filter.terms.every(
+			(term) => term.values.some((value) => matchesTerm(container, term.key, value)) !== term.not,
+		)
+	);
+}

@@ -1,0 +1,120 @@
+import type { ContainerView, StatsView } from "../../host/host";
+import { isUp } from "./status";
+
+/** Columns that the list can be sorted by. */
+export type SortColumn = "name" | "image" | "ports" | "cpu" | "memory" | "status";
+
+/** How the list is sorted. */
+export interface Sort {
+	column: SortColumn;
+	descending: boolean;
+}
+
+/** A line of the list: the heading of a group, or a container. */
+export type ListItem =
+	| { kind: "heading"; key: string; title: string; running: number; ids: string[]; collapsed: boolean }
+	| { kind: "row"; key: string; container: ContainerView; group: string | null };
+
+/** Key of the group of containers that belong to no stack and do not run. */
+export const STOPPED = "stopped";
+
+const names = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+
+function lowestPort(container: ContainerView): number {
+	let lowest = Number.POSITIVE_INFINITY;
+	for (const port of container.ports) {
+		if (port.host_port !== null) lowest = Math.min(lowest, port.host_port);
+	}
+	return lowest;
+}
+
+const STATE_RANK = ["running", "restarting", "paused", "removing", "created", "exited", "dead", "unknown"];
+
+function comparator(
+	{ column }: Sort,
+	usage: ReadonlyMap<string, StatsView>,
+): (a: ContainerView, b: ContainerView) => number {
+	const used = (container: ContainerView, field: "cpu_percent" | "memory_bytes") =>
+		usage.get(container.id)?.[field] ?? -1;
+	switch (column) {
+		case "name":
+			return () => 0;
+		case "image":
+			return (a, b) => names.compare(a.image, b.image);
+		case "ports":
+			// Infinity minus itself is not a number, so containers without ports compare as equal.
+			return (a, b) => lowestPort(a) - lowestPort(b) || 0;
+		case "cpu":
+			return (a, b) => used(a, "cpu_percent") - used(b, "cpu_percent");
+		case "memory":
+			return (a, b) => used(a, "memory_bytes") - used(b, "memory_bytes");
+		case "status":
+			return (a, b) =>
+				STATE_RANK.indexOf(a.state) - STATE_RANK.indexOf(b.state) ||
+				(a.created_at < b.created_at ? 1 : a.created_at > b.created_at ? -1 : 0);
+	}
+}
+
+/** Sorts a list in place; equal ones by name, then by id, so that rows never swap without a reason. */
+export function sortContainers(
+	containers: ContainerView[],
+	sort: Sort,
+	usage: ReadonlyMap<string, StatsView>,
+): ContainerView[] {
+	const compare = comparator(sort, usage);
+	const direction = sort.descending ? -1 : 1;
+	return containers.sort((a, b) => {
+		const byColumn = compare(a, b) * direction;
+		if (byColumn !== 0) return byColumn;
+		const byName = names.compare(a.name, b.name) * (sort.column === "name" ? direction : 1);
+		return byName !== 0 ? byName : a.id < b.id ? -1 : 1;
+	});
+}
+
+/**
+ * The lines of the list. Sorted by name, stacks and what is stopped get headings; any other column ranks
+ * all containers against each other, which headings would break apart.
+ */
+export function listItems(sorted: ContainerView[], sort: Sort, collapsed: ReadonlySet<string>): ListItem[] {
+	const row = (container: ContainerView, group: string | null): ListItem => ({
+		kind: "row",
+		key: container.id,
+		container,
+		group,
+	});
+	if (sort.column !== "name") return sorted.map((container) => row(container, null));
+
+	const up: ContainerView[] = [];
+	const stopped: ContainerView[] = [];
+	const stacks = new Map<string, ContainerView[]>();
+	for (const container of sorted) {
+		if (container.stack !== null) {
+			const members = stacks.get(container.stack);
+			if (members) members.push(container);
+			else stacks.set(container.stack, [container]);
+		} else if (isUp(container)) up.push(container);
+		else stopped.push(container);
+	}
+	// One group of everything says nothing.
+	if (stacks.size === 0 && (up.length === 0 || stopped.length === 0)) {
+		return sorted.map((container) => row(container, null));
+	}
+
+	const items: ListItem[] = up.map((container) => row(container, null));
+	const group = (key: string, title: string, members: ContainerView[]) => {
+		items.push({
+			kind: "heading",
+			key,
+			title,
+			running: members.filter(isUp).length,
+			ids: members.map((member) => member.id),
+			collapsed: collapsed.has(key),
+		});
+		if (!collapsed.has(key)) for (const member of members) items.push(row(member, key));
+	};
+	for (const stack of [...stacks.keys()].sort((a, b) => names.compare(a, b))) {
+		group(`stack:${stack}`, stack, stacks.get(stack) ?? []);
+	}
+	if (stopped.length > 0) group(STOPPED, "Stopped", stopped);
+	return items;
+}

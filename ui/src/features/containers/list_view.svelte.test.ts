@@ -1,0 +1,74 @@
+import { flushSync } from "svelte";
+import { describe, expect, it } from "vitest";
+import { Containers } from "./containers.svelte";
+import { ContainerListView } from "./list_view.svelte";
+import { container } from "./samples";
+
+async function view(names: string[], stack: string | null = null) {
+	localStorage.clear();
+	const all = names.map((name) => container({ name, stack }));
+	const host = {
+		containerList: async () => ({ revision: 0, containers: all }),
+		on: async () => () => {},
+	};
+	const list = new Containers(host as never, (run) => run());
+	await list.start();
+	flushSync();
+	return { view: new ContainerListView(list), ids: all.map(({ id }) => id) };
+}
+
+describe("ContainerListView", () => {
+	it("filters", async () => {
+		const { view: list } = await view(["web", "db", "cache"]);
+		list.filterText = "name:b";
+		expect(list.sorted.map(({ name }) => name)).toEqual(["db", "web"]);
+	});
+
+	it("ticks ranges in the order shown", async () => {
+		const { view: list, ids } = await view(["d", "a", "c", "b"]);
+		list.toggle(ids[1]!);
+		list.toggle(ids[2]!, true);
+		expect(list.selected.map(({ name }) => name)).toEqual(["a", "b", "c"]);
+		list.toggle(ids[3]!);
+		expect(list.selected.map(({ name }) => name)).toEqual(["a", "c"]);
+		list.toggleAll();
+		expect(list.selected).toHaveLength(4);
+		list.toggleAll();
+		expect(list.selected).toHaveLength(0);
+	});
+
+	it("acts on nothing that the filter hides", async () => {
+		const { view: list } = await view(["web", "db"]);
+		list.selectAll();
+		list.filterText = "web";
+		expect(list.selected.map(({ name }) => name)).toEqual(["web"]);
+	});
+
+	it("moves the cursor over headings and rows, and stays inside", async () => {
+		const { view: list } = await view(["a", "b"], "shop");
+		expect(list.move(1)).toBe(0);
+		expect(list.cursor).toBe("stack:shop");
+		expect(list.move(10)).toBe(2);
+		expect(list.move(-1)).toBe(1);
+		list.toggleGroup("stack:shop");
+		expect(list.items).toHaveLength(1);
+		expect((await view([])).view.move(1)).toBe(-1);
+	});
+
+	it("opens groups while filtering, and remembers that they were closed", async () => {
+		const { view: list } = await view(["a", "b"], "shop");
+		list.toggleGroup("stack:shop");
+		list.filterText = "a";
+		expect(list.items).toHaveLength(2);
+		list.filterText = "";
+		expect(list.items).toHaveLength(1);
+	});
+
+	it("turns the order around, biggest first where that is what one looks for", async () => {
+		const { view: list } = await view(["a", "b"]);
+		list.sortBy("name");
+		expect(list.sorted.map(({ name }) => name)).toEqual(["b", "a"]);
+		list.sortBy("cpu");
+		expect(list.sort).toEqual({ column: "cpu", descending: true });
+	});
+});

@@ -1,0 +1,89 @@
+import Copy from "@lucide/svelte/icons/copy";
+import OctagonX from "@lucide/svelte/icons/octagon-x";
+import PanelRight from "@lucide/svelte/icons/panel-right";
+import Pause from "@lucide/svelte/icons/pause";
+import Pencil from "@lucide/svelte/icons/pencil";
+import Play from "@lucide/svelte/icons/play";
+import RotateCw from "@lucide/svelte/icons/rotate-cw";
+import ScrollText from "@lucide/svelte/icons/scroll-text";
+import Square from "@lucide/svelte/icons/square";
+import SquareTerminal from "@lucide/svelte/icons/square-terminal";
+import Trash from "@lucide/svelte/icons/trash-2";
+import type { Component } from "svelte";
+import type { MenuItem } from "../../components/Menu.svelte";
+import type { ContainerAction, ContainerView } from "../../host/host";
+import { act, copyDockerRun, copyId, intents, open } from "./actions.svelte";
+import { ACTION_WORDS, allows } from "./status";
+
+/** The icon of each action. */
+export const ACTION_ICONS: Record<ContainerAction, Component<{ size?: number | string }>> = {
+	start: Play,
+	stop: Square,
+	restart: RotateCw,
+	pause: Pause,
+	unpause: Play,
+	kill: OctagonX,
+	remove: Trash,
+};
+
+const KEYS: Partial<Record<ContainerAction, string>> = {
+	start: "S",
+	stop: "S",
+	restart: "R",
+	pause: "P",
+	unpause: "P",
+	remove: "Del",
+};
+
+function actionItem(
+	container: ContainerView,
+	action: ContainerAction,
+	more: Partial<MenuItem> = {},
+): MenuItem {
+	return {
+		label: action === "remove" ? "Remove…" : ACTION_WORDS[action],
+		icon: ACTION_ICONS[action],
+		hint: KEYS[action],
+		disabled: !allows(container, action),
+		testid: `menu-${action}`,
+		run: () => void act([container], action),
+		...more,
+	};
+}
+
+/** What can be done with a container, from its row (`detail` false) or from its detail. */
+export function menuItems(container: ContainerView, detail = false): MenuItem[] {
+	const up = allows(container, "stop");
+	const items: MenuItem[] = [];
+	if (!detail) {
+		items.push(
+			{ label: "Open", icon: PanelRight, hint: "Enter", testid: "menu-open", run: () => open(container.id) },
+			{ label: "Logs", icon: ScrollText, testid: "menu-logs", run: () => open(container.id, "logs") },
+			actionItem(container, up ? "stop" : "start", { separated: true }),
+			actionItem(container, "restart"),
+		);
+	}
+	items.push(
+		actionItem(container, container.state === "paused" ? "unpause" : "pause"),
+		actionItem(container, "kill"),
+		{
+			label: "Rename",
+			icon: Pencil,
+			hint: "F2",
+			separated: true,
+			testid: "menu-rename",
+			run: () => {
+				intents.renaming = container.id;
+			},
+		},
+		{ label: "Copy id", icon: Copy, testid: "menu-copy-id", run: () => void copyId(container) },
+		{
+			label: "Copy docker run line",
+			icon: SquareTerminal,
+			testid: "menu-copy-run",
+			run: () => void copyDockerRun(container),
+		},
+		actionItem(container, "remove", { danger: true, separated: true }),
+	);
+	return items;
+}

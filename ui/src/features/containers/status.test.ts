@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import type { ContainerView } from "../../host/host";
+import { container } from "./samples";
+import { hasFailed, statusAge, statusWords, tone } from "./status";
+
+describe("statusAge", () => {
+	const check = (status: string, expected: string | null) => expect(statusAge(status), status).toBe(expected);
+
+	it("shortens the engine’s words", () => {
+		check("Up 2 hours", "2 h");
+		check("Up 2 hours (healthy)", "2 h");
+		check("Up 5 minutes (Paused)", "5 min");
+		check("Up About an hour", "1 h");
+		check("Up About a minute (health: starting)", "1 min");
+		check("Up Less than a second", "now");
+		check("Up 3 days", "3 days");
+		check("Exited (137) 10 minutes ago", "10 min");
+		check("Exited (-1) 2 weeks ago", "2 weeks");
+		check("Restarting (1) 5 seconds ago", "5 s");
+		check("Created", null);
+		check("", null);
+	});
+});
+
+describe("statusWords", () => {
+	const check = (fields: Partial<ContainerView>, words: string, dot: string) => {
+		const view = container(fields);
+		expect(statusWords(view)).toBe(words);
+		expect(tone(view)).toBe(dot);
+	};
+	const exited = (code: number, reason: string | null = null): Partial<ContainerView> => ({
+		state: "exited",
+		status: `Exited (${code}) 10 minutes ago`,
+		exit_code: code,
+		reason,
+	});
+
+	it("says how long it is up and how well", () => {
+		check({ status: "Up 2 hours (healthy)", health: "healthy" }, "up 2 h", "ok");
+		check({ status: "Up 2 minutes (unhealthy)", health: "unhealthy" }, "unhealthy · up 2 min", "warn");
+		check(
+			{ status: "Up 2 seconds (health: starting)", health: "starting" },
+			"up 2 s · checking health",
+			"ok",
+		);
+		check({ state: "paused", status: "Up 2 hours (Paused)" }, "paused · up 2 h", "warn");
+	});
+	it("says why it ended", () => {
+		check(exited(137, "out of memory (limit 64 MB)"), "out of memory (limit 64 MB) · 10 min ago", "bad");
+		check(exited(137), "killed · 10 min ago", "idle");
+		check(exited(0), "finished · 10 min ago", "idle");
+		check(exited(143), "stopped · 10 min ago", "idle");
+		check(exited(1), "ended with exit code 1 · 10 min ago", "bad");
+		check(exited(127), "its command was not found (127) · 10 min ago", "bad");
+	});
+	it("says what never ran", () => {
+		check({ state: "created", status: "Created" }, "never started", "idle");
+		check({ state: "created", status: "Created", reason: "port 80 is in use" }, "port 80 is in use", "bad");
+	});
+	it("does not call a finished container failed", () => {
+		expect(hasFailed(container(exited(0)))).toBe(false);
+		expect(hasFailed(container({ state: "running", exit_code: 1 }))).toBe(false);
+	});
+});

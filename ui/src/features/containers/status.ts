@@ -1,0 +1,188 @@
+import type { ContainerAction, ContainerState, ContainerView } from "../../host/host";
+
+/** Colours of the state dot: `idle` is an empty ring. */
+export type Tone = "ok" | "warn" | "bad" | "idle";
+
+const UP: ReadonlySet<ContainerState> = new Set(["running", "paused", "restarting"]);
+
+/** Whether a container has processes, be they frozen. */
+export function isUp(container: { state: ContainerState }): boolean {
+	return UP.has(container.state);
+}
+
+/** Signals by which a container ends when a person wants it to. */
+const ASKED_TO_END = new Set([0, 130, 143]);
+
+const EXIT_WORDS: Record<number, string> = {
+	0: "finished",
+	125: "the engine could not run it (125)",
+	126: "its command cannot be executed (126)",
+	127: "its command was not found (127)",
+	130: "interrupted",
+	132: "crashed: illegal instruction (132)",
+	134: "aborted (134)",
+	135: "crashed: bus error (135)",
+	136: "crashed: arithmetic error (136)",
+	137: "killed",
+	139: "crashed: segmentation fault (139)",
+	143: "stopped",
+};
+
+/** What an exit code means, in words. */
+export function exitWords(code: number): string {
+	return EXIT_WORDS[code] ?? `ended with exit code ${code}`;
+}
+
+/** Why a container ended, without when: the engine's reason where it is known, otherwise the exit code in words. */
+export function exitReason(container: ContainerView): string {
+	if (container.reason) return container.reason;
+	return container.exit_code === null ? "stopped" : exitWords(container.exit_code);
+}
+
+/** Whether a container ended in a way that somebody should look at. */
+export function hasFailed(container: ContainerView): boolean {
+	switch (container.state) {
+		case "dead":
+			return true;
+		case "created":
+			return container.reason !== null;
+		case "exited":
+			if (container.exit_code === null) return container.reason !== null;
+			// A kill is what stopping comes to after ten seconds, and also what running out of memory looks like.
+			if (container.exit_code === 137) return container.reason !== null;
+			return !ASKED_TO_END.has(container.exit_code);
+		default:
+			return false;
+	}
+}
+
+/** The colour of a container's dot. */
+export function tone(container: ContainerView): Tone {
+	if (hasFailed(container)) return "bad";
+	switch (container.state) {
+		case "running":
+			return container.health === "unhealthy" ? "warn" : "ok";
+		case "paused":
+		case "restarting":
+		case "removing":
+			return "warn";
+		default:
+			return "idle";
+	}
+}
+
+const SHORT_UNITS: [RegExp, string][] = [
+	[/\b(?:less than a second)\b/i, "now"],
+	[/\babout an? (minute|hour)\b/i, "1 $1"],
+	[/(\d+) seconds?\b/i, "$1 s"],
+	[/(\d+) minutes?\b/i, "$1 min"],
+	[/(\d+) hours?\b/i, "$1 h"],
+];
+
+/** The span of time in the engine's status text, shortened: `Up 2 hours (healthy)` → `2 h`. */
+export function statusAge(status: string): string | null {
+	const match = /^(?:Up|Exited \(-?\d+\)|Restarting \(-?\d+\)|Created)\s+(.*)$/i.exec(status.trim());
+	let text = match?.[1]?.replace(/\s*\((?:healthy|unhealthy|paused|health: starting)\)\s*/gi, "").trim();
+	if (!text) return null;
+	text = text.replace(/\s+ago$/i, "");
+	for (const [pattern, short] of SHORT_UNITS) text = text.replace(pattern, short);
+	return text.toLowerCase();
+}
+
+/** What a container does now, in a few words for the list: `up 2 h`, `out of memory (limit 64 MB) · 10 min ago`. */
+export function statusWords(container: ContainerView): string {
+	const age = statusAge(container.status);
+	const ago = age === null ? "" : age === "now" ? " · just now" : ` · ${age} ago`;
+	switch (container.state) {
+		case "running": {
+			const up = age === null ? "running" : age === "now" ? "just started" : `up ${age}`;
+			if (container.health === "unhealthy") return `unhealthy · ${up}`;
+			if (container.health === "starting") return `${up} · checking health`;
+			return up;
+		}
+		case "paused":
+			return age === null || age === "now" ? "paused" : `paused · up ${age}`;
+		case "restarting":
+			return container.exit_code === null ? "restarting" : `restarting · ${exitReason(container)}`;
+		case "removing":
+			return "being removed";
+		case "created":
+			return container.reason ?? "never started";
+		case "exited":
+			return exitReason(container) + ago;
+		case "dead":
+			return container.reason ?? "the engine failed to remove it";
+		default:
+			return container.status || "state unknown";
+	}
+}
+
+/** What is under way, for a row whose action has not shown an effect yet. */
+export const PENDING_WORDS: Record<ContainerAction, string> = {
+	start: "starting…",
+	stop: "stopping…",
+	restart: "restarting…",
+	pause: "pausing…",
+	unpause: "resuming…",
+	kill: "killing…",
+	remove: "removing…",
+};
+
+/** An action as a button says it. */
+export const ACTION_WORDS: Record<ContainerAction, string> = {
+	start: "Start",
+	stop: "Stop",
+	restart: "Restart",
+	pause: "Pause",
+	unpause: "Resume",
+	kill: "Kill",
+	remove: "Remove",
+};
+
+/** Whether a container's state allows an action. */
+export function allows(container: ContainerView, action: ContainerAction): boolean {
+	switch (action) {
+		case "start":
+			return container.state === "created" || container.state === "exited";
+		case "stop":
+		case "kill":
+			return isUp(container);
+		case "restart":
+			return isUp(container) || container.state === "exited";
+		case "pause":
+			return container.state === "running";
+		case "unpause":
+			return container.state === "paused";
+		case "remove":
+			return container.state !== "removing";
+	}
+}
+
+/** Whether a container is as an action wants it. */
+export function isDone(container: ContainerView | undefined, action: ContainerAction): boolean {
+	if (!container) return true;
+	switch (action) {
+		case "start":
+		case "restart":
+		case "unpause":
+			return container.state === "running";
+		case "stop":
+		case "kill":
+			return !isUp(container);
+		case "pause":
+			return container.state === "paused";
+		case "remove":
+			return false;
+	}
+}
+
+/** After the name of a container, or of several: what could not be done. */
+export const FAILED_WORDS: Record<ContainerAction, string> = {
+	start: "could not be started",
+	stop: "could not be stopped",
+	restart: "could not be restarted",
+	pause: "could not be paused",
+	unpause: "could not be resumed",
+	kill: "could not be killed",
+	remove: "could not be removed",
+};

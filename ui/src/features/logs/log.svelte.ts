@@ -1,0 +1,206 @@
+import { type ApiError, type Host, HostError, host, type LogExtent, type LogRow } from "../../host/host";
+import { type Anchor, type Lines, linesAround, newestLines } from "./viewport";
+
+type LogHost = Pick<Host, "logOpen" | "logRows" | "logClose">;
+
+/** What is drawn, and where the view belongs once it is: at the end, where it was, or at a place asked for. */
+export interface Frame {
+	rows: readonly LogRow[];
+	/** Lines that the scrollable height stands for. Older than `extent` while the view stands still. */
+	held: Lines;
+	drawn: Lines;
+	place: "end" | "keep" | Anchor;
+}
+
+/** What is to be drawn next. */
+type Wanted = { newest: true } | { newest: false; top: number; place: Frame["place"] };
+
+const NOTHING: Frame = { rows: [], held: { first: 0, end: 0 }, drawn: { first: 0, end: 0 }, place: "end" };
+
+function nextFrame(run: () => void) {
+	let ran = false;
+	const once = () => {
+		if (ran) return;
+		ran = true;
+		run();
+	};
+	requestAnimationFrame(once);
+	setTimeout(once, 100);
+}
+
+/**
+ * One container's log. The backend holds the lines; this holds the few that are drawn.
+ *
+ * However fast lines arrive, at most one request for rows is under way, the next one is for what is wanted by
+ * then, and it leaves in the next frame at the earliest. While the view follows, the end that is shown is the
+ * end of the rows that are here, so nothing blank is ever scrolled to.
+ */
+export class Log {
+	/** What the backend holds. Null until it has said so. */
+	extent: LogExtent | null = $state.raw(null);
+	frame: Frame = $state.raw(NOTHING);
+	/** Whether the view sticks to the newest line. */
+	following = $state(true);
+	/** Whether a person paused it, so that reaching the end does not make it follow again. */
+	paused = $state(false);
+	opening = $state(false);
+	/** Why the log could not be opened or read. What broke a stream off is in `extent`. */
+	#failure: HostError | null = $state.raw(null);
+	#leftAt = $state(0);
+	session: number | null = $state(null);
+
+	error: ApiError | null = $derived(this.#failure?.error ?? this.extent?.error ?? null);
+	total: number = $derived(this.extent ? this.extent.end - this.extent.first : 0);
+	/** Lines that arrived since the view stands still. */
+	unseen: number = $derived(this.following || !this.extent ? 0 : Math.max(this.extent.end - this.#leftAt, 0));
+	/** Whether the stream has come to its end: the container does not run, or the stream broke off. */
+	ended: boolean = $derived(this.extent !== null && !this.extent.following);
+
+	/** Lines that fit on screen. Set by the view. */
+	visible = 40;
+
+	readonly #host: LogHost;
+	readonly #schedule: (run: () => void) => void;
+	#id: string | null = null;
+	#generation = 0;
+	#wanted: Wanted | null = null;
+	#busy = false;
+
+	constructor(from: LogHost = host, schedule: (run: () => void) => void = nextFrame) {
+		this.#host = from;
+		this.#schedule = schedule;
+	}
+
+	/** Opens a container's log; the same one again after it ended or broke off. Old rows stay until new ones are here. */
+	async open(id: string) {
+		const same = id === this.#id;
+		this.close();
+		this.#id = id;
+		if (!same) {
+			this.frame = NOTHING;
+			this.following = true;
+			this.paused = false;
+		}
+		this.extent = null;
+		this.#failure = null;
+		this.opening = true;
+		const generation = this.#generation;
+		const current = () => generation === this.#generation;
+		try {
+			const session = await this.#host.logOpen(id, (extent) => {
+				if (current()) this.#grow(extent);
+			});
+			if (!current()) {
+				this.#host.logClose(session).catch(() => {});
+				return;
+			}
+			this.session = session;
+			this.opening = false;
+			if (!same || this.following) this.want({ newest: true });
+		} catch (thrown) {
+			if (!current()) return;
+			this.opening = false;
+			this.#failure = HostError.from(thrown);
+		}
+	}
+
+	/** Tries again after an error. */
+	retry() {
+		if (this.#id !== null) void this.open(this.#id);
+	}
+
+	close() {
+		this.#generation += 1;
+		this.#wanted = null;
+		this.#busy = false;
+		if (this.session !== null) this.#host.logClose(this.session).catch(() => {});
+		this.session = null;
+		this.opening = false;
+	}
+
+	/** Sticks to the newest line from now on. */
+	follow() {
+		this.following = true;
+		this.paused = false;
+		this.want({ newest: true });
+	}
+
+	/** Stands still. `paused` is for a person who asked for it, rather than one who scrolled up. */
+	leave(paused = false) {
+		if (this.following) {
+			this.#leftAt = this.frame.held.end;
+			if (this.#wanted?.newest) this.#wanted = null;
+		}
+		this.following = false;
+		this.paused ||= paused;
+	}
+
+	/** Shows a line at a height on screen, for example a match in the middle. */
+	jumpTo(line: number, above = Math.floor(this.visible / 2)) {
+		this.leave();
+		const top = Math.max(line - above, this.extent?.first ?? 0);
+		this.want({ newest: false, top, place: { line: top, offset: 0 } });
+	}
+
+	/** Draws the lines around those on screen. */
+	around(top: number) {
+		this.want({ newest: false, top, place: "keep" });
+	}
+
+	/** Asks for lines. Only the last wish counts. */
+	want(wanted: Wanted) {
+		this.#wanted = wanted;
+		void this.#fetch();
+	}
+
+	#grow(extent: LogExtent) {
+		this.extent = extent;
+		if (this.following) this.want({ newest: true });
+	}
+
+	async #fetch() {
+		const [wanted, session, extent] = [this.#wanted, this.session, this.extent];
+		if (this.#busy || wanted === null || session === null || extent === null) return;
+		this.#wanted = null;
+		this.#busy = true;
+		const generation = this.#generation;
+		const held = { first: extent.first, end: extent.end };
+		const lines = wanted.newest
+			? newestLines(this.visible, held)
+			: linesAround(wanted.top, this.visible, held);
+		try {
+			const rows =
+				lines.end > lines.first
+					? await this.#host.logRows(session, lines.first, lines.end - lines.first)
+					: [];
+			if (generation !== this.#generation) return;
+			this.#show(rows, held, wanted, extent.following);
+		} catch (thrown) {
+			if (generation !== this.#generation) return;
+			this.#failure = HostError.from(thrown);
+			this.#wanted = null;
+		}
+		this.#schedule(() => {
+			if (generation !== this.#generation) return;
+			this.#busy = false;
+			void this.#fetch();
+		});
+	}
+
+	#show(rows: LogRow[], held: Lines, wanted: Wanted, more: boolean) {
+		// Someone scrolled up while the newest lines were on their way.
+		if (wanted.newest && !this.following) return;
+		const first = rows[0]?.line;
+		// A log that is opened again is empty for a moment; what was there stays until it is not.
+		if (first === undefined && more && held.end === 0 && this.frame.rows.length > 0) return;
+		const drawn =
+			first === undefined ? { first: held.end, end: held.end } : { first, end: first + rows.length };
+		const end = Math.max(held.end, drawn.end);
+		this.frame = {
+			rows,
+			held: { first: Math.min(held.first, drawn.first), end },
+			drawn,
+			place: wanted.newest ? "end" : wanted.place,
+		};
+	}
+}

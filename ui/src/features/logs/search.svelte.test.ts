@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { LogMatches, LogQuery } from "../../host/host";
+import { HostError } from "../../host/host";
+import { LogSearch, lastAtMost } from "./search.svelte";
+
+it("lastAtMost", () => {
+	const check = (numbers: number[], limit: number, expected: number) =>
+		expect(lastAtMost(numbers, limit)).toBe(expected);
+	check([], 5, -1);
+	check([6, 7], 5, -1);
+	check([1, 5, 9], 5, 1);
+	check([1, 5, 9], 8, 1);
+	check([1, 5, 9], Number.POSITIVE_INFINITY, 2);
+});
+
+function searching(answer: (query: LogQuery) => LogMatches | Promise<LogMatches>) {
+	const jumps: number[] = [];
+	const log = { session: 1, extent: { end: 100 }, jumpTo: (line: number) => jumps.push(line) };
+	const logSearch = vi.fn(async (_: number, query: LogQuery) => answer(query));
+	const search = new LogSearch(log as never, { logSearch });
+	const type = async (text: string) => {
+		search.text = text;
+		search.typed();
+		await vi.advanceTimersByTimeAsync(200);
+	};
+	return { search, log, jumps, logSearch, type };
+}
+
+describe("LogSearch", () => {
+	beforeEach(() => void vi.useFakeTimers());
+	afterEach(() => void vi.useRealTimers());
+
+	it("goes to the match nearest to the end of the screen, then around", async () => {
+		const { search, jumps, type } = searching(() => ({ lines: [10, 20, 30], total: 3 }));
+		search.bottom = () => 25;
+		await type("x");
+		expect(search.place).toBe(2);
+		search.step(1);
+		search.step(1);
+		search.step(-1);
+		search.step(-1);
+		expect(jumps).toEqual([20, 30, 10, 30, 20]);
+		expect(search.place).toBe(2);
+	});
+
+	it("counts matches that are too many to be listed", async () => {
+		const { search, type } = searching(() => ({ lines: [90, 95], total: 5_000 }));
+		await type("x");
+		expect(search.place).toBe(5_000);
+	});
+
+	it("asks once for what was typed last, and forgets what was asked before", async () => {
+		let first: (matches: LogMatches) => void = () => {};
+		const { search, type, logSearch } = searching(({ text }) =>
+			text === "ab" ? new Promise((resolve) => (first = resolve)) : { lines: [1], total: 1 },
+		);
+		search.text = "a";
+		search.typed();
+		await type("ab");
+		await type("abc");
+		first({ lines: [1, 2, 3], total: 3 });
+		await vi.advanceTimersByTimeAsync(1);
+		expect(logSearch.mock.calls.map(([, { text }]) => text)).toEqual(["ab", "abc"]);
+		expect(search.matches.total).toBe(1);
+		await type("");
+		expect(search.matches.total).toBe(0);
+	});
+
+	it("says what is wrong with an expression", async () => {
+		const error = { kind: "invalid_input" as const, message: "unclosed group", hint: null, detail: null };
+		const { search, type } = searching(() => Promise.reject(new HostError(error)));
+		await type("(");
+		expect(search.error).toBe(error);
+		expect(search.busy).toBe(false);
+	});
+
+	it("searches again while the log grows, without moving the view", async () => {
+		const { search, type, log, logSearch, jumps } = searching(() => ({ lines: [1], total: 1 }));
+		await type("x");
+		search.refresh();
+		expect(logSearch).toHaveBeenCalledTimes(1);
+		log.extent.end = 200;
+		search.refresh();
+		expect(logSearch).toHaveBeenCalledTimes(1);
+		await vi.advanceTimersByTimeAsync(1_500);
+		search.refresh();
+		await vi.advanceTimersByTimeAsync(1);
+		expect(logSearch).toHaveBeenCalledTimes(2);
+		expect(jumps).toEqual([1]);
+	});
+});

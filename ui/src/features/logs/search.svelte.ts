@@ -1,0 +1,141 @@
+import { type ApiError, type Host, HostError, host, type LogMatches, type LogQuery } from "../../host/host";
+import { marker } from "./highlight";
+import type { Log } from "./log.svelte";
+
+type SearchHost = Pick<Host, "logSearch">;
+
+/** How long typing rests before a search starts. */
+const REST = 150;
+
+/** How often a log that grows is searched again, at most. */
+const AGAIN = 1_000;
+
+const NONE: LogMatches = { lines: [], total: 0 };
+
+/** The place of the last number in an ascending list that is at most `limit`, or -1. */
+export function lastAtMost(numbers: readonly number[], limit: number): number {
+	let low = 0;
+	let high = numbers.length;
+	while (low < high) {
+		const middle = (low + high) >> 1;
+		if (numbers[middle]! <= limit) low = middle + 1;
+		else high = middle;
+	}
+	return low - 1;
+}
+
+/** Search in one log. */
+export class LogSearch {
+	text = $state("");
+	regex = $state(false);
+	matchCase = $state(false);
+	matches: LogMatches = $state.raw(NONE);
+	/** Line of the match that was jumped to. */
+	current: number | null = $state(null);
+	error: ApiError | null = $state.raw(null);
+	busy = $state(false);
+
+	query: LogQuery = $derived({ text: this.text, regex: this.regex, match_case: this.matchCase });
+	mark = $derived(marker(this.query));
+	#matching: ReadonlySet<number> = $derived(new Set(this.matches.lines));
+	/** Which match the current one is, from 1; 0 when there is none. */
+	place: number = $derived.by(() => {
+		if (this.current === null) return 0;
+		const index = lastAtMost(this.matches.lines, this.current);
+		if (this.matches.lines[index] !== this.current) return 0;
+		return this.matches.total - this.matches.lines.length + index + 1;
+	});
+
+	/** The last line on screen, by which the first match is chosen. Set by the view. */
+	bottom: () => number = () => Number.POSITIVE_INFINITY;
+
+	readonly #log: Log;
+	readonly #host: SearchHost;
+	#timer: ReturnType<typeof setTimeout> | undefined;
+	#asked = 0;
+	#searchedTo = -1;
+	#searchedAt = 0;
+	#took = 0;
+
+	constructor(log: Log, from: SearchHost = host) {
+		this.#log = log;
+		this.#host = from;
+	}
+
+	/** Searches for what is typed once typing rests, and jumps to the nearest match. */
+	typed() {
+		clearTimeout(this.#timer);
+		this.#asked += 1;
+		this.current = null;
+		if (this.text === "") {
+			this.matches = NONE;
+			this.error = null;
+			this.busy = false;
+			return;
+		}
+		this.busy = true;
+		this.#timer = setTimeout(() => void this.#search(true), REST);
+	}
+
+	/** Searches again when the log has grown, and not too often. */
+	refresh() {
+		const end = this.#log.extent?.end ?? 0;
+		if (this.text === "" || this.busy || this.error || end === this.#searchedTo) return;
+		if (Date.now() - this.#searchedAt < Math.max(AGAIN, this.#took * 4)) return;
+		void this.#search(false);
+	}
+
+	/** Goes to the next match down or up, around the ends. */
+	step(by: 1 | -1) {
+		const { lines } = this.matches;
+		if (lines.length === 0) return;
+		const from = this.current ?? this.bottom();
+		const at = lastAtMost(lines, from);
+		const next = by === 1 ? at + 1 : lines[at] === from ? at - 1 : at;
+		this.#goTo(lines[(next + lines.length) % lines.length]!);
+	}
+
+	clear() {
+		this.text = "";
+		this.typed();
+	}
+
+	matchesLine(line: number): boolean {
+		return this.#matching.has(line);
+	}
+
+	async #search(jump: boolean) {
+		const session = this.#log.session;
+		if (session === null) {
+			this.busy = false;
+			return;
+		}
+		this.#asked += 1;
+		const asked = this.#asked;
+		const end = this.#log.extent?.end ?? 0;
+		this.#searchedAt = Date.now();
+		this.busy = true;
+		try {
+			const matches = await this.#host.logSearch(session, this.query);
+			if (asked !== this.#asked) return;
+			this.matches = matches;
+			this.error = null;
+			this.#searchedTo = end;
+		} catch (thrown) {
+			if (asked !== this.#asked) return;
+			this.matches = NONE;
+			this.error = HostError.from(thrown).error;
+		}
+		this.#took = Date.now() - this.#searchedAt;
+		this.busy = false;
+		if (jump && this.matches.lines.length > 0) {
+			const { lines } = this.matches;
+			this.#goTo(lines[Math.max(lastAtMost(lines, this.bottom()), 0)]!);
+		}
+	}
+
+	#goTo(line: number) {
+		this.current = line;
+		this.#log.jumpTo(line);
+	}
+}
