@@ -2,8 +2,10 @@
 
 mod ansi;
 mod buffer;
+mod follow;
 mod save;
 mod session;
 
 pub(crate) use ansi::plain_text;
+pub use follow::LogFollow;
 pub(crate) use session::LogSessions;
