@@ -1,1 +1,67 @@
-fn main() {}
+//! `cargo xtask`: everything that is done to the project, by one name each. It installs what is missing, so that a
+//! fresh machine with Rust and Node needs no other step.
+
+mod bundle;
+mod display;
+mod npm;
+mod packages;
+mod report;
+mod run;
+mod shell;
+mod targets;
+mod test;
+mod workspace;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  run [-- ARGS]       install what is missing, build, and start Slipway
+  test [--quick]      install what tests need and run everything; --quick leaves out the release build, the
+                      end-to-end tests and the other systems
+  tour                play the main job in the real window; screenshots go to target/tour/
+  bench [NAME]        measure; results go to target/bench/ and docs/PERFORMANCE.md
+  bundle              make the deb and the rpm, in target/release/bundle/
+  bindings            write ui/src/host/bindings.ts from the commands
+  icons               write icons/generated/ from icons/slipway.svg
+  check-targets       type-check and lint the macOS and Windows code
+  samples             build the sample images that tests run
+
+Options of all: --yes installs system packages without asking (so does CI=true, and there being no terminal).";
+
+fn main() -> Result<()> {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let yes = take(&mut arguments, "--yes");
+    let command = if arguments.is_empty() {
+        String::new()
+    } else {
+        arguments.remove(0)
+    };
+    let install = packages::Consent::from(yes);
+    match command.as_str() {
+        "run" => run::run(install, &arguments),
+        "test" => {
+            test::test(install, take(&mut arguments, "--quick"));
+            Ok(())
+        }
+        "tour" => test::tour(install),
+        "bench" => test::bench(install, &arguments),
+        "bundle" => bundle::bundle(install),
+        "bindings" => workspace::write_bindings(install),
+        "icons" => bundle::icons(install),
+        "check-targets" => targets::check(install),
+        "samples" => test::samples(install),
+        "" | "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        other => bail!("there is no command `{other}`\n\n{HELP}"),
+    }
+}
+
+fn take(arguments: &mut Vec<String>, flag: &str) -> bool {
+    let before = arguments.len();
+    arguments.retain(|argument| argument != flag);
+    arguments.len() < before
+}

@@ -1,0 +1,166 @@
+//! Installers, and the icons in them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::packages::{self, Consent};
+use crate::workspace::{binary, build_release, root, target};
+use crate::{npm, shell};
+
+/// Sizes of `icons/generated` that are kept.
+const ICONS: &[&str] = &[
+    "32x32.png",
+    "64x64.png",
+    "128x128.png",
+    "128x128@2x.png",
+    "icon.png",
+    "icon.icns",
+    "icon.ico",
+];
+
+/// Makes the deb and the rpm and looks into both.
+pub(crate) fn bundle(consent: Consent) -> Result<()> {
+    packages::install(consent, packages::BUILD)?;
+    packages::install(consent, packages::BUNDLE)?;
+    npm::build()?;
+    build_release()?;
+    write_command_files()?;
+    shell::run(tauri().current_dir(root().join("src-tauri")).args([
+        "bundle",
+        "--bundles",
+        "deb,rpm",
+    ]))?;
+    let deb = newest("deb")?;
+    let rpm = newest("rpm")?;
+    let unpacked = target().join("bundle-check");
+    check_deb(&deb, &unpacked.join("deb"))?;
+    check_rpm(&rpm, &unpacked.join("rpm"))?;
+    for bundle in [&deb, &rpm] {
+        let size = std::fs::metadata(bundle)?.len();
+        println!("{} ({:.1} MiB)", bundle.display(), megabytes(size));
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn tauri() -> Command {
+    Command::new(npm::directory().join("node_modules/.bin/tauri"))
+}
+
+/// The man page and the completions of the `slipway` command, which the packages carry.
+fn write_command_files() -> Result<()> {
+    let directory = target().join("command-files");
+    std::fs::create_dir_all(&directory)?;
+    let slipway = binary("release", "slipway");
+    std::fs::copy(&slipway, directory.join("slipway"))?;
+    for (arguments, file) in [
+        (&["man"][..], "slipway.1"),
+        (&["completions", "bash"], "slipway.bash"),
+        (&["completions", "zsh"], "_slipway"),
+        (&["completions", "fish"], "slipway.fish"),
+    ] {
+        let text = shell::output(Command::new(&slipway).args(arguments))?;
+        std::fs::write(directory.join(file), text)?;
+    }
+    // `tauri.linux.conf.json` names them by a path that does not depend on where cargo's target directory is.
+    let link = root().join("installers/command-files");
+    let _ = std::fs::remove_dir_all(&link);
+    std::fs::create_dir_all(&link)?;
+    for file in std::fs::read_dir(&directory)? {
+        let file = file?;
+        std::fs::copy(file.path(), link.join(file.file_name()))?;
+    }
+    Ok(())
+}
+
+fn newest(kind: &str) -> Result<PathBuf> {
+    let directory = target().join("release/bundle").join(kind);
+    let mut found: Vec<_> = std::fs::read_dir(&directory)
+        .with_context(|| format!("{} was not made", directory.display()))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == kind))
+        .collect();
+    found.sort_by_key(|path| path.metadata().and_then(|meta| meta.modified()).ok());
+    found.pop().with_context(|| format!("no .{kind} was made"))
+}
+
+fn fresh(directory: &Path) -> Result<()> {
+    let _ = std::fs::remove_dir_all(directory);
+    std::fs::create_dir_all(directory)?;
+    Ok(())
+}
+
+fn check_deb(deb: &Path, directory: &Path) -> Result<()> {
+    fresh(directory)?;
+    shell::run(Command::new("dpkg-deb").arg("-x").arg(deb).arg(directory))?;
+    check_files(directory)
+}
+
+fn check_rpm(rpm: &Path, directory: &Path) -> Result<()> {
+    fresh(directory)?;
+    let archive = Command::new("rpm2cpio").arg(rpm).output()?;
+    ensure!(
+        archive.status.success(),
+        "rpm2cpio failed on {}",
+        rpm.display()
+    );
+    let cpio = directory.join("content.cpio");
+    std::fs::write(&cpio, archive.stdout)?;
+    shell::run(
+        Command::new("cpio")
+            .args([
+                "--extract",
+                "--make-directories",
+                "--quiet",
+                "--no-absolute-filenames",
+            ])
+            .stdin(std::fs::File::open(&cpio)?)
+            .current_dir(directory),
+    )?;
+    check_files(directory)
+}
+
+/// What an installed Slipway consists of.
+fn check_files(directory: &Path) -> Result<()> {
+    for file in [
+        "usr/bin/slipway-desktop",
+        "usr/bin/slipway",
+        "usr/share/applications/Slipway.desktop",
+        "usr/share/icons/hicolor/128x128/apps/slipway-desktop.png",
+        "usr/share/man/man1/slipway.1",
+        "usr/share/bash-completion/completions/slipway",
+    ] {
+        if !directory.join(file).exists() {
+            bail!("the package lacks /{file}");
+        }
+    }
+    shell::run(
+        Command::new("desktop-file-validate")
+            .arg(directory.join("usr/share/applications/Slipway.desktop")),
+    )?;
+    shell::run(Command::new(directory.join("usr/bin/slipway")).arg("version"))
+}
+
+/// Draws all sizes of the icon from its one source.
+pub(crate) fn icons(_consent: Consent) -> Result<()> {
+    npm::install()?;
+    let all = target().join("icons");
+    fresh(&all)?;
+    shell::run(
+        tauri()
+            .current_dir(root())
+            .args(["icon", "icons/slipway.svg", "--output"])
+            .arg(&all),
+    )?;
+    for icon in ICONS {
+        std::fs::copy(all.join(icon), root().join("icons/generated").join(icon))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! System packages: which are needed, why, and their installation with apt.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::shell;
+
+/// A package and what it is needed for.
+pub(crate) type Need = (&'static str, &'static str);
+
+/// What building Slipway takes.
+pub(crate) const BUILD: &[Need] = &[
+    ("build-essential", "linking"),
+    ("pkg-config", "finding the libraries below"),
+    ("libwebkit2gtk-4.1-dev", "the window's web view"),
+    ("libgtk-3-dev", "the window"),
+    ("librsvg2-dev", "the window's icons"),
+];
+
+/// What starting it without a display takes.
+pub(crate) const DISPLAY: &[Need] = &[
+    ("xvfb", "a virtual display"),
+    ("dbus", "one instance at a time"),
+    (
+        "fonts-dejavu-core",
+        "characters that Slipway's own fonts lack",
+    ),
+];
+
+/// What a private engine with sample images takes.
+pub(crate) const ENGINE: &[Need] = &[
+    ("docker.io", "a private container engine"),
+    ("iptables", "networks of the private engine"),
+    ("iproute2", "networks of the private engine"),
+    ("docker-registry", "a private registry"),
+    ("busybox-static", "sample images"),
+    ("mmdebstrap", "sample images"),
+    ("gpg", "sample images"),
+];
+
+/// What tests take beyond that.
+pub(crate) const TEST: &[Need] = &[
+    ("webkit2gtk-driver", "driving the window"),
+    ("podman", "tests against the other engine"),
+    ("util-linux", "ending what tests start"),
+    ("procps", "looking at what tests start"),
+    ("x11-utils", "looking at windows"),
+];
+
+/// What bundles take beyond that.
+pub(crate) const BUNDLE: &[Need] = &[
+    ("rpm", "looking into the rpm"),
+    ("cpio", "looking into the rpm"),
+    ("desktop-file-utils", "checking the menu entry"),
+];
+
+/// Whether packages may be installed without asking.
+#[derive(Clone, Copy)]
+pub(crate) struct Consent(bool);
+
+impl From<bool> for Consent {
+    fn from(yes: bool) -> Self {
+        let unattended = std::env::var_os("CI").is_some() || !std::io::stdin().is_terminal();
+        Self(yes || unattended)
+    }
+}
+
+/// Installs those packages that are missing.
+pub(crate) fn install(consent: Consent, needs: &[Need]) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    if shell::find("apt-get").is_none() {
+        report_without_apt(needs);
+        return Ok(());
+    }
+    let missing: Vec<&Need> = needs
+        .iter()
+        .filter(|(package, _)| !is_installed(package))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("These system packages are missing:");
+    for (package, reason) in &missing {
+        println!("  {package:<26} {reason}");
+    }
+    if !consent.0 {
+        print!("Install them with apt? [Y/n] ");
+        std::io::stdout().flush()?;
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer)?;
+        if !matches!(
+            answer.trim().to_ascii_lowercase().as_str(),
+            "" | "y" | "yes"
+        ) {
+            bail!("not without these packages");
+        }
+    }
+    let mut names: Vec<&str> = missing.iter().map(|(package, _)| *package).collect();
+    apt(&["update", "-qq"])?;
+    // Newer releases have the docker command in a package of its own.
+    if names.contains(&"docker.io") && exists("docker-cli") {
+        names.push("docker-cli");
+    }
+    let mut arguments = vec!["install", "--yes", "--no-install-recommends", "-qq"];
+    arguments.extend(&names);
+    apt(&arguments)?;
+    if let Some(package) = names.iter().find(|package| !is_installed(package)) {
+        bail!("apt did not install {package}");
+    }
+    Ok(())
+}
+
+fn report_without_apt(needs: &[Need]) {
+    // Without apt we cannot tell what is installed under which name; the build says what is missing.
+    println!("This system has no apt. Slipway needs what Debian calls:");
+    for (package, reason) in needs {
+        println!("  {package:<26} {reason}");
+    }
+}
+
+fn is_installed(package: &str) -> bool {
+    Command::new("dpkg-query")
+        .args(["--show", "--showformat=${db:Status-Status}", package])
+        .stderr(Stdio::null())
+        .output()
+        .is_ok_and(|output| output.stdout == b"installed")
+}
+
+fn exists(package: &str) -> bool {
+    Command::new("apt-cache")
+        .args(["show", package])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let mut command = as_root("apt-get")?;
+    command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    shell::run(&mut command)
+}
+
+/// A command that runs as root: as it is when we are root, else with sudo.
+pub(crate) fn as_root(program: &str) -> Result<Command> {
+    if is_root() {
+        return Ok(Command::new(program));
+    }
+    if shell::find("sudo").is_none() {
+        bail!("{program} has to run as root, and there is no sudo: run this as root");
+    }
+    let mut command = Command::new("sudo");
+    command
+        .arg("--preserve-env=DEBIAN_FRONTEND,SLIPWAY_TESTKIT_CACHE")
+        .arg("--")
+        .arg(program);
+    Ok(command)
+}
+
+/// Whether this process is root.
+pub(crate) fn is_root() -> bool {
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}

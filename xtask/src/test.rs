@@ -1,0 +1,143 @@
+//! `cargo xtask test`, and what else needs a built app, an engine and a display: the tour and the benchmarks.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::packages::{self, Consent};
+use crate::report::Report;
+use crate::workspace::{binary, build_release, cargo};
+use crate::{bundle, npm, shell, targets};
+
+/// Runs everything, and says at the end how much passed.
+pub(crate) fn test(consent: Consent, quick: bool) {
+    let mut report = Report::default();
+    if everything(&mut report, consent, quick).is_none() {
+        println!("The rest needs what failed.");
+    }
+    if !report.close() {
+        std::process::exit(1);
+    }
+}
+
+/// `None` when a step failed that the others build on.
+fn everything(report: &mut Report, consent: Consent, quick: bool) -> Option<()> {
+    let step = |passed: bool| passed.then_some(());
+    step(report.check("system packages", || install_all(consent)))?;
+    step(report.check("npm packages", npm::install))?;
+    report.check("format", || {
+        shell::run(&mut cargo(&["fmt", "--all", "--check"]))
+    });
+    report.check("types and lints of the window's page", || {
+        shell::run(&mut npm::npm(&["run", "--silent", "check"]))
+    });
+    report.tests(
+        "tests of the window's page",
+        &mut npm::npm(&["run", "--silent", "test"]),
+    );
+    // The window embeds the page, so clippy needs it too.
+    step(report.check("build of the window's page", npm::build))?;
+    report.check("clippy", || {
+        shell::run(&mut cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "--deny=warnings",
+        ]))
+    });
+    step(report.check("sample images", build_samples))?;
+    report.tests(
+        "unit, property and real-engine tests",
+        &mut cargo(&[
+            "test",
+            "--workspace",
+            "--exclude=slipway-e2e",
+            "--no-fail-fast",
+            "--quiet",
+        ]),
+    );
+    if quick {
+        return Some(());
+    }
+    step(report.check("release build", build_release))?;
+    report.tests(
+        "end-to-end tests",
+        &mut e2e(&["test", "--package=slipway-e2e", "--no-fail-fast"]),
+    );
+    report.check("bundles", || bundle::bundle(consent));
+    if cfg!(target_os = "linux") {
+        report.check("macOS and Windows code", || targets::check(consent));
+    }
+    Some(())
+}
+
+fn install_all(consent: Consent) -> Result<()> {
+    for needs in [
+        packages::BUILD,
+        packages::DISPLAY,
+        packages::ENGINE,
+        packages::TEST,
+        packages::BUNDLE,
+    ] {
+        packages::install(consent, needs)?;
+    }
+    Ok(())
+}
+
+/// Plays the main job in the real window and leaves a screenshot of every step.
+pub(crate) fn tour(consent: Consent) -> Result<()> {
+    prepare(consent)?;
+    shell::run(&mut e2e(&["run", "--package=slipway-e2e", "--bin=tour"]))
+}
+
+/// Measures. `names` chooses some of the benchmarks.
+pub(crate) fn bench(consent: Consent, names: &[String]) -> Result<()> {
+    prepare(consent)?;
+    let mut command = e2e(&[
+        "run",
+        "--release",
+        "--package=slipway-e2e",
+        "--bin=bench",
+        "--",
+    ]);
+    command.args(names);
+    shell::run(&mut command)
+}
+
+/// Builds the sample images.
+pub(crate) fn samples(consent: Consent) -> Result<()> {
+    packages::install(consent, packages::ENGINE)?;
+    build_samples()
+}
+
+fn prepare(consent: Consent) -> Result<()> {
+    install_all(consent)?;
+    npm::build()?;
+    build_release()?;
+    build_samples()
+}
+
+fn build_samples() -> Result<()> {
+    if !packages::is_root() {
+        bail!("the private engine of the tests needs root: run this with sudo, or as root");
+    }
+    shell::run(&mut cargo(&[
+        "run",
+        "--quiet",
+        "--package=slipway-testkit",
+        "--bin=testkit",
+        "--",
+        "samples",
+    ]))
+}
+
+/// A cargo command for the end-to-end crate, which finds the binaries that users get by these variables.
+fn e2e(arguments: &[&str]) -> Command {
+    let mut command = cargo(arguments);
+    command
+        .env("SLIPWAY_DESKTOP_BIN", binary("release", "slipway-desktop"))
+        .env("SLIPWAY_BIN", binary("release", "slipway"));
+    command
+}

@@ -1,0 +1,62 @@
+//! Where things are in this workspace, and how cargo is called in it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::packages::{self, Consent};
+use crate::{npm, shell};
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the workspace")
+        .to_owned()
+}
+
+/// Cargo's target directory, which may lie outside the workspace.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || root().join("target"),
+        |directory| root().join(PathBuf::from(directory)),
+    )
+}
+
+/// The `cargo` that called us, in the workspace.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .current_dir(root())
+        .args(arguments)
+        .env("SLIPWAY_TESTKIT_CACHE", target().join("testkit"));
+    command
+}
+
+/// Path of a binary that has been built.
+pub(crate) fn binary(profile: &str, name: &str) -> PathBuf {
+    target()
+        .join(profile)
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Builds what users get: the window and the command, in the release profile.
+pub(crate) fn build_release() -> Result<()> {
+    shell::run(&mut cargo(&[
+        "build",
+        "--release",
+        "--package=slipway-desktop",
+        "--package=slipway-cli",
+    ]))
+}
+
+/// Writes the TypeScript bindings from the table of commands.
+pub(crate) fn write_bindings(consent: Consent) -> Result<()> {
+    packages::install(consent, packages::BUILD)?;
+    npm::build()?;
+    shell::run(
+        cargo(&["test", "--package=slipway-desktop", "bindings"])
+            .env("SLIPWAY_WRITE_BINDINGS", "1"),
+    )
+}
