@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::{Engine, EngineError, Timestamp};
+use http::{Method, StatusCode};
+use serde::Deserialize;
+
+use crate::error::clean;
+use crate::transport::{Answer, Call};
+use crate::{Engine, EngineError, Noun, Timestamp, json};
 
 /// Whether a request changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +70,10 @@ pub struct Port {
     pub container_port: u16,
     /// Its protocol.
     pub protocol: Protocol,
-    /// The host address that is listened on; `None` for all addresses or if not published.
+    /// The host address that is listened on. `None` if not published, or where the engine does
+    /// not say, which means all addresses.
     pub host_ip: Option<IpAddr>,
-    /// The port on the host; `None` if it is not published (or, as configured, any free one).
+    /// The port on the host; `None` if it is not published.
     pub host_port: Option<u16>,
 }
 
@@ -177,20 +183,360 @@ pub struct RemoveContainer {
     pub volumes: bool,
 }
 
+impl ContainerState {
+    pub(crate) fn parse(word: &str) -> Self {
+        match word {
+            "created" | "configured" | "initialized" => Self::Created,
+            "running" => Self::Running,
+            "paused" => Self::Paused,
+            "restarting" => Self::Restarting,
+            "removing" => Self::Removing,
+            // Podman's word for one that was stopped and not yet cleaned up.
+            "exited" | "stopped" => Self::Exited,
+            "dead" => Self::Dead,
+            other => Self::Unknown(clean(other)),
+        }
+    }
+
+    /// The state in Docker's word.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Restarting => "restarting",
+            Self::Removing => "removing",
+            Self::Exited => "exited",
+            Self::Dead => "dead",
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
+impl Health {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word {
+            "starting" => Some(Self::Starting),
+            "healthy" => Some(Self::Healthy),
+            "unhealthy" => Some(Self::Unhealthy),
+            // `none`, or nothing: there is no check.
+            _ => None,
+        }
+    }
+
+    /// What the end of a status such as `Up 5 minutes (healthy)` says.
+    fn of_status(status: &str) -> Option<Self> {
+        let (_, word) = status.strip_suffix(')')?.rsplit_once('(')?;
+        Self::parse(word.trim_start_matches("health: "))
+    }
+}
+
+impl Protocol {
+    /// Reads `tcp`, `udp` or `sctp`.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "tcp" => Some(Self::Tcp),
+            "udp" => Some(Self::Udp),
+            "sctp" => Some(Self::Sctp),
+            _ => None,
+        }
+    }
+
+    /// As the API writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        }
+    }
+}
+
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl MountKind {
+    fn parse(word: &str) -> Self {
+        match word {
+            "bind" => Self::Bind,
+            "volume" => Self::Volume,
+            "tmpfs" => Self::Tmpfs,
+            other => Self::Other(clean(other)),
+        }
+    }
+}
+
+/// Reads `80/tcp` or `80`.
+pub(crate) fn parse_port(text: &str) -> Option<(u16, Protocol)> {
+    match text.split_once('/') {
+        Some((port, protocol)) => Some((port.parse().ok()?, Protocol::parse(protocol)?)),
+        None => Some((text.parse().ok()?, Protocol::Tcp)),
+    }
+}
+
+/// The code in a status such as `Exited (137) 3 minutes ago`.
+fn exit_code_of_status(status: &str) -> Option<i64> {
+    let (_, after) = status.split_once("xited (")?;
+    let (code, _) = after.split_once(')')?;
+    code.parse().ok()
+}
+
+/// The exit code where a container has ended, or is between two runs.
+fn ended(state: &ContainerState) -> bool {
+    matches!(
+        state,
+        ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting
+    )
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireContainer {
+    id: Option<String>,
+    names: Option<Vec<String>>,
+    image: Option<String>,
+    #[serde(rename = "ImageID")]
+    image_id: Option<String>,
+    command: Option<String>,
+    created: Option<i64>,
+    state: Option<String>,
+    status: Option<String>,
+    ports: Option<Vec<WirePort>>,
+    labels: Option<BTreeMap<String, String>>,
+    mounts: Option<Vec<WireMount>>,
+    network_settings: Option<WireNetworks>,
+    /// API 1.52 and later.
+    health: Option<WireHealth>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WirePort {
+    #[serde(rename = "IP")]
+    ip: Option<String>,
+    private_port: Option<u16>,
+    public_port: Option<u16>,
+    #[serde(rename = "Type")]
+    protocol: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct WireMount {
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+    name: Option<String>,
+    source: Option<String>,
+    destination: Option<String>,
+    #[serde(rename = "RW")]
+    writable: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireNetworks {
+    networks: Option<BTreeMap<String, Option<WireNetwork>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct WireNetwork {
+    #[serde(rename = "NetworkID")]
+    network_id: Option<String>,
+    #[serde(rename = "IPAddress")]
+    ipv4: Option<String>,
+    #[serde(rename = "GlobalIPv6Address")]
+    ipv6: Option<String>,
+    gateway: Option<String>,
+    mac_address: Option<String>,
+    aliases: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireHealth {
+    status: Option<String>,
+}
+
+impl WireMount {
+    pub(crate) fn into_mount(self) -> Option<Mount> {
+        let kind = MountKind::parse(self.kind.as_deref().unwrap_or_default());
+        Some(Mount {
+            volume: self
+                .name
+                .filter(|name| !name.is_empty() && kind == MountKind::Volume),
+            source: self.source.filter(|source| !source.is_empty()),
+            destination: self.destination?,
+            read_only: self.writable == Some(false),
+            kind,
+        })
+    }
+}
+
+impl WireNetwork {
+    pub(crate) fn attachments(
+        networks: Option<BTreeMap<String, Option<Self>>>,
+    ) -> Vec<NetworkAttachment> {
+        networks
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(network, wire)| match wire {
+                Some(wire) => NetworkAttachment {
+                    network,
+                    network_id: wire.network_id.filter(|id| !id.is_empty()),
+                    ipv4: parse_ip(wire.ipv4.as_deref()),
+                    ipv6: parse_ip(wire.ipv6.as_deref()),
+                    gateway: parse_ip(wire.gateway.as_deref()),
+                    mac: wire.mac_address.filter(|mac| !mac.is_empty()),
+                    aliases: wire.aliases.unwrap_or_default(),
+                },
+                None => NetworkAttachment {
+                    network,
+                    network_id: None,
+                    ipv4: None,
+                    ipv6: None,
+                    gateway: None,
+                    mac: None,
+                    aliases: Vec::new(),
+                },
+            })
+            .collect()
+    }
+}
+
+/// An address; engines write an empty text for none.
+pub(crate) fn parse_ip(text: Option<&str>) -> Option<IpAddr> {
+    text.and_then(|text| text.parse().ok())
+}
+
+/// The name of a container among those that the engine gives. Names with a further slash are
+/// those under which another container links to it.
+fn own_name(names: Option<Vec<String>>, id: &str) -> String {
+    names
+        .into_iter()
+        .flatten()
+        .map(|name| name.trim_start_matches('/').to_owned())
+        .find(|name| !name.is_empty() && !name.contains('/'))
+        .unwrap_or_else(|| id.chars().take(12).collect())
+}
+
+impl WireContainer {
+    /// `None` without an id: nothing could be done with it.
+    fn into_container(self) -> Option<Container> {
+        let id = self.id.filter(|id| !id.is_empty())?;
+        let state = ContainerState::parse(self.state.as_deref().unwrap_or_default());
+        let status = clean(&self.status.unwrap_or_default());
+        let health = match &self.health {
+            Some(health) => health.status.as_deref().and_then(Health::parse),
+            None => Health::of_status(&status),
+        };
+        let mut ports: Vec<Port> = self
+            .ports
+            .into_iter()
+            .flatten()
+            .filter_map(|port| {
+                Some(Port {
+                    container_port: port.private_port?,
+                    protocol: Protocol::parse(port.protocol.as_deref().unwrap_or("tcp"))?,
+                    host_ip: parse_ip(port.ip.as_deref()),
+                    host_port: port.public_port.filter(|port| *port != 0),
+                })
+            })
+            .collect();
+        ports.sort_unstable();
+        ports.dedup();
+        Some(Container {
+            name: own_name(self.names, &id),
+            image: self.image.unwrap_or_default(),
+            image_id: self.image_id.filter(|id| !id.is_empty()),
+            command: self.command.unwrap_or_default(),
+            created_at: self.created.and_then(Timestamp::from_unix_seconds),
+            health,
+            exit_code: exit_code_of_status(&status).filter(|_| ended(&state)),
+            ports,
+            labels: self.labels.unwrap_or_default(),
+            mounts: self
+                .mounts
+                .into_iter()
+                .flatten()
+                .filter_map(WireMount::into_mount)
+                .collect(),
+            networks: WireNetwork::attachments(
+                self.network_settings.and_then(|settings| settings.networks),
+            ),
+            id,
+            state,
+            status,
+        })
+    }
+}
+
+fn parse_list(body: &[u8]) -> Result<Vec<Container>, EngineError> {
+    let wire: Vec<WireContainer> = json::list(body, "the list of containers")?;
+    Ok(wire
+        .into_iter()
+        .filter_map(WireContainer::into_container)
+        .collect())
+}
+
+impl ListFilter {
+    /// The `filters` parameter; `None` if nothing is filtered.
+    fn as_parameter(&self) -> Option<String> {
+        fn words(values: &[String]) -> Vec<&str> {
+            values.iter().map(String::as_str).collect()
+        }
+        let mut filters = BTreeMap::from([
+            ("id", self.ids.as_deref().map(words).unwrap_or_default()),
+            ("label", words(&self.labels)),
+            ("ancestor", self.ancestor.as_deref().into_iter().collect()),
+            ("volume", self.volume.as_deref().into_iter().collect()),
+            ("network", self.network.as_deref().into_iter().collect()),
+        ]);
+        filters.retain(|_, values| !values.is_empty());
+        if filters.is_empty() {
+            return None;
+        }
+        serde_json::to_string(&filters).ok()
+    }
+}
+
+/// How long an engine lets a container end by itself before it kills it, unless configured.
+const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+
+/// How much longer than a plain call removing may take: it may have to kill first, and to delete
+/// a large file system.
+const REMOVAL_GRACE: Duration = Duration::from_secs(60);
+
 impl Engine {
     /// Lists containers. One that cannot be understood loses only what cannot be understood.
     pub async fn list_containers(
         &self,
         filter: &ListFilter,
     ) -> Result<Vec<Container>, EngineError> {
-        let _ = filter;
-        todo!()
+        // To the engine no ids would mean all.
+        if filter.ids.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        let mut call = self.call(Method::GET, &["containers", "json"]);
+        if filter.all {
+            call = call.query("all", "1");
+        }
+        if let Some(filters) = filter.as_parameter() {
+            call = call.query("filters", &filters);
+        }
+        parse_list(&call.send().await?.body)
     }
 
     /// Starts a container.
     pub async fn start_container(&self, id: &str) -> Result<Changed, EngineError> {
-        let _ = id;
-        todo!()
+        let answer = self
+            .container_call(Method::POST, id, "start")
+            .send()
+            .await?;
+        Ok(Changed::by(answer.status))
     }
 
     /// Asks a container to end, and kills it after `timeout` (the container's own if `None`).
@@ -199,8 +545,8 @@ impl Engine {
         id: &str,
         timeout: Option<Duration>,
     ) -> Result<Changed, EngineError> {
-        let _ = (id, timeout);
-        todo!()
+        let answer = self.stop_or_restart(id, "stop", timeout).await?;
+        Ok(Changed::by(answer.status))
     }
 
     /// Stops a container if it runs, as [`Self::stop_container`] does, and starts it.
@@ -209,26 +555,59 @@ impl Engine {
         id: &str,
         timeout: Option<Duration>,
     ) -> Result<(), EngineError> {
-        let _ = (id, timeout);
-        todo!()
+        self.stop_or_restart(id, "restart", timeout).await?;
+        Ok(())
+    }
+
+    async fn stop_or_restart(
+        &self,
+        id: &str,
+        action: &str,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, EngineError> {
+        // The engine answers when it is done, so our deadline must know its timeout.
+        let grace = match timeout {
+            Some(timeout) => timeout,
+            None => {
+                let detail = self.inspect_container(id).await?;
+                detail.stop_timeout.unwrap_or(DEFAULT_GRACE)
+            }
+        };
+        let mut call = self
+            .container_call(Method::POST, id, action)
+            .deadline(self.deadline() + grace);
+        if let Some(timeout) = timeout {
+            call = call.query("t", &timeout.as_secs_f64().ceil().to_string());
+        }
+        call.send().await
     }
 
     /// Freezes a running container.
     pub async fn pause_container(&self, id: &str) -> Result<(), EngineError> {
-        let _ = id;
-        todo!()
+        self.container_call(Method::POST, id, "pause")
+            .send()
+            .await?;
+        Ok(())
     }
 
     /// Thaws a paused container.
     pub async fn unpause_container(&self, id: &str) -> Result<(), EngineError> {
-        let _ = id;
-        todo!()
+        self.container_call(Method::POST, id, "unpause")
+            .send()
+            .await?;
+        Ok(())
     }
 
     /// Sends a signal, `SIGKILL` if `None`.
     pub async fn kill_container(&self, id: &str, signal: Option<&str>) -> Result<(), EngineError> {
-        let _ = (id, signal);
-        todo!()
+        let mut call = self
+            .container_call(Method::POST, id, "kill")
+            .deadline(self.deadline() + DEFAULT_GRACE);
+        if let Some(signal) = signal {
+            call = call.query("signal", signal);
+        }
+        call.send().await?;
+        Ok(())
     }
 
     /// Removes a container.
@@ -237,13 +616,139 @@ impl Engine {
         id: &str,
         how: RemoveContainer,
     ) -> Result<(), EngineError> {
-        let _ = (id, how);
-        todo!()
+        let flag = |on: bool| if on { "1" } else { "0" };
+        self.call(Method::DELETE, &["containers", id])
+            .about(Noun::Container, id)
+            .deadline(self.deadline() + REMOVAL_GRACE)
+            .query("force", flag(how.force))
+            .query("v", flag(how.volumes))
+            .send()
+            .await?;
+        Ok(())
     }
 
     /// Gives a container another name.
     pub async fn rename_container(&self, id: &str, name: &str) -> Result<(), EngineError> {
-        let _ = (id, name);
-        todo!()
+        let renamed = self
+            .container_call(Method::POST, id, "rename")
+            .query("name", name)
+            .send()
+            .await;
+        match renamed {
+            Ok(_) => Ok(()),
+            Err(EngineError::NameTaken { holder, .. }) => Err(EngineError::NameTaken {
+                name: name.to_owned(),
+                holder,
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn container_call(&self, method: Method, id: &str, action: &str) -> Call {
+        self.call(method, &["containers", id, action])
+            .about(Noun::Container, id)
+    }
+}
+
+impl Changed {
+    fn by(status: StatusCode) -> Self {
+        if status == StatusCode::NOT_MODIFIED {
+            Self::AlreadySo
+        } else {
+            Self::Yes
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Vec<Container> {
+        parse_list(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn docker_20_10() {
+        let list = parse(include_str!("../tests/fixtures/list-docker-20.10.json"));
+        let [web, done] = &list[..] else {
+            panic!("{list:?}");
+        };
+        assert_eq!(web.name, "web");
+        assert_eq!(web.state, ContainerState::Running);
+        assert_eq!(web.health, Some(Health::Healthy));
+        assert_eq!(
+            web.ports,
+            [
+                Port {
+                    container_port: 80,
+                    protocol: Protocol::Tcp,
+                    host_ip: Some("0.0.0.0".parse().unwrap()),
+                    host_port: Some(8080)
+                },
+                Port {
+                    container_port: 80,
+                    protocol: Protocol::Tcp,
+                    host_ip: Some("::".parse().unwrap()),
+                    host_port: Some(8080)
+                },
+                Port {
+                    container_port: 443,
+                    protocol: Protocol::Tcp,
+                    host_ip: None,
+                    host_port: None
+                },
+            ]
+        );
+        assert_eq!(web.mounts[0].volume.as_deref(), Some("data"));
+        assert!(web.mounts[1].read_only);
+        assert_eq!(web.networks[0].ipv4, Some("172.17.0.2".parse().unwrap()));
+        assert_eq!(done.exit_code, Some(137));
+        assert_eq!(done.health, None);
+        assert_eq!(done.networks[0].ipv4, None);
+    }
+
+    #[test]
+    fn docker_29_has_health_of_its_own_and_fewer_fields() {
+        let list = parse(include_str!("../tests/fixtures/list-docker-29.json"));
+        assert_eq!(list[0].health, Some(Health::Unhealthy));
+        assert_eq!(list[0].networks[0].network, "bridge");
+    }
+
+    #[test]
+    fn podman() {
+        let list = parse(include_str!("../tests/fixtures/list-podman-4.3.json"));
+        assert_eq!(list[0].name, "pod-web");
+        assert_eq!(list[0].health, None);
+        assert_eq!(list[0].ports[0].host_ip, None);
+        assert_eq!(list[0].ports[0].host_port, Some(8081));
+        assert_eq!(list[1].state, ContainerState::Created);
+    }
+
+    #[test]
+    fn what_is_absent_or_wrong_costs_only_itself() {
+        let list = parse(
+            r#"[{"Id":"0123456789abcdef","Ports":"none","Names":null,"State":"levitating"},
+                {"Names":["/no-id"]}, 5, {"Id":"b","Names":["/a/link","/b"]}]"#,
+        );
+        assert_eq!(list.len(), 2);
+        assert_eq!(list[0].name, "0123456789ab");
+        assert_eq!(
+            list[0].state,
+            ContainerState::Unknown("levitating".to_owned())
+        );
+        assert_eq!(list[1].name, "b");
+    }
+
+    #[test]
+    fn filters() {
+        let mut filter = ListFilter::default();
+        assert_eq!(filter.as_parameter(), None);
+        filter.ids = Some(vec!["a".to_owned()]);
+        filter.labels = vec!["k=\"v\"".to_owned()];
+        assert_eq!(
+            filter.as_parameter().as_deref(),
+            Some(r#"{"id":["a"],"label":["k=\"v\""]}"#)
+        );
     }
 }

@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use http::Method;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::container::{WireMount, WireNetwork, parse_ip, parse_port};
+use crate::error::clean;
 use crate::{
-    ContainerState, Engine, EngineError, Health, Mount, NetworkAttachment, Port, Protocol,
-    Timestamp,
+    ContainerState, Engine, EngineError, Health, Mount, MountKind, NetworkAttachment, Port,
+    Protocol, Timestamp, json,
 };
 
 /// One container in full.
@@ -148,11 +154,517 @@ pub struct ResourceLimits {
     pub pids: Option<u64>,
 }
 
+/// The longest output of a health check that is kept.
+const MAX_HEALTH_OUTPUT: usize = 4096;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Wire {
+    id: Option<String>,
+    name: Option<String>,
+    created: Option<String>,
+    image: Option<String>,
+    platform: Option<String>,
+    image_manifest_descriptor: Option<WireDescriptor>,
+    restart_count: Option<u64>,
+    state: Option<WireState>,
+    config: Option<WireConfig>,
+    host_config: Option<WireHostConfig>,
+    mounts: Option<Vec<WireMount>>,
+    network_settings: Option<WireNetworkSettings>,
+}
+
+#[derive(Deserialize)]
+struct WireDescriptor {
+    platform: Option<WirePlatform>,
+}
+
+#[derive(Deserialize)]
+struct WirePlatform {
+    os: Option<String>,
+    architecture: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireState {
+    status: Option<String>,
+    exit_code: Option<i64>,
+    #[serde(rename = "OOMKilled")]
+    oom_killed: Option<bool>,
+    error: Option<String>,
+    pid: Option<u32>,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    health: Option<WireHealth>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireHealth {
+    status: Option<String>,
+    failing_streak: Option<i64>,
+    log: Option<Vec<WireHealthLog>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireHealthLog {
+    exit_code: Option<i64>,
+    output: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireConfig {
+    image: Option<String>,
+    env: Option<Vec<String>>,
+    cmd: Option<Vec<String>>,
+    entrypoint: Option<OneOrMany>,
+    working_dir: Option<String>,
+    user: Option<String>,
+    hostname: Option<String>,
+    /// Podman writes a number.
+    stop_signal: Option<serde_json::Value>,
+    stop_timeout: Option<i64>,
+    tty: Option<bool>,
+    open_stdin: Option<bool>,
+    exposed_ports: Option<BTreeMap<String, IgnoredAny>>,
+    labels: Option<BTreeMap<String, String>>,
+}
+
+/// Podman writes an entry point as one text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(crate) fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(word) if word.is_empty() => Vec::new(),
+            Self::One(word) => vec![word],
+            Self::Many(words) => words,
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireHostConfig {
+    restart_policy: Option<WireRestartPolicy>,
+    memory: Option<i64>,
+    nano_cpus: Option<i64>,
+    cpu_quota: Option<i64>,
+    cpu_period: Option<i64>,
+    pids_limit: Option<i64>,
+    auto_remove: Option<bool>,
+    privileged: Option<bool>,
+    network_mode: Option<String>,
+    port_bindings: Option<BTreeMap<String, Option<Vec<WireBinding>>>>,
+    tmpfs: Option<BTreeMap<String, Option<String>>>,
+    log_config: Option<WireLogConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireRestartPolicy {
+    name: Option<String>,
+    maximum_retry_count: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireLogConfig {
+    #[serde(rename = "Type")]
+    driver: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireBinding {
+    host_ip: Option<String>,
+    host_port: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireNetworkSettings {
+    ports: Option<BTreeMap<String, Option<Vec<WireBinding>>>>,
+    networks: Option<BTreeMap<String, Option<WireNetwork>>>,
+}
+
+impl WireBinding {
+    fn host_ip(&self) -> Option<IpAddr> {
+        parse_ip(self.host_ip.as_deref())
+    }
+
+    /// `None` for an empty text, `0` and a range: the engine chooses.
+    fn host_port(&self) -> Option<u16> {
+        let port = self.host_port.as_deref()?.parse().ok()?;
+        (port != 0).then_some(port)
+    }
+}
+
+impl WireState {
+    fn into_detail(self) -> StateDetail {
+        let state = ContainerState::parse(self.status.as_deref().unwrap_or_default());
+        let moment = |text: Option<String>| Timestamp::parse(text?.as_bytes());
+        let error = self
+            .error
+            .map(|error| clean(&error))
+            .filter(|error| !error.is_empty());
+        let finished_at = moment(self.finished_at);
+        let runs = matches!(state, ContainerState::Running | ContainerState::Paused);
+        StateDetail {
+            // A container that could not be started has an exit code without ever having ended.
+            exit_code: self
+                .exit_code
+                .filter(|_| !runs && (finished_at.is_some() || error.is_some())),
+            oom_killed: self.oom_killed.unwrap_or_default(),
+            error,
+            pid: self.pid.filter(|pid| *pid != 0),
+            started_at: moment(self.started_at),
+            finished_at,
+            health: self.health.and_then(WireHealth::into_detail),
+            state,
+        }
+    }
+}
+
+impl WireHealth {
+    fn into_detail(self) -> Option<HealthDetail> {
+        let health = Health::parse(self.status.as_deref()?)?;
+        let last = self.log.unwrap_or_default().pop();
+        Some(HealthDetail {
+            health,
+            failing_streak: self
+                .failing_streak
+                .and_then(|streak| streak.try_into().ok())
+                .unwrap_or_default(),
+            last_exit_code: last.as_ref().and_then(|last| last.exit_code),
+            last_output: last.and_then(|last| last.output).map(|mut output| {
+                output.truncate(output.floor_char_boundary(MAX_HEALTH_OUTPUT));
+                output
+            }),
+        })
+    }
+}
+
+impl WireRestartPolicy {
+    fn into_policy(self) -> RestartPolicy {
+        match self.name.as_deref().unwrap_or_default() {
+            "always" => RestartPolicy::Always,
+            "unless-stopped" => RestartPolicy::UnlessStopped,
+            "on-failure" => RestartPolicy::OnFailure {
+                max_retries: self.maximum_retry_count.filter(|count| *count > 0),
+            },
+            _ => RestartPolicy::No,
+        }
+    }
+}
+
+impl WireHostConfig {
+    fn limits(&self) -> ResourceLimits {
+        let positive =
+            |value: Option<i64>| value.and_then(|v| u64::try_from(v).ok()).filter(|v| *v > 0);
+        // `docker run --cpu-quota` and Podman's `--cpus` say the same in another way.
+        let from_quota = || {
+            let quota = positive(self.cpu_quota)?;
+            let period = positive(self.cpu_period).unwrap_or(100_000);
+            Some(quota.saturating_mul(1_000_000_000) / period)
+        };
+        ResourceLimits {
+            memory: positive(self.memory),
+            nano_cpus: positive(self.nano_cpus).or_else(from_quota),
+            pids: positive(self.pids_limit),
+        }
+    }
+}
+
+/// A text that is there and not empty.
+pub(crate) fn some_text(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn configured_ports(
+    exposed: &BTreeMap<String, IgnoredAny>,
+    bindings: &BTreeMap<String, Option<Vec<WireBinding>>>,
+) -> Vec<ConfiguredPort> {
+    let mut ports: BTreeMap<(u16, Protocol), Vec<(Option<IpAddr>, Option<u16>)>> = exposed
+        .keys()
+        .filter_map(|port| Some((parse_port(port)?, Vec::new())))
+        .collect();
+    for (port, bindings) in bindings {
+        if let Some(port) = parse_port(port) {
+            let bindings = bindings
+                .iter()
+                .flatten()
+                .map(|binding| (binding.host_ip(), binding.host_port()));
+            ports.entry(port).or_default().extend(bindings);
+        }
+    }
+    ports
+        .into_iter()
+        .map(|((container_port, protocol), bindings)| ConfiguredPort {
+            container_port,
+            protocol,
+            bindings,
+        })
+        .collect()
+}
+
+/// The ports as they are bound now. What is exposed but not bound stands there without a host port.
+fn bound_ports(
+    bound: &BTreeMap<String, Option<Vec<WireBinding>>>,
+    configured: &[ConfiguredPort],
+) -> Vec<Port> {
+    let unbound = |container_port, protocol| Port {
+        container_port,
+        protocol,
+        host_ip: None,
+        host_port: None,
+    };
+    let mut ports: Vec<Port> = Vec::new();
+    for (port, bindings) in bound {
+        let Some((container_port, protocol)) = parse_port(port) else {
+            continue;
+        };
+        let bindings = bindings.iter().flatten().filter_map(|binding| {
+            Some(Port {
+                host_ip: binding.host_ip(),
+                host_port: Some(binding.host_port()?),
+                ..unbound(container_port, protocol)
+            })
+        });
+        ports.extend(bindings);
+    }
+    for port in configured {
+        if !ports
+            .iter()
+            .any(|p| (p.container_port, p.protocol) == (port.container_port, port.protocol))
+        {
+            ports.push(unbound(port.container_port, port.protocol));
+        }
+    }
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+impl Wire {
+    fn into_detail(self, raw: serde_json::Value) -> Option<ContainerDetail> {
+        let id = some_text(self.id)?;
+        let config = self.config.unwrap_or_default();
+        let host = self.host_config.unwrap_or_default();
+        let network = self.network_settings.unwrap_or_default();
+        let configured_ports = configured_ports(
+            &config.exposed_ports.unwrap_or_default(),
+            host.port_bindings.as_ref().unwrap_or(&BTreeMap::new()),
+        );
+        let mut mounts: Vec<Mount> = self
+            .mounts
+            .into_iter()
+            .flatten()
+            .filter_map(WireMount::into_mount)
+            .collect();
+        // `--tmpfs` is told only in the configuration, `--mount type=tmpfs` in both places.
+        for (destination, options) in host.tmpfs.iter().flatten() {
+            if !mounts.iter().any(|mount| mount.destination == *destination) {
+                mounts.push(Mount {
+                    kind: MountKind::Tmpfs,
+                    volume: None,
+                    source: None,
+                    destination: destination.clone(),
+                    read_only: options
+                        .iter()
+                        .flat_map(|options| options.split(','))
+                        .any(|option| option == "ro"),
+                });
+            }
+        }
+        let exact = self
+            .image_manifest_descriptor
+            .and_then(|descriptor| descriptor.platform)
+            .and_then(|platform| Some(format!("{}/{}", platform.os?, platform.architecture?)));
+        Some(ContainerDetail {
+            name: some_text(self.name).map_or_else(
+                || id.chars().take(12).collect(),
+                |name| name.trim_start_matches('/').to_owned(),
+            ),
+            image: some_text(config.image)
+                .or_else(|| self.image.clone())
+                .unwrap_or_default(),
+            image_id: some_text(self.image),
+            platform: exact.or_else(|| some_text(self.platform)),
+            created_at: self
+                .created
+                .and_then(|created| Timestamp::parse(created.as_bytes())),
+            state: self.state.unwrap_or_default().into_detail(),
+            restart_count: self.restart_count.unwrap_or_default(),
+            limits: host.limits(),
+            restart_policy: host
+                .restart_policy
+                .map(WireRestartPolicy::into_policy)
+                .unwrap_or_default(),
+            auto_remove: host.auto_remove.unwrap_or_default(),
+            privileged: host.privileged.unwrap_or_default(),
+            env: config.env.unwrap_or_default(),
+            command: config.cmd.unwrap_or_default(),
+            entrypoint: config
+                .entrypoint
+                .map(OneOrMany::into_vec)
+                .unwrap_or_default(),
+            working_dir: some_text(config.working_dir),
+            user: some_text(config.user),
+            hostname: some_text(config.hostname),
+            stop_signal: match config.stop_signal {
+                Some(serde_json::Value::String(signal)) => some_text(Some(signal)),
+                Some(serde_json::Value::Number(signal)) => Some(signal.to_string()),
+                _ => None,
+            },
+            stop_timeout: config.stop_timeout.map(|seconds| {
+                // A negative one is "for ever": as long as anyone would wait.
+                u64::try_from(seconds).map_or(Duration::from_secs(3600), Duration::from_secs)
+            }),
+            tty: config.tty.unwrap_or_default(),
+            stdin_open: config.open_stdin.unwrap_or_default(),
+            mounts,
+            network_mode: some_text(host.network_mode),
+            networks: WireNetwork::attachments(network.networks),
+            ports: bound_ports(&network.ports.unwrap_or_default(), &configured_ports),
+            configured_ports,
+            labels: config.labels.unwrap_or_default(),
+            log_driver: host.log_config.and_then(|log| some_text(log.driver)),
+            raw,
+            id,
+        })
+    }
+}
+
+fn parse_detail(body: &[u8]) -> Result<ContainerDetail, EngineError> {
+    const WHAT: &str = "a container in full";
+    let raw = serde_json::from_slice(body).map_err(|error| json::protocol(WHAT, error))?;
+    json::object::<Wire>(body, WHAT)?
+        .into_detail(raw)
+        .ok_or_else(|| EngineError::Protocol {
+            what: "a container without an id".to_owned(),
+            source: None,
+        })
+}
+
 impl Engine {
     /// Reads everything about one container, by id or name.
     pub async fn inspect_container(&self, id: &str) -> Result<ContainerDetail, EngineError> {
-        let _ = id;
-        let _ = Health::Healthy;
-        todo!()
+        let answer = self.container_call(Method::GET, id, "json").send().await?;
+        parse_detail(&answer.body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> ContainerDetail {
+        parse_detail(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn docker_20_10() {
+        let web = parse(include_str!("../tests/fixtures/inspect-docker-20.10.json"));
+        assert_eq!(web.name, "web");
+        assert_eq!(web.image, "nginx:1.22");
+        assert_eq!(web.state.state, ContainerState::Running);
+        assert_eq!(web.state.exit_code, None);
+        assert_eq!(web.state.finished_at, None);
+        let health = web.state.health.as_ref().unwrap();
+        assert_eq!(health.health, Health::Unhealthy);
+        assert_eq!(health.failing_streak, 4);
+        assert_eq!(health.last_exit_code, Some(7));
+        assert_eq!(
+            web.restart_policy,
+            RestartPolicy::OnFailure {
+                max_retries: Some(5)
+            }
+        );
+        assert_eq!(web.limits.memory, Some(536_870_912));
+        assert_eq!(web.limits.nano_cpus, Some(1_500_000_000));
+        assert_eq!(web.limits.pids, None);
+        assert_eq!(
+            web.configured_ports,
+            [
+                ConfiguredPort {
+                    container_port: 80,
+                    protocol: Protocol::Tcp,
+                    bindings: vec![(Some("127.0.0.1".parse().unwrap()), None)]
+                },
+                ConfiguredPort {
+                    container_port: 443,
+                    protocol: Protocol::Tcp,
+                    bindings: vec![]
+                },
+            ]
+        );
+        assert_eq!(
+            web.ports,
+            [
+                Port {
+                    container_port: 80,
+                    protocol: Protocol::Tcp,
+                    host_ip: Some("127.0.0.1".parse().unwrap()),
+                    host_port: Some(49153)
+                },
+                Port {
+                    container_port: 443,
+                    protocol: Protocol::Tcp,
+                    host_ip: None,
+                    host_port: None
+                },
+            ]
+        );
+        assert_eq!(web.mounts.len(), 2);
+        assert_eq!(web.mounts[1].kind, MountKind::Tmpfs);
+        assert_eq!(web.networks[0].aliases, ["w"]);
+        assert_eq!(web.raw["Config"]["StopSignal"], "SIGQUIT");
+    }
+
+    #[test]
+    fn docker_29_without_what_it_has_dropped() {
+        let web = parse(include_str!("../tests/fixtures/inspect-docker-29.json"));
+        assert_eq!(web.networks[0].ipv4, Some("172.17.0.2".parse().unwrap()));
+        assert_eq!(web.platform.as_deref(), Some("linux/amd64"));
+        assert_eq!(web.state.exit_code, Some(137));
+        assert!(web.state.oom_killed);
+    }
+
+    #[test]
+    fn podman() {
+        let web = parse(include_str!("../tests/fixtures/inspect-podman-4.3.json"));
+        assert_eq!(web.entrypoint, ["/entry.sh"]);
+        assert_eq!(web.stop_signal.as_deref(), Some("15"));
+        assert_eq!(web.stop_timeout, Some(Duration::from_secs(10)));
+        assert_eq!(web.ports[0].host_port, Some(8081));
+    }
+
+    #[test]
+    fn almost_nothing_is_enough() {
+        let bare = parse(r#"{"Id":"0123456789abcdef"}"#);
+        assert_eq!(bare.name, "0123456789ab");
+        assert_eq!(bare.state.state, ContainerState::Unknown(String::new()));
+        let odd = parse(r#"{"Id":"a","State":7,"Mounts":{},"Config":{"Tty":true}}"#);
+        assert!(odd.tty);
+        assert!(parse_detail(b"{}").is_err());
+    }
+
+    #[test]
+    fn a_start_that_failed_has_an_exit_code() {
+        let failed = parse(
+            r#"{"Id":"a","State":{"Status":"created","ExitCode":128,"Error":"port is already allocated","StartedAt":"0001-01-01T00:00:00Z","FinishedAt":"0001-01-01T00:00:00Z"}}"#,
+        );
+        assert_eq!(failed.state.exit_code, Some(128));
+        let fresh = parse(r#"{"Id":"a","State":{"Status":"created","ExitCode":0}}"#);
+        assert_eq!(fresh.state.exit_code, None);
     }
 }

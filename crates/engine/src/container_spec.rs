@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::{Engine, EngineError, Protocol, ResourceLimits, RestartPolicy};
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::error::clean;
+use crate::{Engine, EngineError, Noun, Protocol, ResourceLimits, RestartPolicy, json};
 
 /// What to create. Everything but the image may stay at its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,13 +104,305 @@ pub struct CreatedContainer {
     pub warnings: Vec<String>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireSpec<'a> {
+    image: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cmd: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entrypoint: Option<&'a [String]>,
+    env: &'a [String],
+    exposed_ports: BTreeMap<String, Empty>,
+    labels: &'a BTreeMap<String, String>,
+    tty: bool,
+    open_stdin: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hostname: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    working_dir: Option<&'a str>,
+    host_config: WireHostConfig<'a>,
+}
+
+/// `{}`, Go's way to write a set.
+#[derive(Serialize)]
+struct Empty {}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireHostConfig<'a> {
+    port_bindings: BTreeMap<String, Vec<WireBinding>>,
+    mounts: Vec<WireMount<'a>>,
+    restart_policy: WireRestartPolicy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nano_cpus: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pids_limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_mode: Option<&'a str>,
+    auto_remove: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireBinding {
+    host_ip: String,
+    host_port: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireMount<'a> {
+    #[serde(rename = "Type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    target: &'a str,
+    read_only: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tmpfs_options: Option<WireTmpfs>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireTmpfs {
+    size_bytes: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireRestartPolicy {
+    name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maximum_retry_count: Option<u32>,
+}
+
+impl From<&RestartPolicy> for WireRestartPolicy {
+    fn from(policy: &RestartPolicy) -> Self {
+        let (name, maximum_retry_count) = match policy {
+            RestartPolicy::No => ("no", None),
+            RestartPolicy::Always => ("always", None),
+            RestartPolicy::UnlessStopped => ("unless-stopped", None),
+            RestartPolicy::OnFailure { max_retries } => ("on-failure", *max_retries),
+        };
+        Self {
+            name,
+            maximum_retry_count,
+        }
+    }
+}
+
+impl<'a> From<&'a MountSpec> for WireMount<'a> {
+    fn from(mount: &'a MountSpec) -> Self {
+        match mount {
+            MountSpec::Volume {
+                name,
+                destination,
+                read_only,
+            } => Self {
+                kind: "volume",
+                source: name.as_deref(),
+                target: destination,
+                read_only: *read_only,
+                tmpfs_options: None,
+            },
+            MountSpec::Bind {
+                source,
+                destination,
+                read_only,
+            } => Self {
+                kind: "bind",
+                source: Some(source),
+                target: destination,
+                read_only: *read_only,
+                tmpfs_options: None,
+            },
+            MountSpec::Tmpfs { destination, size } => Self {
+                kind: "tmpfs",
+                source: None,
+                target: destination,
+                read_only: false,
+                tmpfs_options: size.map(|size_bytes| WireTmpfs { size_bytes }),
+            },
+        }
+    }
+}
+
+impl ContainerSpec {
+    fn wire(&self) -> WireSpec<'_> {
+        let key = |port: u16, protocol: Protocol| format!("{port}/{protocol}");
+        let mut port_bindings: BTreeMap<String, Vec<WireBinding>> = BTreeMap::new();
+        for port in &self.published_ports {
+            port_bindings
+                .entry(key(port.container_port, port.protocol))
+                .or_default()
+                .push(WireBinding {
+                    host_ip: port.host_ip.map(|ip| ip.to_string()).unwrap_or_default(),
+                    host_port: port.host_port.map(|p| p.to_string()).unwrap_or_default(),
+                });
+        }
+        WireSpec {
+            image: &self.image,
+            cmd: self.command.as_deref(),
+            entrypoint: self.entrypoint.as_deref(),
+            env: &self.env,
+            // A published port is exposed as well, as `docker run -p` has it.
+            exposed_ports: self
+                .exposed_ports
+                .iter()
+                .map(|(port, protocol)| key(*port, *protocol))
+                .chain(port_bindings.keys().cloned())
+                .map(|port| (port, Empty {}))
+                .collect(),
+            labels: &self.labels,
+            tty: self.tty,
+            open_stdin: self.stdin_open,
+            hostname: self.hostname.as_deref(),
+            user: self.user.as_deref(),
+            working_dir: self.working_dir.as_deref(),
+            host_config: WireHostConfig {
+                port_bindings,
+                mounts: self.mounts.iter().map(WireMount::from).collect(),
+                restart_policy: WireRestartPolicy::from(&self.restart_policy),
+                memory: self.limits.memory,
+                nano_cpus: self.limits.nano_cpus,
+                pids_limit: self.limits.pids,
+                network_mode: self.network.as_deref(),
+                auto_remove: self.auto_remove,
+            },
+        }
+    }
+}
+
 impl Engine {
-    /// Creates a container without starting it.
+    /// Creates a container without starting it. A host port that is taken shows only when it is
+    /// started.
     pub async fn create_container(
         &self,
         spec: &ContainerSpec,
     ) -> Result<CreatedContainer, EngineError> {
-        let _ = spec;
-        todo!()
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Created {
+            id: Option<String>,
+            warnings: Option<Vec<String>>,
+        }
+
+        let mut call = self
+            .call(Method::POST, &["containers", "create"])
+            // What can be missing or wrong when creating is the image.
+            .about(Noun::Container, &spec.image)
+            .json(&spec.wire());
+        if let Some(name) = &spec.name {
+            call = call.query("name", name);
+        }
+        if let Some(platform) = &spec.platform {
+            call = call.query("platform", platform);
+        }
+        let answer = call.send().await.map_err(|error| match error {
+            EngineError::NameTaken { name, holder } => EngineError::NameTaken {
+                name: spec.name.clone().unwrap_or(name),
+                holder,
+            },
+            other => other,
+        })?;
+        let created: Created = json::object(&answer.body, "the answer to creating a container")?;
+        let warnings = created.warnings.unwrap_or_default();
+        Ok(CreatedContainer {
+            id: created
+                .id
+                .filter(|id| !id.is_empty())
+                .ok_or_else(|| EngineError::Protocol {
+                    what: "a new container without an id".to_owned(),
+                    source: None,
+                })?,
+            warnings: warnings.iter().map(|warning| clean(warning)).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_least_leaves_all_else_to_the_image() {
+        let spec = ContainerSpec {
+            image: "nginx".to_owned(),
+            ..ContainerSpec::default()
+        };
+        assert_eq!(
+            serde_json::to_value(spec.wire()).unwrap(),
+            json!({
+                "Image": "nginx", "Env": [], "ExposedPorts": {}, "Labels": {},
+                "Tty": false, "OpenStdin": false,
+                "HostConfig": {
+                    "PortBindings": {}, "Mounts": [], "RestartPolicy": {"Name": "no"},
+                    "AutoRemove": false,
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn ports_mounts_and_limits() {
+        let spec = ContainerSpec {
+            image: "nginx".to_owned(),
+            exposed_ports: vec![(53, Protocol::Udp)],
+            published_ports: vec![
+                PublishedPort {
+                    container_port: 80,
+                    protocol: Protocol::Tcp,
+                    host_ip: Some("127.0.0.1".parse().unwrap()),
+                    host_port: None,
+                },
+                PublishedPort {
+                    container_port: 80,
+                    protocol: Protocol::Tcp,
+                    host_ip: None,
+                    host_port: Some(8080),
+                },
+            ],
+            mounts: vec![
+                MountSpec::Volume {
+                    name: None,
+                    destination: "/data".to_owned(),
+                    read_only: false,
+                },
+                MountSpec::Tmpfs {
+                    destination: "/tmp".to_owned(),
+                    size: Some(1024),
+                },
+            ],
+            restart_policy: RestartPolicy::OnFailure {
+                max_retries: Some(3),
+            },
+            ..ContainerSpec::default()
+        };
+        let wire = serde_json::to_value(spec.wire()).unwrap();
+        assert_eq!(wire["ExposedPorts"], json!({"53/udp": {}, "80/tcp": {}}));
+        assert_eq!(
+            wire["HostConfig"]["PortBindings"],
+            json!({"80/tcp": [
+                {"HostIp": "127.0.0.1", "HostPort": ""}, {"HostIp": "", "HostPort": "8080"},
+            ]})
+        );
+        assert_eq!(
+            wire["HostConfig"]["Mounts"],
+            json!([
+                {"Type": "volume", "Target": "/data", "ReadOnly": false},
+                {"Type": "tmpfs", "Target": "/tmp", "ReadOnly": false, "TmpfsOptions": {"SizeBytes": 1024}},
+            ])
+        );
+        assert_eq!(
+            wire["HostConfig"]["RestartPolicy"],
+            json!({"Name": "on-failure", "MaximumRetryCount": 3})
+        );
     }
 }

@@ -1,9 +1,27 @@
 //! A connected engine: who it is, and whether it is alive.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::{Dialer, Endpoint, EngineError};
+use http::Method;
+use serde::Deserialize;
+
+use crate::connect::Connector;
+use crate::error::clean;
+use crate::transport::{CALL_DEADLINE, Call, Transport};
+use crate::{Dialer, Endpoint, EngineError, json};
+
+/// The oldest API that we speak: that of Docker 20.10, and of Podman 4.
+const MINIMUM_API: ApiVersion = ApiVersion(1, 41);
+
+/// The newest API whose answers we have read about. A newer engine is asked to speak this one.
+const NEWEST_API: ApiVersion = ApiVersion(1, 47);
+
+/// How long an engine may take to say who it is when we connect. Over ssh it has to log in first.
+const HELLO_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long connecting waits for what is good to know but not needed.
+const EXTRAS_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Who makes the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,6 +30,15 @@ pub enum Product {
     Docker,
     /// Podman's Docker-compatible service.
     Podman,
+}
+
+impl std::fmt::Display for Product {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Docker => "Docker",
+            Self::Podman => "Podman",
+        })
+    }
 }
 
 /// Who an engine is.
@@ -29,33 +56,81 @@ pub struct EngineInfo {
     pub arch: String,
     /// The name of the endpoint.
     pub name: String,
-    /// Logical CPUs, where the engine says.
+    /// Logical CPUs, where the engine says so at once.
     pub cpus: Option<u32>,
-    /// Memory in bytes, where the engine says.
+    /// Memory in bytes, where the engine says so at once.
     pub memory_bytes: Option<u64>,
 }
 
 /// A connected engine. Cheap to clone; all clones share connections.
 #[derive(Clone)]
 pub struct Engine {
-    pub(crate) shared: Arc<Shared>,
+    shared: Arc<Shared>,
+    deadline: Duration,
 }
 
-pub(crate) struct Shared {
-    pub(crate) info: EngineInfo,
+struct Shared {
+    transport: Transport,
+    info: EngineInfo,
+    /// `/v1.NN`, in front of every path.
+    prefix: String,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Engine").field(&self.shared.info).finish()
+    }
 }
 
 impl Engine {
     /// Connects to an endpoint and asks who is there.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, EngineError> {
-        let _ = endpoint;
-        todo!()
+        let connector = Connector::new(endpoint).await?;
+        Self::over(Transport::new(connector), endpoint).await
     }
 
     /// Connects through the caller's own dialer; `endpoint` names the engine in messages.
     pub async fn connect_with(endpoint: &Endpoint, dialer: Dialer) -> Result<Self, EngineError> {
-        let _ = (endpoint, dialer);
-        todo!()
+        let connector = Connector::custom(endpoint, dialer);
+        Self::over(Transport::new(connector), endpoint).await
+    }
+
+    async fn over(transport: Transport, endpoint: &Endpoint) -> Result<Self, EngineError> {
+        let identity = Identity::ask(&transport, HELLO_DEADLINE).await?;
+        let api_version = identity.api_to_speak()?;
+        let mut engine = Self {
+            shared: Arc::new(Shared {
+                transport,
+                prefix: format!("/v{api_version}"),
+                info: EngineInfo {
+                    product: identity.product,
+                    version: identity.version,
+                    api_version: api_version.to_string(),
+                    os: identity.os,
+                    arch: identity.arch,
+                    name: endpoint.name.clone(),
+                    cpus: None,
+                    memory_bytes: None,
+                },
+            }),
+            deadline: EXTRAS_DEADLINE,
+        };
+        let extras = engine.system_info().await.ok();
+        engine.deadline = CALL_DEADLINE;
+        if let (Some(extras), Some(shared)) = (extras, Arc::get_mut(&mut engine.shared)) {
+            shared.info.cpus = extras.cpus;
+            shared.info.memory_bytes = extras.memory_bytes;
+        }
+        Ok(engine)
+    }
+
+    /// The same engine with another deadline for plain calls than 30 seconds.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            deadline,
+        }
     }
 
     /// Who the engine is, as of the time of connecting.
@@ -63,9 +138,230 @@ impl Engine {
         &self.shared.info
     }
 
+    /// The engine's address, for messages.
+    pub fn address(&self) -> &str {
+        self.shared.transport.address()
+    }
+
     /// Whether the engine answers within `deadline`; how long it took.
     pub async fn ping(&self, deadline: Duration) -> Result<Duration, EngineError> {
-        let _ = deadline;
-        todo!()
+        let begin = Instant::now();
+        self.call(Method::GET, &["_ping"])
+            .deadline(deadline)
+            .send()
+            .await?;
+        Ok(begin.elapsed())
+    }
+
+    pub(crate) fn call(&self, method: Method, segments: &[&str]) -> Call {
+        self.shared
+            .transport
+            .call(method, &self.shared.prefix, segments)
+            .deadline(self.deadline)
+    }
+
+    /// The deadline of plain calls.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+}
+
+/// Who an engine says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) product: Product,
+    pub(crate) version: String,
+    pub(crate) os: String,
+    pub(crate) arch: String,
+    api: ApiVersion,
+    minimum_api: Option<ApiVersion>,
+}
+
+impl Identity {
+    /// Asks for `/version`, without a version in the path because it is not known yet.
+    pub(crate) async fn ask(
+        transport: &Transport,
+        deadline: Duration,
+    ) -> Result<Self, EngineError> {
+        let not_an_engine = || EngineError::NotAnEngine {
+            address: transport.address().to_owned(),
+        };
+        let answer = transport
+            .call(Method::GET, "", &["version"])
+            .deadline(deadline)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Self::read(&answer.body).ok_or_else(not_an_engine),
+            Err(EngineError::InvalidRequest { message } | EngineError::Engine { message, .. })
+                if message.contains("HTTP request to an HTTPS server") =>
+            {
+                Err(EngineError::Tls {
+                    address: transport.address().to_owned(),
+                    reason: "the engine wants TLS, and this endpoint has no certificates"
+                        .to_owned(),
+                })
+            }
+            // A web server has no `/version`, or one that needs something else.
+            Err(
+                EngineError::Protocol { .. }
+                | EngineError::TooLarge { .. }
+                | EngineError::NotFound { .. }
+                | EngineError::InvalidRequest { .. },
+            ) => Err(not_an_engine()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Wire {
+            version: Option<String>,
+            api_version: Option<String>,
+            #[serde(rename = "MinAPIVersion")]
+            minimum_api: Option<String>,
+            os: Option<String>,
+            arch: Option<String>,
+            components: Option<Vec<Component>>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Component {
+            name: Option<String>,
+        }
+
+        let wire: Wire = json::object(body, "version").ok()?;
+        let podman = wire
+            .components
+            .iter()
+            .flatten()
+            .filter_map(|component| component.name.as_deref())
+            .any(|name| name.to_ascii_lowercase().contains("podman"));
+        Some(Self {
+            product: if podman {
+                Product::Podman
+            } else {
+                Product::Docker
+            },
+            version: clean(&wire.version.unwrap_or_default()),
+            os: wire.os.map_or_else(|| "linux".to_owned(), |os| clean(&os)),
+            arch: image_arch(&wire.arch.unwrap_or_default()),
+            api: ApiVersion::parse(&wire.api_version?)?,
+            minimum_api: wire.minimum_api.as_deref().and_then(ApiVersion::parse),
+        })
+    }
+
+    /// The newest API version that the engine speaks.
+    pub(crate) fn api_version(&self) -> String {
+        self.api.to_string()
+    }
+
+    /// The API version to speak: the newest that both know.
+    fn api_to_speak(&self) -> Result<ApiVersion, EngineError> {
+        if self.api < MINIMUM_API {
+            return Err(EngineError::TooOld {
+                api_version: self.api.to_string(),
+                minimum: MINIMUM_API.to_string(),
+            });
+        }
+        // An engine that has dropped all that we know is spoken to in the oldest that it has.
+        let newest = self.minimum_api.unwrap_or(NEWEST_API).max(NEWEST_API);
+        Ok(self.api.min(newest))
+    }
+
+    /// Whether the engine is new enough for us.
+    pub(crate) fn check_age(&self) -> Result<(), EngineError> {
+        self.api_to_speak().map(|_| ())
+    }
+}
+
+/// An API version; 1.9 is older than 1.41.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct ApiVersion(u32, u32);
+
+impl ApiVersion {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.trim().trim_start_matches('v').split('.');
+        let major = parts.next()?.parse().ok()?;
+        let minor = parts.next()?.parse().ok()?;
+        Some(Self(major, minor))
+    }
+}
+
+impl std::fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
+/// The architecture in the words of image platforms, which engines use in `/version` but not
+/// everywhere.
+pub(crate) fn image_arch(arch: &str) -> String {
+    match arch {
+        "x86_64" => "amd64".to_owned(),
+        "aarch64" => "arm64".to_owned(),
+        other => clean(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(json: &str, expected: Option<(Product, &str, Result<&str, &str>)>) {
+        let identity = Identity::read(json.as_bytes());
+        let found = identity.as_ref().map(|identity| {
+            let api = identity
+                .api_to_speak()
+                .map(|api| api.to_string())
+                .map_err(|error| error.to_string());
+            (identity.product, identity.version.as_str(), api)
+        });
+        let expected = expected.map(|(product, version, api)| {
+            (
+                product,
+                version,
+                api.map(str::to_owned).map_err(str::to_owned),
+            )
+        });
+        assert_eq!(found, expected, "{json}");
+    }
+
+    #[test]
+    fn who_is_there() {
+        check(
+            r#"{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12","Os":"linux","Arch":"amd64","Components":[{"Name":"Engine"}]}"#,
+            Some((Product::Docker, "20.10.24", Ok("1.41"))),
+        );
+        check(
+            r#"{"Version":"29.0.0","ApiVersion":"1.52","MinAPIVersion":"1.44"}"#,
+            Some((Product::Docker, "29.0.0", Ok("1.47"))),
+        );
+        check(
+            r#"{"Version":"40","ApiVersion":"1.70","MinAPIVersion":"1.60"}"#,
+            Some((Product::Docker, "40", Ok("1.60"))),
+        );
+        check(
+            r#"{"Version":"4.3.1","ApiVersion":"1.41","Components":[{"Name":"Podman Engine"},{"Name":"Conmon"}]}"#,
+            Some((Product::Podman, "4.3.1", Ok("1.41"))),
+        );
+        check(
+            r#"{"Version":"19.03.15","ApiVersion":"1.40"}"#,
+            Some((
+                Product::Docker,
+                "19.03.15",
+                Err("The engine speaks API 1.40; at least 1.41 is needed"),
+            )),
+        );
+    }
+
+    #[test]
+    fn who_is_not() {
+        check("<html>", None);
+        check("{}", None);
+        check(r#"{"ApiVersion":"new"}"#, None);
+        check(r#"{"version":"kubernetes"}"#, None);
     }
 }

@@ -5,10 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::time::Duration;
 
-use futures_util::Stream;
+use futures_util::{Stream, stream};
+use http::Method;
+use serde::Deserialize;
 
-use crate::{Engine, EngineError, Health, Timestamp};
+use crate::byte_stream::JsonStream;
+use crate::error::clean;
+use crate::{Engine, EngineError, Health, Product, Timestamp, json};
 
 /// What an event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -94,11 +99,240 @@ pub struct Event {
 /// Events as they come. Ends when the connection does; an error is the last item.
 pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, EngineError>> + Send>>;
 
+const WHAT: &str = "the stream of events";
+
+/// How long we wait for Podman to begin its answer. It may not do so before the first event.
+const PODMAN_PATIENCE: Duration = Duration::from_millis(250);
+
+/// How far back Podman is asked to replay, so that nothing that happens while it subscribes is
+/// lost. Events are hints, so one that comes twice does no harm.
+const PODMAN_OVERLAP: Duration = Duration::from_secs(2);
+
+#[derive(Deserialize)]
+struct Wire {
+    #[serde(rename = "Type")]
+    subject: Option<String>,
+    #[serde(rename = "Action")]
+    action: Option<String>,
+    #[serde(rename = "Actor")]
+    actor: Option<WireActor>,
+    time: Option<i64>,
+    #[serde(rename = "timeNano")]
+    time_nano: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireActor {
+    #[serde(rename = "ID")]
+    id: Option<String>,
+    attributes: Option<BTreeMap<String, String>>,
+}
+
+impl Subject {
+    fn parse(word: &str) -> Self {
+        match word {
+            "container" => Self::Container,
+            "image" => Self::Image,
+            "volume" => Self::Volume,
+            "network" => Self::Network,
+            other => Self::Other(clean(other)),
+        }
+    }
+}
+
+impl Action {
+    fn parse(word: &str, attributes: &BTreeMap<String, String>) -> Self {
+        let health = |word: &str| match word.trim() {
+            "starting" => Some(Health::Starting),
+            "healthy" => Some(Health::Healthy),
+            "unhealthy" => Some(Health::Unhealthy),
+            _ => None,
+        };
+        match word {
+            "create" => Self::Create,
+            "start" => Self::Start,
+            "restart" => Self::Restart,
+            "stop" => Self::Stop,
+            "kill" => Self::Kill,
+            "die" | "died" => Self::Die {
+                exit_code: ["exitCode", "containerExitCode"]
+                    .iter()
+                    .find_map(|key| attributes.get(*key)?.parse().ok()),
+            },
+            "oom" => Self::Oom,
+            "pause" => Self::Pause,
+            "unpause" => Self::Unpause,
+            "rename" => Self::Rename {
+                old_name: attributes
+                    .get("oldName")
+                    .map(|name| name.trim_start_matches('/').to_owned()),
+            },
+            "update" => Self::Update,
+            // Docker's words for containers, volumes and networks; for images; and Podman's.
+            "destroy" | "delete" | "remove" | "removed" => Self::Remove,
+            "connect" => Self::Connect,
+            "disconnect" => Self::Disconnect,
+            "pull" => Self::Pull,
+            "tag" => Self::Tag,
+            "untag" => Self::Untag,
+            other => {
+                // `health_status: healthy`; Podman may put the verdict into an attribute.
+                let verdict = other.strip_prefix("health_status").and_then(|rest| {
+                    health(rest.trim_start_matches(':'))
+                        .or_else(|| health(attributes.get("health_status")?))
+                });
+                match verdict {
+                    Some(verdict) => Self::Health(verdict),
+                    None => Self::Other(clean(other)),
+                }
+            }
+        }
+    }
+}
+
+/// Reads one event; `None` for one that is about nothing.
+fn parse(line: &[u8]) -> Result<Option<Event>, EngineError> {
+    let wire: Wire = json::object(line, "an event")?;
+    let (Some(subject), Some(action)) = (wire.subject, wire.action) else {
+        return Ok(None);
+    };
+    let actor = wire.actor.unwrap_or_default();
+    let attributes = actor.attributes.unwrap_or_default();
+    Ok(Some(Event {
+        at: wire
+            .time_nano
+            .filter(|nanos| *nanos > 0)
+            .map(Timestamp::from_unix_nanos)
+            .or_else(|| wire.time.and_then(Timestamp::from_unix_seconds)),
+        subject: Subject::parse(&subject),
+        action: Action::parse(&action, &attributes),
+        id: actor.id.unwrap_or_default(),
+        name: attributes.get("name").cloned(),
+        attributes,
+    }))
+}
+
 impl Engine {
     /// Subscribes to events, from `since` if given. Whatever happens after this returns is in the
     /// stream, so a list taken then misses nothing.
+    ///
+    /// Docker begins its answer when it has subscribed. Podman may begin only with the first
+    /// event, which nobody can wait for, so it is asked to replay the last two seconds: what
+    /// happens while it subscribes comes then, and some events may come twice.
+    ///
+    /// The stream is silent while nothing happens. To know whether the engine is alive, ask with
+    /// [`Engine::ping`].
     pub async fn events(&self, since: Option<Timestamp>) -> Result<EventStream, EngineError> {
-        let _ = since;
-        todo!()
+        let call = |since: Option<Timestamp>| {
+            let call = self.call(Method::GET, &["events"]);
+            match since {
+                Some(since) => call.query("since", &since.as_parameter()),
+                None => call,
+            }
+        };
+        let bytes = match self.info().product {
+            Product::Docker => call(since).stream(WHAT).await?,
+            Product::Podman => {
+                let overlap = i64::try_from(PODMAN_OVERLAP.as_nanos()).unwrap_or_default();
+                let since = since.unwrap_or_else(|| {
+                    Timestamp::from_unix_nanos(Timestamp::now().unix_nanos() - overlap)
+                });
+                call(Some(since)).stream_late(WHAT, PODMAN_PATIENCE).await?
+            }
+        };
+        Ok(Box::pin(stream::try_unfold(
+            JsonStream::new(bytes),
+            |mut events| async move {
+                let event = events.next(parse).await?;
+                Ok(event.map(|event| (event, events)))
+            },
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(json: &str, subject: Subject, action: Action, id: &str) -> Event {
+        let event = parse(json.as_bytes()).unwrap().unwrap();
+        assert_eq!(
+            (&event.subject, &event.action, event.id.as_str()),
+            (&subject, &action, id)
+        );
+        event
+    }
+
+    #[test]
+    fn docker() {
+        let event = check(
+            r#"{"status":"die","id":"abc","from":"nginx","Type":"container","Action":"die","Actor":{"ID":"abc","Attributes":{"exitCode":"137","image":"nginx","name":"web","com.example":"x"}},"scope":"local","time":1700000000,"timeNano":1700000000123456789}"#,
+            Subject::Container,
+            Action::Die {
+                exit_code: Some(137),
+            },
+            "abc",
+        );
+        assert_eq!(event.name.as_deref(), Some("web"));
+        assert_eq!(
+            event.at,
+            Some(Timestamp::from_unix_nanos(1_700_000_000_123_456_789))
+        );
+        check(
+            r#"{"Type":"container","Action":"health_status: unhealthy","Actor":{"ID":"abc","Attributes":{}}}"#,
+            Subject::Container,
+            Action::Health(Health::Unhealthy),
+            "abc",
+        );
+        check(
+            r#"{"Type":"container","Action":"rename","Actor":{"ID":"abc","Attributes":{"name":"new","oldName":"/old"}}}"#,
+            Subject::Container,
+            Action::Rename {
+                old_name: Some("old".to_owned()),
+            },
+            "abc",
+        );
+        check(
+            r#"{"Type":"image","Action":"delete","Actor":{"ID":"sha256:1"},"time":5}"#,
+            Subject::Image,
+            Action::Remove,
+            "sha256:1",
+        );
+        check(
+            r#"{"Type":"container","Action":"exec_create: sh -c true","Actor":{"ID":"abc"}}"#,
+            Subject::Container,
+            Action::Other("exec_create: sh -c true".to_owned()),
+            "abc",
+        );
+    }
+
+    #[test]
+    fn podman() {
+        check(
+            r#"{"Type":"container","Action":"died","Actor":{"ID":"abc","Attributes":{"containerExitCode":"1"}}}"#,
+            Subject::Container,
+            Action::Die { exit_code: Some(1) },
+            "abc",
+        );
+        check(
+            r#"{"Type":"container","Action":"health_status","Actor":{"ID":"abc","Attributes":{"health_status":"healthy"}}}"#,
+            Subject::Container,
+            Action::Health(Health::Healthy),
+            "abc",
+        );
+    }
+
+    #[test]
+    fn odd_ones() {
+        assert_eq!(parse(br#"{"Type":"container"}"#).unwrap(), None);
+        assert!(parse(b"garbage").is_err());
+        check(
+            r#"{"Type":"plugin","Action":"enable","Actor":"none"}"#,
+            Subject::Other("plugin".to_owned()),
+            Action::Other("enable".to_owned()),
+            "",
+        );
     }
 }

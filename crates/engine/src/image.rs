@@ -1,9 +1,16 @@
 //! Images that the engine has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::{Engine, EngineError, Protocol, Timestamp};
+use http::Method;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::container::parse_port;
+use crate::container_detail::{OneOrMany, some_text};
+use crate::engine::image_arch;
+use crate::{Engine, EngineError, Noun, Protocol, Timestamp, json};
 
 /// An image as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,16 +87,182 @@ pub struct RemovedImages {
     pub deleted: Vec<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireImage {
+    id: Option<String>,
+    repo_tags: Option<Vec<String>>,
+    repo_digests: Option<Vec<String>>,
+    created: Option<i64>,
+    size: Option<i64>,
+    containers: Option<i64>,
+    labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireDetail {
+    id: Option<String>,
+    repo_tags: Option<Vec<String>>,
+    repo_digests: Option<Vec<String>>,
+    created: Option<String>,
+    size: Option<i64>,
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    #[serde(rename = "RootFS")]
+    root_fs: Option<WireRootFs>,
+    config: Option<WireConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireRootFs {
+    layers: Option<Vec<IgnoredAny>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireConfig {
+    exposed_ports: Option<BTreeMap<String, IgnoredAny>>,
+    volumes: Option<BTreeMap<String, IgnoredAny>>,
+    env: Option<Vec<String>>,
+    cmd: Option<OneOrMany>,
+    entrypoint: Option<OneOrMany>,
+    healthcheck: Option<WireHealthcheck>,
+    user: Option<String>,
+    working_dir: Option<String>,
+    stop_signal: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireHealthcheck {
+    test: Option<Vec<String>>,
+    /// Nanoseconds.
+    interval: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireRemoved {
+    untagged: Option<String>,
+    deleted: Option<String>,
+}
+
+/// Tags or digests without the placeholders that engines write for "none".
+fn real_names(names: Option<Vec<String>>) -> Vec<String> {
+    let mut names = names.unwrap_or_default();
+    names.retain(|name| !name.contains("<none>"));
+    names
+}
+
+/// A size or count; engines write -1 for "not known".
+fn natural(number: Option<i64>) -> Option<u64> {
+    number.and_then(|number| number.try_into().ok())
+}
+
+fn parse_list(body: &[u8]) -> Result<Vec<Image>, EngineError> {
+    let wire: Vec<WireImage> = json::list(body, "the list of images")?;
+    Ok(wire
+        .into_iter()
+        .filter_map(|image| {
+            Some(Image {
+                id: some_text(image.id)?,
+                tags: real_names(image.repo_tags),
+                digests: real_names(image.repo_digests),
+                created_at: image.created.and_then(Timestamp::from_unix_seconds),
+                size: natural(image.size).unwrap_or_default(),
+                containers: natural(image.containers),
+                labels: image.labels.unwrap_or_default(),
+            })
+        })
+        .collect())
+}
+
+fn parse_detail(body: &[u8]) -> Result<ImageDetail, EngineError> {
+    const WHAT: &str = "an image in full";
+    let raw = serde_json::from_slice(body).map_err(|error| json::protocol(WHAT, error))?;
+    let wire: WireDetail = json::object(body, WHAT)?;
+    let config = wire.config.unwrap_or_default();
+    let healthcheck = config.healthcheck.filter(|check| {
+        // `NONE` switches off the check of the image below.
+        check
+            .test
+            .as_ref()
+            .is_some_and(|test| test.first().is_some_and(|kind| kind != "NONE"))
+    });
+    Ok(ImageDetail {
+        id: some_text(wire.id).ok_or_else(|| EngineError::Protocol {
+            what: "an image without an id".to_owned(),
+            source: None,
+        })?,
+        tags: real_names(wire.repo_tags),
+        digests: real_names(wire.repo_digests),
+        created_at: wire
+            .created
+            .and_then(|created| Timestamp::parse(created.as_bytes())),
+        size: natural(wire.size).unwrap_or_default(),
+        layers: wire
+            .root_fs
+            .and_then(|root_fs| root_fs.layers)
+            .map_or(0, |layers| layers.len()),
+        os: wire.os.unwrap_or_default(),
+        arch: image_arch(&wire.architecture.unwrap_or_default()),
+        variant: some_text(wire.variant),
+        exposed_ports: config
+            .exposed_ports
+            .unwrap_or_default()
+            .keys()
+            .filter_map(|port| parse_port(port))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
+        volumes: config.volumes.unwrap_or_default().into_keys().collect(),
+        env: config.env.unwrap_or_default(),
+        command: config.cmd.map(OneOrMany::into_vec).unwrap_or_default(),
+        entrypoint: config
+            .entrypoint
+            .map(OneOrMany::into_vec)
+            .unwrap_or_default(),
+        healthcheck_interval: healthcheck
+            .as_ref()
+            .and_then(|check| natural(check.interval))
+            .filter(|nanos| *nanos > 0)
+            .map(Duration::from_nanos),
+        healthcheck: healthcheck.and_then(|check| check.test).unwrap_or_default(),
+        user: some_text(config.user),
+        working_dir: some_text(config.working_dir),
+        stop_signal: some_text(config.stop_signal),
+        labels: config.labels.unwrap_or_default(),
+        raw,
+    })
+}
+
+/// How much longer than a plain call removing an image may take: its layers are deleted meanwhile.
+const REMOVAL_GRACE: Duration = Duration::from_secs(60);
+
 impl Engine {
     /// Lists images, without intermediate ones.
     pub async fn list_images(&self) -> Result<Vec<Image>, EngineError> {
-        todo!()
+        let answer = self
+            .call(Method::GET, &["images", "json"])
+            .about(Noun::Engine, "")
+            .send()
+            .await?;
+        parse_list(&answer.body)
     }
 
     /// Reads everything about one image, by reference or id.
     pub async fn inspect_image(&self, reference: &str) -> Result<ImageDetail, EngineError> {
-        let _ = reference;
-        todo!()
+        let answer = self
+            .call(Method::GET, &["images"])
+            .reference(reference, "/json")
+            .about(Noun::Image, reference)
+            .send()
+            .await?;
+        parse_detail(&answer.body)
     }
 
     /// Removes a tag, and the image with its last tag.
@@ -98,7 +271,78 @@ impl Engine {
         reference: &str,
         force: bool,
     ) -> Result<RemovedImages, EngineError> {
-        let _ = (reference, force);
-        todo!()
+        let answer = self
+            .call(Method::DELETE, &["images"])
+            .reference(reference, "")
+            .about(Noun::Image, reference)
+            .deadline(self.deadline() + REMOVAL_GRACE)
+            .query("force", if force { "1" } else { "0" })
+            .send()
+            .await?;
+        let wire: Vec<WireRemoved> = json::list(&answer.body, "what was removed")?;
+        let mut removed = RemovedImages::default();
+        for item in wire {
+            removed.untagged.extend(item.untagged);
+            removed.deleted.extend(item.deleted);
+        }
+        Ok(removed)
+    }
+
+    /// Gives an image a further name: `repository` with a tag, such as `me/web` and `v1`.
+    pub async fn tag_image(
+        &self,
+        reference: &str,
+        repository: &str,
+        tag: &str,
+    ) -> Result<(), EngineError> {
+        self.call(Method::POST, &["images"])
+            .reference(reference, "/tag")
+            .about(Noun::Image, reference)
+            .query("repo", repository)
+            .query("tag", tag)
+            .send()
+            .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists() {
+        let images = parse_list(
+            br#"[{"Id":"sha256:1","RepoTags":["nginx:1.27"],"RepoDigests":["nginx@sha256:2"],"Created":1700000000,"Size":123,"SharedSize":-1,"VirtualSize":123,"Containers":-1,"Labels":null},
+                 {"Id":"sha256:3","RepoTags":["<none>:<none>"],"RepoDigests":["<none>@<none>"],"Created":1,"Size":4,"Containers":2},
+                 {"Id":"sha256:5","RepoTags":null,"Labels":{"a":"b"}}]"#,
+        )
+        .unwrap();
+        assert_eq!(images[0].tags, ["nginx:1.27"]);
+        assert_eq!(images[0].containers, None);
+        assert!(images[1].tags.is_empty() && images[1].digests.is_empty());
+        assert_eq!(images[1].containers, Some(2));
+        assert_eq!(images[2].labels["a"], "b");
+    }
+
+    #[test]
+    fn details() {
+        let image =
+            parse_detail(include_bytes!("../tests/fixtures/image-docker-20.10.json")).unwrap();
+        assert_eq!(
+            image.exposed_ports,
+            [(53, Protocol::Udp), (80, Protocol::Tcp)]
+        );
+        assert_eq!(image.volumes, ["/data"]);
+        assert_eq!(image.layers, 2);
+        assert_eq!(image.healthcheck, ["CMD-SHELL", "curl -f localhost"]);
+        assert_eq!(image.healthcheck_interval, Some(Duration::from_secs(30)));
+        assert_eq!(image.variant.as_deref(), Some("v8"));
+        assert!(image.created_at.is_some());
+        let bare = parse_detail(
+            br#"{"Id":"sha256:1","Config":{"Healthcheck":{"Test":["NONE"]},"Entrypoint":null}}"#,
+        )
+        .unwrap();
+        assert!(bare.healthcheck.is_empty());
     }
 }

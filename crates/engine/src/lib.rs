@@ -8,6 +8,7 @@
 //! call has a deadline for its whole answer and a limit on its size, every field of an answer may
 //! be absent, and text from an engine is cleaned before it becomes part of an error.
 
+mod byte_stream;
 mod connect;
 mod container;
 mod container_detail;

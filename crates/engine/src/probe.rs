@@ -1,7 +1,14 @@
 //! Which endpoints answer, who they are, and why the others do not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use http::Method;
+use tokio::time::timeout;
+
+use crate::connect::Connector;
+use crate::engine::Identity;
+use crate::transport::Transport;
 use crate::{Endpoint, EngineError, Product};
 
 /// How long an endpoint may take to say who it is.
@@ -53,20 +60,11 @@ pub enum ProbeFailure {
     /// Something answered, but not as an engine does.
     NotAnEngine,
     /// The TLS handshake failed.
-    Tls {
-        /// Why.
-        reason: String,
-    },
+    Tls(EngineError),
     /// The host name has no address.
-    NameResolution {
-        /// The name.
-        host: String,
-    },
-    /// `ssh` failed.
-    Ssh {
-        /// The end of what it wrote to its standard error.
-        reason: String,
-    },
+    NameResolution(EngineError),
+    /// `ssh` failed; the error has what it said.
+    Ssh(EngineError),
     /// The engine is too old.
     TooOld {
         /// The newest API version that it speaks.
@@ -78,14 +76,105 @@ pub enum ProbeFailure {
     Other(EngineError),
 }
 
+impl ProbeFailure {
+    /// What the user can try.
+    pub fn hint(&self, endpoint: &Endpoint) -> Option<String> {
+        self.clone().into_error(endpoint).hint()
+    }
+
+    /// The same as an error of a call.
+    pub fn into_error(self, endpoint: &Endpoint) -> EngineError {
+        let address = endpoint.address.to_string();
+        match self {
+            Self::NoSocket => EngineError::NoSocket { address },
+            Self::NotListening => EngineError::NotListening { address },
+            Self::PermissionDenied { group } => EngineError::PermissionDenied { address, group },
+            Self::NotResponding { after } => EngineError::NotResponding { after },
+            Self::NotAnEngine => EngineError::NotAnEngine { address },
+            Self::TooOld {
+                api_version,
+                minimum,
+            } => EngineError::TooOld {
+                api_version,
+                minimum,
+            },
+            Self::Tls(error)
+            | Self::NameResolution(error)
+            | Self::Ssh(error)
+            | Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<EngineError> for ProbeFailure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::NoSocket { .. } => Self::NoSocket,
+            EngineError::NotListening { .. } => Self::NotListening,
+            EngineError::PermissionDenied { group, .. } => Self::PermissionDenied { group },
+            EngineError::NotResponding { after } => Self::NotResponding { after },
+            EngineError::NotAnEngine { .. } | EngineError::Protocol { .. } => Self::NotAnEngine,
+            EngineError::TooOld {
+                api_version,
+                minimum,
+            } => Self::TooOld {
+                api_version,
+                minimum,
+            },
+            error @ EngineError::Tls { .. } => Self::Tls(error),
+            error @ EngineError::NameResolution { .. } => Self::NameResolution(error),
+            error @ EngineError::Ssh { .. } => Self::Ssh(error),
+            other => Self::Other(other),
+        }
+    }
+}
+
 /// Asks one endpoint who it is, within [`PROBE_DEADLINE`].
 pub async fn probe(endpoint: &Endpoint) -> Probe {
-    let _ = endpoint;
-    todo!()
+    let late = EngineError::NotResponding {
+        after: PROBE_DEADLINE,
+    };
+    let outcome = timeout(PROBE_DEADLINE, ask(endpoint))
+        .await
+        .unwrap_or(Err(late));
+    Probe {
+        endpoint: endpoint.clone(),
+        outcome: outcome.map_err(ProbeFailure::from),
+    }
 }
 
 /// Asks all endpoints at the same time; the answers come in the order of `endpoints`.
 pub async fn probe_all(endpoints: &[Endpoint]) -> Vec<Probe> {
-    let _ = endpoints;
-    todo!()
+    join_all(endpoints.iter().map(probe)).await
+}
+
+async fn ask(endpoint: &Endpoint) -> Result<ProbeAnswer, EngineError> {
+    let transport = Transport::new(Connector::new(endpoint).await?);
+    let begin = Instant::now();
+    let ping = transport
+        .call(Method::GET, "", &["_ping"])
+        .deadline(PROBE_DEADLINE)
+        .send()
+        .await;
+    let latency = begin.elapsed();
+    match ping {
+        // Something else answers, and `/version` finds out what.
+        Ok(_)
+        | Err(
+            EngineError::NotFound { .. }
+            | EngineError::InvalidRequest { .. }
+            | EngineError::Engine { .. },
+        ) => {}
+        Err(error) => return Err(error),
+    }
+    let identity = Identity::ask(&transport, PROBE_DEADLINE).await?;
+    identity.check_age()?;
+    Ok(ProbeAnswer {
+        product: identity.product,
+        api_version: identity.api_version(),
+        version: identity.version,
+        os: identity.os,
+        arch: identity.arch,
+        latency,
+    })
 }
