@@ -7,8 +7,10 @@ type Callbacks<Args extends unknown[]> = {
 };
 
 type Unwrapped<Command> = Command extends (...args: infer Args) => Promise<infer Result>
-	? (...args: Callbacks<Args>) => Promise<Extract<Result, { status: "ok" }>["data"]>
+	? (...args: Callbacks<Args>) => Promise<Data<Result>>
 	: never;
+
+type Data<Result> = Extract<Result, { status: "ok" }> extends { data: infer Inner } ? Inner : never;
 
 /** The backend's commands: each resolves to its data or rejects with a `HostError`. */
 export type Commands = { [Name in keyof typeof commands]: Unwrapped<(typeof commands)[Name]> };

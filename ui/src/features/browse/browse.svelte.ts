@@ -1,0 +1,77 @@
+import { type CatalogCategory, type CatalogEntry, HostError, host } from "../../host/host";
+import { remember, remembered } from "../../state/remembered";
+
+interface Search {
+	words: string;
+	category: string | null;
+}
+
+/** What Browse shows: the catalog, narrowed by words and a category. */
+class Browse {
+	words = $state("");
+	category: string | null = $state(null);
+	categories: CatalogCategory[] = $state.raw([]);
+	entries: CatalogEntry[] = $state.raw([]);
+	/** What was typed, when it is an image that the catalog does not have. */
+	reference: string | null = $state(null);
+	/** Whether the first answer is here. */
+	loaded = $state(false);
+	error: HostError | null = $state.raw(null);
+
+	#asked = 0;
+
+	constructor() {
+		const last = remembered<Search>("browse", { words: "", category: null }, sessionStorage);
+		this.words = last.words;
+		this.category = last.category;
+	}
+
+	/** Loads what the screen opens with. */
+	async load() {
+		await Promise.all([this.search(), this.#loadCategories()]);
+	}
+
+	/** Asks the catalog again. Of several answers under way, only the last asked for counts. */
+	async search() {
+		this.#asked += 1;
+		const asked = this.#asked;
+		remember("browse", { words: this.words, category: this.category }, sessionStorage);
+		try {
+			const found = await host.catalogSearch(this.words, this.category);
+			if (asked !== this.#asked) return;
+			this.entries = found.entries;
+			this.reference = found.reference;
+			this.error = null;
+		} catch (thrown) {
+			if (asked === this.#asked) this.error = HostError.from(thrown);
+		}
+		this.loaded = true;
+	}
+
+	type(words: string) {
+		this.words = words;
+		void this.search();
+	}
+
+	choose(category: string | null) {
+		this.category = category;
+		void this.search();
+	}
+
+	clear() {
+		this.words = "";
+		this.category = null;
+		void this.search();
+	}
+
+	async #loadCategories() {
+		if (this.categories.length) return;
+		try {
+			this.categories = await host.catalogCategories();
+		} catch (thrown) {
+			this.error = HostError.from(thrown);
+		}
+	}
+}
+
+export const browse = new Browse();

@@ -1,0 +1,15 @@
+const window = 3000;
+
+/** Bytes per second over the last three seconds. */
+export class Rate {
+	#samples: { at: number; total: number }[] = [];
+
+	/** Takes how many there are in all, and answers how many come a second; null while that is a guess. */
+	add(total: number, at: number): number | null {
+		this.#samples.push({ at, total });
+		while (this.#samples.length > 2 && at - (this.#samples[0]?.at ?? at) > window) this.#samples.shift();
+		const first = this.#samples[0];
+		if (!first || at - first.at < 300) return null;
+		return Math.max(0, ((total - first.total) * 1000) / (at - first.at));
+	}
+}
