@@ -508,7 +508,7 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
 /// How much longer than a plain call removing may take: it may have to kill first, and to delete
 /// a large file system.
-const REMOVAL_GRACE: Duration = Duration::from_secs(60);
+const REMOVAL_GRACE: Duration = Duration::from_mins(1);
 
 impl Engine {
     /// Lists containers. One that cannot be understood loses only what cannot be understood.
@@ -566,12 +566,11 @@ impl Engine {
         timeout: Option<Duration>,
     ) -> Result<Answer, EngineError> {
         // The engine answers when it is done, so our deadline must know its timeout.
-        let grace = match timeout {
-            Some(timeout) => timeout,
-            None => {
-                let detail = self.inspect_container(id).await?;
-                detail.stop_timeout.unwrap_or(DEFAULT_GRACE)
-            }
+        let grace = if let Some(timeout) = timeout {
+            timeout
+        } else {
+            let detail = self.inspect_container(id).await?;
+            detail.stop_timeout.unwrap_or(DEFAULT_GRACE)
         };
         let mut call = self
             .container_call(Method::POST, id, action)

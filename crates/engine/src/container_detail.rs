@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::container::{WireMount, WireNetwork, parse_ip, parse_port};
 use crate::error::clean;
@@ -77,8 +77,11 @@ pub struct ContainerDetail {
     /// Logging driver, such as `json-file`.
     pub log_driver: Option<String>,
     /// The engine's whole answer, for showing it and for what this type does not name.
-    pub raw: serde_json::Value,
+    pub raw: Value,
 }
+
+/// A host address (`None` for all) and a host port (`None` for a free one).
+pub type Binding = (Option<IpAddr>, Option<u16>);
 
 /// A port as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,9 +90,8 @@ pub struct ConfiguredPort {
     pub container_port: u16,
     /// Its protocol.
     pub protocol: Protocol,
-    /// Where it is to be published: address (`None` for all) and port (`None` for a free one).
-    /// Empty if it is only exposed.
-    pub bindings: Vec<(Option<IpAddr>, Option<u16>)>,
+    /// Where it is to be published. Empty if it is only exposed.
+    pub bindings: Vec<Binding>,
 }
 
 /// The state of one container in full.
@@ -225,11 +227,11 @@ struct WireConfig {
     user: Option<String>,
     hostname: Option<String>,
     /// Podman writes a number.
-    stop_signal: Option<serde_json::Value>,
+    stop_signal: Option<Value>,
     stop_timeout: Option<i64>,
     tty: Option<bool>,
     open_stdin: Option<bool>,
-    exposed_ports: Option<BTreeMap<String, IgnoredAny>>,
+    exposed_ports: Option<BTreeMap<String, Value>>,
     labels: Option<BTreeMap<String, String>>,
 }
 
@@ -390,10 +392,10 @@ pub(crate) fn some_text(text: Option<String>) -> Option<String> {
 }
 
 fn configured_ports(
-    exposed: &BTreeMap<String, IgnoredAny>,
+    exposed: &BTreeMap<String, Value>,
     bindings: &BTreeMap<String, Option<Vec<WireBinding>>>,
 ) -> Vec<ConfiguredPort> {
-    let mut ports: BTreeMap<(u16, Protocol), Vec<(Option<IpAddr>, Option<u16>)>> = exposed
+    let mut ports: BTreeMap<(u16, Protocol), Vec<Binding>> = exposed
         .keys()
         .filter_map(|port| Some((parse_port(port)?, Vec::new())))
         .collect();
@@ -455,7 +457,7 @@ fn bound_ports(
 }
 
 impl Wire {
-    fn into_detail(self, raw: serde_json::Value) -> Option<ContainerDetail> {
+    fn into_detail(self, raw: Value) -> Option<ContainerDetail> {
         let id = some_text(self.id)?;
         let config = self.config.unwrap_or_default();
         let host = self.host_config.unwrap_or_default();
@@ -521,13 +523,13 @@ impl Wire {
             user: some_text(config.user),
             hostname: some_text(config.hostname),
             stop_signal: match config.stop_signal {
-                Some(serde_json::Value::String(signal)) => some_text(Some(signal)),
-                Some(serde_json::Value::Number(signal)) => Some(signal.to_string()),
+                Some(Value::String(signal)) => some_text(Some(signal)),
+                Some(Value::Number(signal)) => Some(signal.to_string()),
                 _ => None,
             },
             stop_timeout: config.stop_timeout.map(|seconds| {
                 // A negative one is "for ever": as long as anyone would wait.
-                u64::try_from(seconds).map_or(Duration::from_secs(3600), Duration::from_secs)
+                u64::try_from(seconds).map_or(Duration::from_hours(1), Duration::from_secs)
             }),
             tty: config.tty.unwrap_or_default(),
             stdin_open: config.open_stdin.unwrap_or_default(),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use http::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::error::clean;
 use crate::{Engine, EngineError, Noun, Protocol, ResourceLimits, RestartPolicy, json};
@@ -113,7 +114,8 @@ struct WireSpec<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     entrypoint: Option<&'a [String]>,
     env: &'a [String],
-    exposed_ports: BTreeMap<String, Empty>,
+    /// Go writes a set as a map to `{}`.
+    exposed_ports: BTreeMap<String, Value>,
     labels: &'a BTreeMap<String, String>,
     tty: bool,
     open_stdin: bool,
@@ -125,10 +127,6 @@ struct WireSpec<'a> {
     working_dir: Option<&'a str>,
     host_config: WireHostConfig<'a>,
 }
-
-/// `{}`, Go's way to write a set.
-#[derive(Serialize)]
-struct Empty {}
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -256,7 +254,7 @@ impl ContainerSpec {
                 .iter()
                 .map(|(port, protocol)| key(*port, *protocol))
                 .chain(port_bindings.keys().cloned())
-                .map(|port| (port, Empty {}))
+                .map(|port| (port, json!({})))
                 .collect(),
             labels: &self.labels,
             tty: self.tty,
@@ -327,8 +325,6 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

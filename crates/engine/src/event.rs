@@ -256,11 +256,11 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(json: &str, subject: Subject, action: Action, id: &str) -> Event {
+    fn check(json: &str, subject: &Subject, action: &Action, id: &str) -> Event {
         let event = parse(json.as_bytes()).unwrap().unwrap();
         assert_eq!(
             (&event.subject, &event.action, event.id.as_str()),
-            (&subject, &action, id)
+            (subject, action, id)
         );
         event
     }
@@ -269,8 +269,8 @@ mod tests {
     fn docker() {
         let event = check(
             r#"{"status":"die","id":"abc","from":"nginx","Type":"container","Action":"die","Actor":{"ID":"abc","Attributes":{"exitCode":"137","image":"nginx","name":"web","com.example":"x"}},"scope":"local","time":1700000000,"timeNano":1700000000123456789}"#,
-            Subject::Container,
-            Action::Die {
+            &Subject::Container,
+            &Action::Die {
                 exit_code: Some(137),
             },
             "abc",
@@ -282,28 +282,28 @@ mod tests {
         );
         check(
             r#"{"Type":"container","Action":"health_status: unhealthy","Actor":{"ID":"abc","Attributes":{}}}"#,
-            Subject::Container,
-            Action::Health(Health::Unhealthy),
+            &Subject::Container,
+            &Action::Health(Health::Unhealthy),
             "abc",
         );
         check(
             r#"{"Type":"container","Action":"rename","Actor":{"ID":"abc","Attributes":{"name":"new","oldName":"/old"}}}"#,
-            Subject::Container,
-            Action::Rename {
+            &Subject::Container,
+            &Action::Rename {
                 old_name: Some("old".to_owned()),
             },
             "abc",
         );
         check(
             r#"{"Type":"image","Action":"delete","Actor":{"ID":"sha256:1"},"time":5}"#,
-            Subject::Image,
-            Action::Remove,
+            &Subject::Image,
+            &Action::Remove,
             "sha256:1",
         );
         check(
             r#"{"Type":"container","Action":"exec_create: sh -c true","Actor":{"ID":"abc"}}"#,
-            Subject::Container,
-            Action::Other("exec_create: sh -c true".to_owned()),
+            &Subject::Container,
+            &Action::Other("exec_create: sh -c true".to_owned()),
             "abc",
         );
     }
@@ -312,14 +312,14 @@ mod tests {
     fn podman() {
         check(
             r#"{"Type":"container","Action":"died","Actor":{"ID":"abc","Attributes":{"containerExitCode":"1"}}}"#,
-            Subject::Container,
-            Action::Die { exit_code: Some(1) },
+            &Subject::Container,
+            &Action::Die { exit_code: Some(1) },
             "abc",
         );
         check(
             r#"{"Type":"container","Action":"health_status","Actor":{"ID":"abc","Attributes":{"health_status":"healthy"}}}"#,
-            Subject::Container,
-            Action::Health(Health::Healthy),
+            &Subject::Container,
+            &Action::Health(Health::Healthy),
             "abc",
         );
     }
@@ -330,8 +330,8 @@ mod tests {
         assert!(parse(b"garbage").is_err());
         check(
             r#"{"Type":"plugin","Action":"enable","Actor":"none"}"#,
-            Subject::Other("plugin".to_owned()),
-            Action::Other("enable".to_owned()),
+            &Subject::Other("plugin".to_owned()),
+            &Action::Other("enable".to_owned()),
             "",
         );
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Method;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::container::parse_port;
 use crate::container_detail::{OneOrMany, some_text};
@@ -75,7 +76,7 @@ pub struct ImageDetail {
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// The engine's whole answer.
-    pub raw: serde_json::Value,
+    pub raw: Value,
 }
 
 /// What came of removing an image.
@@ -124,8 +125,8 @@ struct WireRootFs {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireConfig {
-    exposed_ports: Option<BTreeMap<String, IgnoredAny>>,
-    volumes: Option<BTreeMap<String, IgnoredAny>>,
+    exposed_ports: Option<BTreeMap<String, Value>>,
+    volumes: Option<BTreeMap<String, Value>>,
     env: Option<Vec<String>>,
     cmd: Option<OneOrMany>,
     entrypoint: Option<OneOrMany>,
@@ -241,7 +242,7 @@ fn parse_detail(body: &[u8]) -> Result<ImageDetail, EngineError> {
 }
 
 /// How much longer than a plain call removing an image may take: its layers are deleted meanwhile.
-const REMOVAL_GRACE: Duration = Duration::from_secs(60);
+const REMOVAL_GRACE: Duration = Duration::from_mins(1);
 
 impl Engine {
     /// Lists images, without intermediate ones.

@@ -8,6 +8,8 @@
 //! call has a deadline for its whole answer and a limit on its size, every field of an answer may
 //! be absent, and text from an engine is cleaned before it becomes part of an error.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod byte_stream;
 mod connect;
 mod container;
@@ -37,7 +39,8 @@ pub use container::{
     Port, Protocol, RemoveContainer,
 };
 pub use container_detail::{
-    ConfiguredPort, ContainerDetail, HealthDetail, ResourceLimits, RestartPolicy, StateDetail,
+    Binding, ConfiguredPort, ContainerDetail, HealthDetail, ResourceLimits, RestartPolicy,
+    StateDetail,
 };
 pub use container_spec::{ContainerSpec, CreatedContainer, MountSpec, PublishedPort};
 pub use discovery::{Candidate, Discovery, Environment, Os, discover};

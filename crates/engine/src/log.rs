@@ -62,7 +62,7 @@ impl Default for LogOptions {
 const WHAT: &str = "the log";
 
 /// How long nothing may come of a log that is not followed.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 /// How long we wait for Podman to begin its answer. It does so only with the first line.
 const PODMAN_PATIENCE: Duration = Duration::from_millis(250);
@@ -76,12 +76,11 @@ struct Reader {
 impl Reader {
     async fn next(&mut self) -> Result<Option<LogChunk>, EngineError> {
         while !self.over {
-            match self.bytes.next().await? {
-                Some(bytes) => self.decoder.push(&bytes)?,
-                None => {
-                    self.over = true;
-                    self.decoder.finish()?;
-                }
+            if let Some(bytes) = self.bytes.next().await? {
+                self.decoder.push(&bytes)?;
+            } else {
+                self.over = true;
+                self.decoder.finish()?;
             }
             if let Some(chunk) = self.decoder.take() {
                 return Ok(Some(chunk));

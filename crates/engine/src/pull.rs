@@ -82,10 +82,10 @@ pub enum PullEvent {
 pub type PullStream = Pin<Box<dyn Stream<Item = Result<PullEvent, EngineError>> + Send>>;
 
 /// How long nothing may come while the engine resolves and downloads.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 /// How long nothing may come while it unpacks: Podman is silent meanwhile, and a layer can be large.
-const UNPACKING_STALL: Duration = Duration::from_secs(600);
+const UNPACKING_STALL: Duration = Duration::from_mins(10);
 
 /// No image has more layers (Docker allows 127); an engine that invents them must not fill memory.
 const MAX_LAYERS: usize = 4096;

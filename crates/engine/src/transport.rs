@@ -27,7 +27,7 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// How long an idle connection is kept. An ssh connection costs a second to open.
-const KEEP_IDLE: Duration = Duration::from_secs(60);
+const KEEP_IDLE: Duration = Duration::from_mins(1);
 
 /// The HTTP client of one engine. Clones share their connections.
 #[derive(Clone)]
