@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { HostError, type LogExtent, type LogRow } from "../../host/host";
-import { Log } from "./log.svelte";
-import { OVERSCAN } from "./viewport";
+import { Log, rowKey } from "./log.svelte";
+import { LINE_HEIGHT, OVERSCAN } from "./viewport";
 
 const row = (line: number): LogRow => ({ line, at: null, stderr: false, spans: [], partial: false });
 
@@ -110,7 +110,25 @@ describe("Log", () => {
 		expect(log.frame.place).toBe("keep");
 		log.jumpTo(50_000);
 		await turn();
-		expect(log.frame.place).toEqual({ line: 49_980, offset: 0 });
+		expect(log.frame.place).toEqual({ line: 50_000, offset: -20 * LINE_HEIGHT });
+	});
+
+	it("keeps the element of a line while it is drawn, and the elements when it jumps", async () => {
+		const { log, grow, turn } = backend();
+		const keys = () => log.frame.rows.map(({ line }) => rowKey(log.frame, line));
+		await log.open("a");
+		grow(1_000);
+		await turn();
+		const [before, key] = [log.frame, rowKey(log.frame, 999)];
+		grow(1_005);
+		await turn();
+		expect(rowKey(log.frame, 999)).toBe(key);
+		expect(log.frame.rows.find(({ line }) => line === 999)).toBe(before.rows.at(-1));
+		expect(new Set(keys()).size).toBe(80);
+		const shifted = keys();
+		grow(50_123);
+		await turn();
+		expect(keys()).toEqual(shifted);
 	});
 
 	it("shows what is held when older lines are dropped on the way", async () => {

@@ -1,5 +1,5 @@
 import { type ApiError, type Host, HostError, host, type LogExtent, type LogRow } from "../../host/host";
-import { type Anchor, type Lines, linesAround, newestLines } from "./viewport";
+import { type Anchor, LINE_HEIGHT, type Lines, linesAround, newestLines } from "./viewport";
 
 type LogHost = Pick<Host, "logOpen" | "logRows" | "logClose">;
 
@@ -9,13 +9,30 @@ export interface Frame {
 	/** Lines that the scrollable height stands for. Older than `extent` while the view stands still. */
 	held: Lines;
 	drawn: Lines;
+	/** What line numbers are counted from for the keys of rows, see `rowKey`. */
+	base: number;
 	place: "end" | "keep" | Anchor;
 }
 
 /** What is to be drawn next. */
 type Wanted = { newest: true } | { newest: false; top: number; place: Frame["place"] };
 
-const NOTHING: Frame = { rows: [], held: { first: 0, end: 0 }, drawn: { first: 0, end: 0 }, place: "end" };
+const NOTHING: Frame = {
+	rows: [],
+	held: { first: 0, end: 0 },
+	drawn: { first: 0, end: 0 },
+	base: 0,
+	place: "end",
+};
+
+/**
+ * Which element draws a line: a line keeps its element while it is drawn, which keeps what is selected in it,
+ * and a jump to other lines writes them into the elements that are there.
+ */
+export function rowKey({ rows, base }: Frame, line: number): number {
+	const count = rows.length;
+	return count === 0 ? 0 : (((line - base) % count) + count) % count;
+}
 
 function nextFrame(run: () => void) {
 	let ran = false;
@@ -64,6 +81,7 @@ export class Log {
 	#id: string | null = null;
 	#generation = 0;
 	#wanted: Wanted | null = null;
+	#shownSession: number | null = null;
 	#busy = false;
 
 	constructor(from: LogHost = host, schedule: (run: () => void) => void = nextFrame) {
@@ -138,8 +156,7 @@ export class Log {
 	/** Shows a line at a height on screen, for example a match in the middle. */
 	jumpTo(line: number, above = Math.floor(this.visible / 2)) {
 		this.leave();
-		const top = Math.max(line - above, this.extent?.first ?? 0);
-		this.want({ newest: false, top, place: { line: top, offset: 0 } });
+		this.want({ newest: false, top: line - above, place: { line, offset: -above * LINE_HEIGHT } });
 	}
 
 	/** Draws the lines around those on screen. */
@@ -195,11 +212,22 @@ export class Log {
 		if (first === undefined && more && held.end === 0 && this.frame.rows.length > 0) return;
 		const drawn =
 			first === undefined ? { first: held.end, end: held.end } : { first, end: first + rows.length };
-		const end = Math.max(held.end, drawn.end);
+		const before = this.frame;
+		const overlaps = drawn.first < before.drawn.end && before.drawn.first < drawn.end;
+		const sameCount = rows.length === before.rows.length;
+		const known = overlaps && this.#shownSession === this.session ? before.rows : [];
+		this.#shownSession = this.session;
 		this.frame = {
-			rows,
-			held: { first: Math.min(held.first, drawn.first), end },
+			// A row that was drawn already is the same object, so nothing about it is rendered again.
+			rows: known.length === 0 ? rows : rows.map((row) => known[row.line - before.drawn.first] ?? row),
+			held: { first: Math.min(held.first, drawn.first), end: Math.max(held.end, drawn.end) },
 			drawn,
+			base:
+				sameCount && !overlaps
+					? drawn.first - (before.drawn.first - before.base)
+					: sameCount
+						? before.base
+						: drawn.first,
 			place: wanted.newest ? "end" : wanted.place,
 		};
 	}
