@@ -126,8 +126,7 @@ pub(crate) async fn pull(
     let request = PullRequest {
         // Fully qualified: Podman asks a person which registry is meant otherwise.
         reference: reference.to_string(),
-        platform: None,
-        auth: None,
+        ..PullRequest::default()
     };
     let mut latest = PullProgress {
         image,

@@ -1,0 +1,358 @@
+//! The window under test, and the hands that use it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::prelude::*;
+use thirtyfour::{Capabilities, Key};
+
+use crate::{Display, process, slipway, slipway_desktop};
+
+/// How long the window and what is in it may take to appear.
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(40);
+
+/// Light or dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Theme {
+    /// Dark text on light ground.
+    Light,
+    /// The other way round.
+    Dark,
+}
+
+impl Theme {
+    /// The word that the window remembers it by.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+/// How to start the window.
+#[derive(Default)]
+pub struct AppOptions {
+    /// What `DOCKER_HOST` is; a computer without any engine if `None`.
+    pub docker_host: Option<String>,
+    /// Another program than Slipway's window, to compare with.
+    pub binary: Option<PathBuf>,
+    /// Home directory to use again.
+    pub home: Option<PathBuf>,
+}
+
+/// A running window. Dropping it ends it and all that belongs to it.
+pub struct App {
+    driver: WebDriver,
+    webdriver: Child,
+    display: Display,
+    home: PathBuf,
+    docker_host: Option<String>,
+    /// When its program was started.
+    pub started: Instant,
+    _temporary: Option<TempDir>,
+}
+
+impl App {
+    /// Opens Slipway on an engine, on a display and in a home directory of its own.
+    pub async fn open(docker_host: &str) -> Result<Self> {
+        Self::start(AppOptions {
+            docker_host: Some(docker_host.to_owned()),
+            ..AppOptions::default()
+        })
+        .await
+    }
+
+    /// Opens the window.
+    pub async fn start(options: AppOptions) -> Result<Self> {
+        let display = Display::start()?;
+        let temporary = match &options.home {
+            None => Some(tempfile::tempdir()?),
+            Some(_) => None,
+        };
+        let home = options
+            .home
+            .clone()
+            .or_else(|| temporary.as_ref().map(|directory| directory.path().to_owned()))
+            .context("a home directory")?;
+        let port = free_port()?;
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "--", "WebKitWebDriver"])
+            .arg(format!("--port={port}"))
+            .arg("--host=127.0.0.1")
+            .env("DISPLAY", display.name())
+            .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        isolate(&mut command, &home, options.docker_host.as_deref())?;
+        let webdriver = command.spawn().context("WebKitWebDriver cannot be started")?;
+        wait_for_port(port)?;
+        let binary = options.binary.unwrap_or_else(slipway_desktop);
+        let mut capabilities = Capabilities::default();
+        capabilities.set(
+            "webkitgtk:browserOptions",
+            json!({ "binary": binary, "args": [] }),
+        )?;
+        let started = Instant::now();
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await?;
+        driver
+            .set_script_timeout(Duration::from_secs(120))
+            .await?;
+        Ok(Self {
+            driver,
+            webdriver,
+            display,
+            home,
+            docker_host: options.docker_host,
+            started,
+            _temporary: temporary,
+        })
+    }
+
+    /// The session, for what has no method here.
+    pub fn driver(&self) -> &WebDriver {
+        &self.driver
+    }
+
+    /// The display that the window is on.
+    pub fn display(&self) -> &Display {
+        &self.display
+    }
+
+    /// Home directory of the window.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The window's process and its children.
+    pub fn processes(&self) -> Vec<u32> {
+        process::tree(self.webdriver.id())
+            .into_iter()
+            .filter(|pid| {
+                let name = process::name(*pid);
+                name.starts_with("slipway") || name.starts_with("WebKit") && *pid != self.webdriver.id()
+            })
+            .filter(|pid| process::name(*pid) != "WebKitWebDriver")
+            .collect()
+    }
+
+    /// The `slipway` command with the same engine and home directory.
+    pub fn command(&self) -> Result<Command> {
+        let mut command = Command::new(slipway());
+        isolate(&mut command, &self.home, self.docker_host.as_deref())?;
+        Ok(command)
+    }
+
+    /// Waits for the part of the screen with this `data-testid`.
+    pub async fn find(&self, testid: &str) -> Result<WebElement> {
+        self.find_css(&format!("[data-testid=\"{testid}\"]")).await
+    }
+
+    /// Waits for what a CSS selector names.
+    pub async fn find_css(&self, selector: &str) -> Result<WebElement> {
+        let started = Instant::now();
+        loop {
+            if let Some(element) = self.driver.find_all(By::Css(selector)).await?.into_iter().next() {
+                return Ok(element);
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("{selector} did not appear; the screen says:\n{}", self.text().await?);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Whether the part is there now.
+    pub async fn has(&self, testid: &str) -> Result<bool> {
+        let selector = format!("[data-testid=\"{testid}\"]");
+        Ok(!self.driver.find_all(By::Css(&selector)).await?.is_empty())
+    }
+
+    /// Waits until the part is gone.
+    pub async fn gone(&self, testid: &str) -> Result<()> {
+        let started = Instant::now();
+        while self.has(testid).await? {
+            if started.elapsed() > PATIENCE {
+                bail!("{testid} did not go; the screen says:\n{}", self.text().await?);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// Clicks a part once it can be clicked.
+    pub async fn click(&self, testid: &str) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let result = self.find(testid).await?.click().await;
+            match result {
+                Ok(()) => return Ok(()),
+                // It may be drawn anew, or something may be in front of it for a moment.
+                Err(error) if started.elapsed() > Duration::from_secs(5) => {
+                    return Err(error).with_context(|| format!("clicking {testid}"));
+                }
+                Err(_) => tokio::time::sleep(POLL).await,
+            }
+        }
+    }
+
+    /// Replaces what is in a text field.
+    pub async fn fill(&self, testid: &str, text: &str) -> Result<()> {
+        let field = self.find(testid).await?;
+        field.focus().await?;
+        field.send_keys(Key::Control + "a").await?;
+        field.send_keys(Key::Delete + "").await?;
+        if !text.is_empty() {
+            field.send_keys(text).await?;
+        }
+        Ok(())
+    }
+
+    /// Types on the keyboard, to whatever has the focus.
+    pub async fn press(&self, keys: impl Into<thirtyfour::TypingData>) -> Result<()> {
+        let active = self.driver.active_element().await?;
+        active.send_keys(keys).await?;
+        Ok(())
+    }
+
+    /// Waits until the part contains these words.
+    pub async fn says(&self, testid: &str, words: &str) -> Result<String> {
+        let started = Instant::now();
+        loop {
+            let text = match self.find(testid).await?.text().await {
+                Ok(text) => text,
+                // Drawn anew meanwhile.
+                Err(_) => String::new(),
+            };
+            if text.contains(words) {
+                return Ok(text);
+            }
+            if started.elapsed() > PATIENCE {
+                bail!(
+                    "{testid} does not say {words:?} but {text:?}; the screen says:\n{}",
+                    self.text().await?
+                );
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// All text on the screen.
+    pub async fn text(&self) -> Result<String> {
+        Ok(self.script("return document.body.innerText", vec![]).await?
+            .as_str()
+            .unwrap_or_default()
+            .to_owned())
+    }
+
+    /// Runs JavaScript in the window.
+    pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        Ok(self.driver.execute(script, arguments).await?.json().clone())
+    }
+
+    /// Runs JavaScript that calls its last argument when it is done.
+    pub async fn script_async(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        Ok(self
+            .driver
+            .execute_async(script, arguments)
+            .await?
+            .json()
+            .clone())
+    }
+
+    /// Chooses a theme, as the command palette does.
+    pub async fn theme(&self, theme: Theme) -> Result<()> {
+        self.script(
+            "document.documentElement.dataset.theme = arguments[0]",
+            vec![json!(theme.word())],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Takes a picture of the window.
+    pub async fn screenshot(&self, path: &Path) -> Result<()> {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        // Motion takes up to 150 ms.
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        self.driver.screenshot(path).await?;
+        Ok(())
+    }
+
+    /// Closes the window and waits until its processes are gone.
+    pub async fn close(mut self) -> Result<()> {
+        let processes = self.processes();
+        self.driver.clone().quit().await?;
+        let started = Instant::now();
+        while processes.iter().any(|pid| !process::name(*pid).is_empty()) {
+            if started.elapsed() > PATIENCE {
+                bail!("the window's processes did not end");
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        self.webdriver.kill()?;
+        self.webdriver.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        for pid in process::tree(self.webdriver.id()) {
+            if pid != self.webdriver.id() {
+                // Ended already, most likely.
+                let _ = Command::new("kill").arg("-KILL").arg(pid.to_string()).stderr(Stdio::null()).status();
+            }
+        }
+        let _ = self.webdriver.kill();
+        let _ = self.webdriver.wait();
+    }
+}
+
+/// Lets a program see this engine and home directory, and nothing else of the computer it runs on.
+fn isolate(command: &mut Command, home: &Path, docker_host: Option<&str>) -> Result<()> {
+    let runtime = home.join("run");
+    std::fs::create_dir_all(&runtime)?;
+    command
+        .env("HOME", home)
+        .env("XDG_CONFIG_HOME", home.join(".config"))
+        .env("XDG_DATA_HOME", home.join(".local/share"))
+        .env("XDG_CACHE_HOME", home.join(".cache"))
+        .env("XDG_RUNTIME_DIR", runtime)
+        .env("LIBGL_ALWAYS_SOFTWARE", "1")
+        .env("NO_AT_BRIDGE", "1")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("DOCKER_CONTEXT")
+        .env_remove("DOCKER_CONFIG")
+        .env_remove("DBUS_SESSION_BUS_ADDRESS");
+    match docker_host {
+        Some(host) => command.env("DOCKER_HOST", host),
+        None => command.env_remove("DOCKER_HOST"),
+    };
+    Ok(())
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn wait_for_port(port: u16) -> Result<()> {
+    let started = Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if started.elapsed() > PATIENCE {
+            bail!("WebKitWebDriver does not listen");
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
