@@ -2,8 +2,8 @@
 # What the packages' maintainer scripts would have done, as far as the images need it.
 cp usr/share/base-passwd/passwd.master etc/passwd
 cp usr/share/base-passwd/group.master etc/group
-[ -e bin/sh ] || ln -s dash bin/sh
-[ -e var/run ] || ln -s /run var/run
-[ -e etc/os-release ] || ln -s ../usr/lib/os-release etc/os-release
+[ -L bin/sh ] || ln -s dash bin/sh
+[ -L var/run ] || { rm -rf var/run && ln -s /run var/run; }
+[ -L etc/os-release ] || ln -s ../usr/lib/os-release etc/os-release
 printf 'hosts: files dns\npasswd: files\ngroup: files\n' >etc/nsswitch.conf
 rm -f etc/resolv.conf etc/hostname etc/apt/sources.list

@@ -269,7 +269,7 @@ struct PrivateDockerd {
 impl PrivateDockerd {
     fn start(options: &EngineOptions, registry: Option<&Registry>) -> Result<Self> {
         let run = RunDir::create()?;
-        let subnet = Subnet::claim(run.path())?;
+        let subnet = Subnet::claim(run.path(), true)?;
         let containerd = start_containerd(&run)?;
         let at = |name: &str| run.join(name).display().to_string();
         let config = run.join("daemon.json");

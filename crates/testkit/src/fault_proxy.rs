@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -289,10 +289,12 @@ impl Writer {
         }
     }
 
-    /// Makes the coming close a RST. Unix sockets know no such thing.
-    fn reset_on_close(&self) {
+    /// Closes with a RST instead of a FIN once the other half is gone. Unix sockets know no such thing.
+    fn reset(self) {
         if let Self::Tcp(stream) = self {
             let _ = stream.as_ref().set_zero_linger();
+            // A drop would send a FIN first.
+            stream.forget();
         }
     }
 }
@@ -381,6 +383,8 @@ struct Connection<'a> {
     client: AsyncMutex<Writer>,
     requests: Mutex<RequestReader>,
     sent: Mutex<Sent>,
+    /// It ends with a RST.
+    reset: AtomicBool,
     shared: &'a Shared,
 }
 
@@ -405,11 +409,15 @@ impl Connection<'_> {
             client: AsyncMutex::new(client.1),
             requests: Mutex::default(),
             sent: Mutex::default(),
+            reset: AtomicBool::new(false),
             shared,
         };
         tokio::select! {
             () = connection.requests_up(client.0, engine.1, fault.clone()) => {}
             () = connection.answers_down(engine.0, fault) => {}
+        }
+        if connection.reset.into_inner() {
+            connection.client.into_inner().reset();
         }
     }
 
@@ -479,7 +487,7 @@ impl Connection<'_> {
             tokio::select! {
                 // A fault that cuts does so on idle connections too.
                 biased;
-                changed = fault.changed() => if changed.is_err() || self.cuts_at_once(&fault).await {
+                changed = fault.changed() => if changed.is_err() || self.cuts_at_once(&fault) {
                     return;
                 },
                 read = engine.read(&mut buffer) => {
@@ -536,7 +544,7 @@ impl Connection<'_> {
             let piece = piece.min(rest.len());
             if piece == 0 {
                 if matches!(current, Fault::ResetAfter(_)) {
-                    self.client.lock().await.reset_on_close();
+                    self.reset.store(true, Ordering::SeqCst);
                     return Err(Cut);
                 }
                 fault.changed().await.map_err(|_| Cut)?;
@@ -564,16 +572,11 @@ impl Connection<'_> {
         Ok(())
     }
 
-    async fn cuts_at_once(&self, fault: &watch::Receiver<(u64, Fault)>) -> bool {
+    fn cuts_at_once(&self, fault: &watch::Receiver<(u64, Fault)>) -> bool {
         let current = fault.borrow().1;
-        match current {
-            Fault::Refuse => true,
-            Fault::ResetAfter(0) => {
-                self.client.lock().await.reset_on_close();
-                true
-            }
-            _ => false,
-        }
+        let reset = current == Fault::ResetAfter(0);
+        self.reset.fetch_or(reset, Ordering::SeqCst);
+        reset || current == Fault::Refuse
     }
 
     fn is_stalled(&self, fault: &watch::Receiver<(u64, Fault)>) -> bool {

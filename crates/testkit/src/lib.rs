@@ -18,6 +18,7 @@ mod engine;
 mod error;
 mod fault_proxy;
 mod layer;
+mod podman;
 mod registry;
 mod request_log;
 mod rootfs;
@@ -32,7 +33,9 @@ use std::sync::OnceLock;
 pub use engine::{Engine, EngineOptions};
 pub use error::{Error, Result};
 pub use fault_proxy::{Fault, FaultProxy};
+pub use podman::Podman;
 pub use registry::Registry;
+pub use request_log::Request;
 pub use run_dir::{keep_runs_in, runs_dir, sweep};
 
 /// One engine for all tests of a test binary, started by the first that asks. It ends with the process.

@@ -58,6 +58,9 @@ subnet=
 prefix=
 [ -f "$run/network" ] && read -r bridge subnet prefix <"$run/network"
 
+# What only the daemon's own program can undo, such as the packet filter rules of Podman's network plug-ins.
+[ -f "$run/undo.sh" ] && timeout -k 5 60 sh "$run/undo.sh" >"$run/undo.log" 2>&1
+
 tries=0
 while pids=$(alive) && [ -n "$pids" ]; do
     # shellcheck disable=SC2086
@@ -92,6 +95,7 @@ done
     done
     ip link del "$link" 2>/dev/null || [ ! -e "/sys/class/net/$link" ] || say "cannot delete bridge $link"
 done
+find /var/lib/cni/networks -maxdepth 1 -name "testkit-$id" -exec rm -rf {} + 2>/dev/null
 if [ -n "$subnet" ] && [ -f "$run/iptables" ]; then
     iptables -w -D FORWARD -s "$subnet" -d "$subnet" -j ACCEPT
     iptables -w -t nat -D POSTROUTING -s "$subnet" ! -d "$subnet" -j MASQUERADE

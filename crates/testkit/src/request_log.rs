@@ -173,7 +173,7 @@ mod tests {
             &["GET /_ping", "GET /info"],
         );
         check(
-            "POST /a HTTP/1.1\r\ncontent-length: 9\r\n\r\nGET / HTTPGET /b HTTP/1.1\r\n\r\n",
+            "POST /a HTTP/1.1\r\ncontent-length: 10\r\n\r\nGET / HTTPGET /b HTTP/1.1\r\n\r\n",
             &["POST /a", "GET /b"],
         );
         check(

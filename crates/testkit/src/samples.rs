@@ -213,7 +213,8 @@ fn postgres(storage: &Storage, base: &Rootfs) -> Result<()> {
     let packages = base.with("postgres", &["postgresql-15"])?;
     let config = json!({
         "Env": [
-            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/15/bin",
+            // Before /usr/bin, where Debian has wrappers of the same names that want Perl.
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/lib/postgresql/15/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG=C.UTF-8",
             "PG_MAJOR=15",
             "PGDATA=/var/lib/postgresql/data",

@@ -16,8 +16,9 @@ const MASK: u32 = u32::MAX << 14;
 const POOLS: &str = "10.224.0.0/12 and 172.24.0.0/13";
 
 impl Subnet {
-    /// Makes the bridge. The reaper of `run_dir` removes it.
-    pub(crate) fn claim(run_dir: &Path) -> Result<Self> {
+    /// Takes a free subnet and makes its bridge, with an address if the engine wants to find one there. The reaper of
+    /// `run_dir` gives both back.
+    pub(crate) fn claim(run_dir: &Path, with_address: bool) -> Result<Self> {
         let _lock = run_dir::lock()?;
         let routes =
             fs::read_to_string("/proc/net/route").at("read", Path::new("/proc/net/route"))?;
@@ -37,19 +38,19 @@ impl Subnet {
                 bridge,
                 base: Ipv4Addr::from_bits(base),
             };
-            subnet.make(run_dir)?;
+            subnet.make(run_dir, with_address)?;
             return Ok(subnet);
         }
         Err(Error::NoSubnet { pools: POOLS })
     }
 
-    fn make(&self, run_dir: &Path) -> Result<()> {
+    fn make(&self, run_dir: &Path, with_address: bool) -> Result<()> {
         // On record first: whatever of the rest gets done can then be undone.
         let record = run_dir.join("network");
         let [a, b, c, _] = self.base.octets();
         let prefix = format!(
             "{a}[.]{b}[.]({})[.]",
-            (c..c + 64)
+            (c..=c + 63)
                 .map(|c| c.to_string())
                 .collect::<Vec<_>>()
                 .join("|")
@@ -61,10 +62,12 @@ impl Subnet {
         .at("write", &record)?;
         let batch = run_dir.join("bridge.ip");
         let bridge = &self.bridge;
-        let lines = format!(
-            "link add {bridge} type bridge\naddr add {} dev {bridge}\nlink set {bridge} up\n",
-            self.bridge_address()
-        );
+        let address = if with_address {
+            format!("addr add {} dev {bridge}\n", self.bridge_address())
+        } else {
+            String::new()
+        };
+        let lines = format!("link add {bridge} type bridge\n{address}link set {bridge} up\n");
         fs::write(&batch, lines).at("write", &batch)?;
         run(Command::new("ip").arg("-batch").arg(&batch), "iproute2")?;
 
@@ -107,6 +110,11 @@ impl Subnet {
             "base={}/19,size=24",
             Ipv4Addr::from_bits(self.base.to_bits() + (1 << 13))
         )
+    }
+
+    /// The default network's part, `10.224.0.0/21`.
+    pub(crate) fn default_network(&self) -> String {
+        format!("{}/21", self.base)
     }
 
     fn bridge_address(&self) -> String {
