@@ -23,14 +23,18 @@ use crate::{
     storage::{Image, Storage, hex},
 };
 
-/// Every reference that the registry has, as it is given to `docker pull`.
+/// Every reference that the registry has, as it is given to `docker pull`. Some are there under the tag that the
+/// bundled catalog runs, with the version that Debian has.
 pub const REFERENCES: &[&str] = &[
     "nginx:latest",
+    "nginx:1.28",
     "nginx:1.26",
     "nginx:1.22",
     "redis:latest",
+    "redis:8",
     "redis:7",
     "postgres:latest",
+    "postgres:17",
     "postgres:15",
     "slipway/busybox:latest",
     "slipway/flood:latest",
@@ -165,7 +169,7 @@ fn build(dir: &Path) -> Result<()> {
         let rest = scope.spawn(|| -> Result<()> {
             samples_of_our_own(&storage, dir)?;
             let base = Rootfs::base(dir, "trixie", BASE_SCRIPT)?;
-            nginx(&storage, &base, "1.26", &["latest", "1.26"])
+            nginx(&storage, &base, "1.26", &["latest", "1.28", "1.26"])
         });
         bookworm.join().expect("a build does not panic")?;
         rest.join().expect("a build does not panic")
@@ -206,7 +210,11 @@ fn redis(storage: &Storage, base: &Rootfs) -> Result<()> {
         packages.layer(),
         packages.changes("redis", REDIS_SCRIPT)?,
     ];
-    storage.add_official("redis", &["latest", "7"], &Image::here(config, &layers))
+    storage.add_official(
+        "redis",
+        &["latest", "8", "7"],
+        &Image::here(config, &layers),
+    )
 }
 
 fn postgres(storage: &Storage, base: &Rootfs) -> Result<()> {
@@ -231,7 +239,11 @@ fn postgres(storage: &Storage, base: &Rootfs) -> Result<()> {
         packages.layer(),
         packages.changes("postgres", POSTGRES_SCRIPT)?,
     ];
-    storage.add_official("postgres", &["latest", "15"], &Image::here(config, &layers))
+    storage.add_official(
+        "postgres",
+        &["latest", "17", "15"],
+        &Image::here(config, &layers),
+    )
 }
 
 /// Quick, so that tests need not wait: every 2 s, unhealthy after three failures.
