@@ -1,0 +1,16 @@
+//! The engine crate against real engines: a private dockerd, a private Podman, and a proxy that
+//! makes them misbehave.
+
+#![allow(clippy::unwrap_used)]
+
+mod containers;
+mod events;
+mod faults;
+mod images;
+mod logs;
+mod podman;
+mod probes;
+mod pulls;
+mod secure;
+mod stats;
+mod support;
