@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { HostError, type ImageView, type PullProgress } from "../../host/host";
+import { Images } from "./images.svelte";
+
+const image = (name: string, tags = [name]): ImageView => ({
+	id: `sha256:${name}`,
+	tags,
+	digests: [],
+	size_bytes: 1,
+	created_at: "2026-01-01T00:00:00Z",
+	used_by: [],
+});
+const failure = (kind: "conflict" | "cancelled" | "not_found") =>
+	new HostError({ kind, message: kind, hint: null, detail: null });
+
+function backend(list: ImageView[]) {
+	const listeners = new Map<string, () => void>();
+	const host = {
+		imageList: vi.fn(async () => list),
+		imageRemove: vi.fn(async (_reference: string, _force: boolean) => ({ untagged: [], deleted: [] })),
+		imagePull: vi.fn(
+			async (_reference: string, _operation: string, _progress: (p: PullProgress) => void) => null,
+		),
+		operationCancel: vi.fn(async () => null),
+		on: vi.fn(async (event: string, cb: () => void) => {
+			listeners.set(event, cb);
+			return () => {};
+		}),
+	};
+	return { host, images: new Images(host as never), change: () => listeners.get("imagesChanged")?.() };
+}
+
+describe("Images", () => {
+	beforeEach(() => void vi.useFakeTimers());
+	afterEach(() => void vi.useRealTimers());
+
+	it("asks again when something changes while somebody looks, once for a bunch", async () => {
+		const { images, host, change } = backend([image("a")]);
+		images.look(true);
+		await vi.advanceTimersByTimeAsync(1);
+		change();
+		change();
+		await vi.advanceTimersByTimeAsync(1_000);
+		expect(host.imageList).toHaveBeenCalledTimes(2);
+		images.look(false);
+		change();
+		await vi.advanceTimersByTimeAsync(1_000);
+		expect(host.imageList).toHaveBeenCalledTimes(2);
+		images.look(true);
+		await vi.advanceTimersByTimeAsync(1);
+		expect(host.imageList).toHaveBeenCalledTimes(3);
+	});
+
+	it("removes all tags and keeps why an image stayed", async () => {
+		const [a, b, c] = [image("a", ["a:1", "a:2"]), image("b"), image("c", [])];
+		const { images, host } = backend([a, b, c]);
+		host.imageRemove.mockImplementation(async (reference) => {
+			if (reference === "b") throw failure("conflict");
+			if (reference === c.id) throw failure("not_found");
+			return { untagged: [], deleted: [] };
+		});
+		await images.remove([a, b, c], false);
+		expect(host.imageRemove.mock.calls).toEqual([
+			["a:1", false],
+			["a:2", false],
+			["b", false],
+			[c.id, false],
+		]);
+		expect(images.failures.map(({ name }) => name)).toEqual(["b"]);
+		expect(images.removing.size).toBe(0);
+	});
+
+	it("shows how far a pull is, and forgets one that was cancelled", async () => {
+		const { images, host } = backend([]);
+		let fail: (error: HostError) => void = () => {};
+		host.imagePull.mockImplementationOnce((_reference, _operation, progress) => {
+			progress({
+				image: "nginx:1.27",
+				phase: "downloading",
+				layers_done: 1,
+				layers_total: 7,
+				bytes_done: 12_000_000,
+				bytes_total: 72_000_000,
+			});
+			return new Promise((_, reject) => {
+				fail = reject;
+			});
+		});
+		const pulling = images.pull(" nginx ");
+		void images.pull("nginx");
+		const [pull] = images.pulls;
+		expect(images.pulls).toHaveLength(1);
+		expect(pull?.words).toBe("Downloading, 12 of 72 MB");
+		if (pull) images.cancel(pull);
+		expect(host.operationCancel).toHaveBeenCalledWith(pull?.id);
+		fail(failure("cancelled"));
+		await pulling;
+		expect(images.pulls).toEqual([]);
+	});
+
+	it("keeps a pull that failed until it is dismissed or tried again", async () => {
+		const { images, host } = backend([]);
+		host.imagePull.mockRejectedValueOnce(failure("conflict"));
+		await images.pull("nginx");
+		expect(images.pulls[0]?.error?.kind).toBe("conflict");
+		await images.pull("nginx");
+		expect(images.pulls).toEqual([]);
+	});
+});
