@@ -6,22 +6,28 @@ export interface Trait {
 	title: string;
 }
 
-/** What is worth knowing of an entry before it is run, as few small badges as say it. */
+/** Letters that fit on one line of a card, counting each badge's padding. */
+const room = 34;
+
+/** What is worth knowing of an entry before it is run, most important first, as many small badges as fit. */
 export function traits(entry: CatalogEntry): Trait[] {
 	const all: Trait[] = [];
 	const dim = (text: string, title: string) => all.push({ text, title, kind: "dim" });
-	const page = entry.ports.find((port) => port.web_path !== null);
-	if (page) dim("web", "Opens in the browser");
-	for (const port of entry.ports.slice(0, 1))
-		dim(`:${port.port}`, port.purpose ?? `Listens on ${port.port}/${port.protocol}`);
+	for (const needed of entry.needs) {
+		all.push({ text: `needs ${needed}`, title: `Wants ${needed} beside it`, kind: "warn" });
+	}
+	if (entry.ports.some((port) => port.web_path !== null)) dim("web", "Opens in the browser");
+	const [port] = entry.ports;
+	if (port) dim(`:${port.port}`, port.purpose ?? `Listens on ${port.port}/${port.protocol}`);
 	if (entry.env.some((variable) => variable.secret && variable.generated)) {
 		dim("password generated", "Slipway makes up a password and shows it");
 	}
-	if (entry.volumes.length && all.length < 3 && !entry.needs.length)
-		dim("keeps data", entry.volumes.map((volume) => volume.holds).join(", "));
-	for (const needed of entry.needs)
-		all.push({ text: `needs ${needed}`, title: `Wants ${needed} beside it`, kind: "warn" });
-	return all;
+	if (entry.volumes.length) dim("keeps data", entry.volumes.map((volume) => volume.holds).join(", "));
+	let used = 0;
+	return all.filter(({ text }) => {
+		used += text.length + 3;
+		return used <= room;
+	});
 }
 
 export type Fit = { text: string; kind: "ok" | "warn" } | null;

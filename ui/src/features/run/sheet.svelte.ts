@@ -1,5 +1,6 @@
 import { type CatalogEntry, HostError, host, type RunDraft, type RunPlan } from "../../host/host";
 import { announce } from "../../state/announcer.svelte";
+import { engine } from "../../state/engine.svelte";
 import { navigation } from "../../state/navigation.svelte";
 import { type RunRequest, runRequests } from "../../state/run_request.svelte";
 import { toasts } from "../../state/toasts.svelte";
@@ -54,7 +55,7 @@ class Sheet {
 		this.loading = false;
 		this.entry = draft.entry;
 		const form = new PlanForm(draft);
-		if (how === "now" && form.runnable) this.start(form.plan);
+		if (how === "now" && form.runnable && engine.connected) this.start(form.plan);
 		else this.form = form;
 	}
 

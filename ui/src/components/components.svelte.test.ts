@@ -1,0 +1,119 @@
+import { fireEvent, render, screen } from "@testing-library/svelte";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { copyText } from "../host/clipboard";
+import { toasts } from "../state/toasts.svelte";
+import ErrorNote from "./ErrorNote.svelte";
+import { inkOn } from "./ink";
+import NumberInput from "./NumberInput.svelte";
+import ProgressBar from "./ProgressBar.svelte";
+import SearchField from "./SearchField.svelte";
+import Tabs from "./Tabs.svelte";
+import ToastRegion from "./ToastRegion.svelte";
+
+describe("NumberInput", () => {
+	test("keeps what is typed on the way to a number", async () => {
+		render(NumberInput, { value: 1, fraction: true, "aria-label": "CPUs" });
+		const input = screen.getByLabelText<HTMLInputElement>("CPUs");
+		await fireEvent.input(input, { target: { value: "1." } });
+		expect(input.value).toBe("1.");
+		await fireEvent.input(input, { target: { value: "1.5" } });
+		expect(input.getAttribute("aria-invalid")).toBeNull();
+		await fireEvent.input(input, { target: { value: "1.5x" } });
+		expect(input.getAttribute("aria-invalid")).toBe("true");
+	});
+});
+
+describe("Tabs", () => {
+	test("arrow keys move around, and the tab follows", async () => {
+		const onchange = vi.fn();
+		const tabs = ["overview", "logs"].map((value) => ({ value, label: value }));
+		render(Tabs, { tabs, value: "overview", label: "Container", name: "detail", onchange });
+		await fireEvent.keyDown(screen.getByText("overview"), { key: "ArrowLeft" });
+		expect(onchange).toHaveBeenCalledWith("logs");
+		expect(document.activeElement?.textContent).toBe("logs");
+	});
+});
+
+describe("SearchField", () => {
+	test("slash goes to it, Escape empties and then leaves it", async () => {
+		render(SearchField, { value: "", label: "Search images" });
+		const input = screen.getByLabelText<HTMLInputElement>("Search images");
+		await fireEvent.keyDown(document.body, { key: "/" });
+		expect(document.activeElement).toBe(input);
+		await fireEvent.input(input, { target: { value: "nginx" } });
+		await fireEvent.keyDown(input, { key: "Escape" });
+		expect(input.value).toBe("");
+		await fireEvent.keyDown(input, { key: "Escape" });
+		expect(document.activeElement).not.toBe(input);
+	});
+});
+
+describe("toasts", () => {
+	beforeEach(() => {
+		toasts.all = [];
+		vi.useFakeTimers();
+		return () => vi.useRealTimers();
+	});
+
+	test("go by themselves, but not under the pointer", async () => {
+		render(ToastRegion);
+		toasts.show("web was stopped", { lifetime: 1000 });
+		await vi.advanceTimersByTimeAsync(0);
+		await fireEvent.pointerEnter(screen.getByLabelText("Messages"));
+		await vi.advanceTimersByTimeAsync(5000);
+		expect(screen.getByTestId("toast").textContent).toContain("web was stopped");
+		await fireEvent.pointerLeave(screen.getByLabelText("Messages"));
+		await vi.advanceTimersByTimeAsync(1100);
+		expect(screen.queryByTestId("toast")).toBeNull();
+	});
+
+	test("an action closes its toast", async () => {
+		const undo = vi.fn();
+		render(ToastRegion);
+		toasts.show("web was removed", { actions: [{ label: "Undo", run: undo }] });
+		await vi.advanceTimersByTimeAsync(0);
+		await fireEvent.click(screen.getByText("Undo"));
+		expect(undo).toHaveBeenCalledOnce();
+		expect(toasts.all).toEqual([]);
+	});
+});
+
+test("an error shows what is in backquotes as code, and never as markup", () => {
+	const error = {
+		kind: "port_taken" as const,
+		message: "Port 80 is in use by `<b>web</b>`",
+		hint: "Stop it",
+		detail: null,
+	};
+	const { container } = render(ErrorNote, { error });
+	expect(screen.getByRole("alert").textContent).toContain("Port 80 is in use by <b>web</b>");
+	expect(container.querySelector("code")?.textContent).toBe("<b>web</b>");
+});
+
+test("a progress bar says how far it is, when that is known", () => {
+	const { rerender } = render(ProgressBar, { value: 0.42, label: "Pull" });
+	expect(screen.getByRole("progressbar").getAttribute("aria-valuenow")).toBe("42");
+	void rerender({ value: null, label: "Pull" });
+});
+
+test.each([
+	["#009639", "#ffffff"],
+	["#ffca28", "#16191d"],
+	["#000000", "#ffffff"],
+	["#ffffff", "#16191d"],
+])("ink on %s is %s", (color, ink) => expect(inkOn(color)).toBe(ink));
+
+test("without clipboard permission, text is copied through a selection", async () => {
+	Object.defineProperty(navigator, "clipboard", {
+		configurable: true,
+		value: { writeText: () => Promise.reject(new Error("denied")) },
+	});
+	const selected: (string | undefined)[] = [];
+	document.execCommand = () => {
+		selected.push(document.querySelector("textarea")?.value);
+		return true;
+	};
+	expect(await copyText("docker run nginx")).toBe(true);
+	expect(selected).toEqual(["docker run nginx"]);
+	expect(document.querySelector("textarea")).toBeNull();
+});
