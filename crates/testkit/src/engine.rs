@@ -77,22 +77,27 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts a private dockerd with a registry behind it, or takes the engine in `SLIPWAY_TEST_ENGINE`
-    /// (`unix:///path`), which then gets the samples by [`load_samples`](Self::load_samples) only.
+    /// Starts a private dockerd with a registry behind it, or takes the engine that `SLIPWAY_TEST_ENGINE` names.
     pub fn start() -> Result<Self> {
         match std::env::var("SLIPWAY_TEST_ENGINE") {
-            Ok(host) if !host.is_empty() => {
-                let Some(path) = host.strip_prefix("unix://") else {
-                    return Err(Error::Address { host });
-                };
-                Ok(Self {
-                    socket: path.into(),
-                    private: None,
-                    registry: Some(Registry::start()?),
-                })
-            }
+            Ok(host) if !host.is_empty() => Self::existing(&host),
             _ => Self::options().start(),
         }
+    }
+
+    /// An engine that runs already, at `unix:///path`. It is not ours: it cannot be killed, and gets the samples by
+    /// [`load_samples`](Self::load_samples) only, because it does not know the registry as its mirror.
+    pub fn existing(host: &str) -> Result<Self> {
+        let Some(path) = host.strip_prefix("unix://") else {
+            return Err(Error::Address {
+                host: host.to_owned(),
+            });
+        };
+        Ok(Self {
+            socket: path.into(),
+            private: None,
+            registry: Some(Registry::start()?),
+        })
     }
 
     /// A private dockerd that differs from the usual one.
