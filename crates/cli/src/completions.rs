@@ -1,0 +1,101 @@
+//! Completions and the manual page, made from the command line's own description.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell as Target;
+
+use crate::arguments::{Arguments, Completions, Shell};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// `slipway completions SHELL`
+pub(crate) fn completions(what: &Completions, output: &Output) -> Result<Exit, Failure> {
+    output.print(&script(what.shell))?;
+    Ok(Exit::Done)
+}
+
+fn script(shell: Shell) -> String {
+    let target = match shell {
+        Shell::Bash => Target::Bash,
+        Shell::Zsh => Target::Zsh,
+        Shell::Fish => Target::Fish,
+        Shell::PowerShell => Target::PowerShell,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(target, &mut Arguments::command(), "slipway", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// `slipway man`
+pub(crate) fn man(output: &Output) -> Result<Exit, Failure> {
+    output.print(&page()?)?;
+    Ok(Exit::Done)
+}
+
+/// One page for all commands: each becomes a section with its description, options and examples.
+fn page() -> std::io::Result<String> {
+    let mut command = Arguments::command().disable_help_subcommand(true);
+    command.build();
+    let mut page = Vec::new();
+    let main = clap_mangen::Man::new(command.clone())
+        .section("1")
+        .title("SLIPWAY");
+    main.render_title(&mut page)?;
+    main.render_name_section(&mut page)?;
+    main.render_synopsis_section(&mut page)?;
+    main.render_description_section(&mut page)?;
+    main.render_options_section(&mut page)?;
+    main.render_extra_section(&mut page)?;
+    for subcommand in command.get_subcommands() {
+        if subcommand.is_hide_set() {
+            continue;
+        }
+        // What every command takes is told once, above.
+        let own = subcommand.clone().mut_args(|argument| {
+            let global = argument.get_help_heading() == Some("Global options");
+            let help = argument.get_id() == "help";
+            argument.hide(global || help)
+        });
+        let about = own.get_about().map(ToString::to_string).unwrap_or_default();
+        let name = own.get_name().to_owned();
+        let section = clap_mangen::Man::new(own);
+        let mut parts = Vec::new();
+        section.render_synopsis_section(&mut parts)?;
+        section.render_options_section(&mut parts)?;
+        section.render_extra_section(&mut parts)?;
+        let parts = String::from_utf8_lossy(&parts)
+            .replace("\n.SH ", "\n.SS ")
+            .replace(".SS EXTRA\n", ".PP\n");
+        let parts = parts
+            .strip_prefix(".SH ")
+            .map_or(parts.clone(), |rest| format!(".SS {rest}"));
+        page.extend_from_slice(
+            format!(".SH \"SLIPWAY {}\"\n{about}\n{parts}", name.to_uppercase()).as_bytes(),
+        );
+    }
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_in_the_manual_and_in_the_completions() {
+        let manual = page().expect("written to memory");
+        let scripts = [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell].map(script);
+        for command in Arguments::command().get_subcommands() {
+            if command.is_hide_set() {
+                continue;
+            }
+            let name = command.get_name();
+            let section = format!(".SH \"SLIPWAY {}\"", name.to_uppercase());
+            assert!(manual.contains(&section), "{name}");
+            assert!(scripts.iter().all(|script| script.contains(name)), "{name}");
+        }
+        assert!(
+            manual.starts_with(".ie") || manual.contains(".TH SLIPWAY 1"),
+            "{manual}"
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! `slipway inspect`: everything about one container.
+
+use slipway_api::container::{ContainerDetail, EnvVar, MountKind, MountView, RestartPolicy};
+use slipway_core::Slipway;
+
+use crate::arguments::Inspect;
+use crate::containers::{health_name, port_in_short, state_cell};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::size;
+use crate::table::Fields;
+use crate::text;
+
+/// `slipway inspect C`
+pub(crate) async fn inspect(
+    what: &Inspect,
+    slipway: &Slipway,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    if what.raw {
+        let raw = slipway.container_raw(&what.container).await?;
+        // Made to be read by people as well, wherever it goes.
+        let mut laid_out = serde_json::to_string_pretty(&raw).map_err(std::io::Error::from)?;
+        laid_out.push('\n');
+        output.print(&laid_out)?;
+        return Ok(Exit::Done);
+    }
+    let detail = slipway.container_detail(&what.container).await?;
+    if output.json_wanted() {
+        output.print_json(&detail)?;
+        return Ok(Exit::Done);
+    }
+    let mut told = summary(&detail).for_output(output);
+    if let Some(note) = &detail.note {
+        told.push('\n');
+        told.push_str(&text::lines(note));
+        told.push('\n');
+    }
+    output.print(&told)?;
+    Ok(Exit::Done)
+}
+
+fn summary(detail: &ContainerDetail) -> Fields {
+    let container = &detail.container;
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let mut fields = Fields::default();
+    fields
+        .field("Name", container.name.as_str())
+        .field("Id", container.id.as_str())
+        .field("Image", container.image.as_str())
+        .field("Platform", text(&detail.platform))
+        .field("State", state_cell(container))
+        .field("Reason", text(&container.reason))
+        .field(
+            "Health",
+            container.health.map(health_name).unwrap_or_default(),
+        )
+        .field("Health output", text(&detail.health_output))
+        .field("Start error", text(&detail.start_error))
+        .field(
+            "Exit code",
+            container
+                .exit_code
+                .map(|code| code.to_string())
+                .unwrap_or_default(),
+        )
+        .field("Created", container.created_at.as_str())
+        .field("Started", text(&detail.started_at))
+        .field("Ended", text(&detail.finished_at))
+        .list(
+            "Ports",
+            container.ports.iter().map(|port| match &port.url {
+                Some(url) => format!("{}  {url}", port_in_short(port)),
+                None => port_in_short(port),
+            }),
+        )
+        .list("Mounts", container.mounts.iter().map(mount))
+        .list(
+            "Networks",
+            detail
+                .networks
+                .iter()
+                .map(|network| match &network.ip_address {
+                    Some(ip) => format!("{} ({ip})", network.name),
+                    None => network.name.clone(),
+                }),
+        )
+        .field("Stack", text(&container.stack))
+        .field("Command", words(&detail.command))
+        .field("Directory", detail.working_dir.as_str())
+        .field("User", detail.user.as_str())
+        .field("Host name", detail.hostname.as_str())
+        .field("Terminal", if detail.tty { "yes" } else { "" })
+        .field("Restart", restart(detail))
+        .field(
+            "Memory limit",
+            detail.memory_limit.map(size::human).unwrap_or_default(),
+        )
+        .field(
+            "CPU limit",
+            detail
+                .cpu_limit
+                .map(|cpus| cpus.to_string())
+                .unwrap_or_default(),
+        )
+        .list("Environment", detail.env.iter().map(pair))
+        .list("Labels", detail.labels.iter().map(pair));
+    fields
+}
+
+fn pair(variable: &EnvVar) -> String {
+    format!("{}={}", variable.name, variable.value)
+}
+
+fn mount(mount: &MountView) -> String {
+    let source = match (mount.kind, &mount.source) {
+        (MountKind::Tmpfs, _) => "memory",
+        (_, Some(_)) if mount.anonymous => "volume without a name",
+        (_, Some(source)) => source,
+        (_, None) => "volume without a name",
+    };
+    let read_only = if mount.read_only { " (read-only)" } else { "" };
+    format!("{source} at {}{read_only}", mount.target)
+}
+
+/// Words of a command, with quotes around those that have blanks.
+fn words(command: &[String]) -> String {
+    let quoted: Vec<String> = command
+        .iter()
+        .map(|word| {
+            if word.is_empty() || word.contains(char::is_whitespace) {
+                format!("'{word}'")
+            } else {
+                word.clone()
+            }
+        })
+        .collect();
+    quoted.join(" ")
+}
+
+fn restart(detail: &ContainerDetail) -> String {
+    let policy = match detail.restart {
+        RestartPolicy::No => "no",
+        RestartPolicy::OnFailure => "on-failure",
+        RestartPolicy::UnlessStopped => "unless-stopped",
+        RestartPolicy::Always => "always",
+    };
+    match detail.restart_count {
+        0 => policy.to_owned(),
+        count => format!("{policy} (restarted {count} times)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipway_api::container::{ContainerState, Health, NetworkView};
+
+    use super::*;
+    use crate::containers::tests::{container, port};
+
+    #[test]
+    fn a_summary_says_what_is_known() {
+        let mut container = container("web", ContainerState::Running, "");
+        container.health = Some(Health::Healthy);
+        container.ports = vec![
+            port(80, "tcp", Some(("127.0.0.1", 8080))),
+            port(443, "tcp", None),
+        ];
+        let mounted = |kind, source: Option<&str>, target: &str, anonymous| MountView {
+            kind,
+            source: source.map(str::to_owned),
+            target: target.to_owned(),
+            read_only: kind == MountKind::Bind,
+            anonymous,
+        };
+        container.mounts = vec![
+            mounted(MountKind::Volume, Some("web-data"), "/data", false),
+            mounted(MountKind::Volume, Some("0123"), "/cache", true),
+            mounted(MountKind::Bind, Some("/srv/site"), "/www", false),
+            mounted(MountKind::Tmpfs, None, "/tmp", false),
+        ];
+        let variable = |name: &str, value: &str| EnvVar {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        };
+        let detail = ContainerDetail {
+            container,
+            command: ["nginx", "-g", "daemon off;"].map(str::to_owned).to_vec(),
+            env: vec![variable("A", "1"), variable("EVIL", "\x1b[2Jx\ny")],
+            working_dir: "/".to_owned(),
+            user: String::new(),
+            hostname: "0123456789ab".to_owned(),
+            restart: RestartPolicy::OnFailure,
+            memory_limit: Some(512 << 20),
+            cpu_limit: Some(1.5),
+            networks: vec![NetworkView {
+                name: "bridge".to_owned(),
+                ip_address: Some("172.17.0.2".to_owned()),
+            }],
+            labels: vec![variable("io.slipway.catalog", "nginx")],
+            started_at: Some("2026-05-04T10:00:01.000000000Z".to_owned()),
+            finished_at: None,
+            restart_count: 2,
+            tty: false,
+            platform: Some("linux/amd64".to_owned()),
+            health_output: None,
+            start_error: None,
+            docker_run: String::new(),
+            note: None,
+        };
+        insta::assert_snapshot!(summary(&detail).render(false));
+    }
+}

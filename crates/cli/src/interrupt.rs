@@ -1,0 +1,50 @@
+//! Ctrl-C.
+
+use slipway_api::{ApiError, ErrorKind};
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::Exit;
+
+/// A token that the first Ctrl-C (or a polite request of the system to end) cancels. The second one ends the process
+/// at once, whatever is left undone then.
+pub(crate) fn cancels() -> CancellationToken {
+    let token = CancellationToken::new();
+    let cancel = token.clone();
+    tokio::spawn(async move {
+        asked_to_end().await;
+        cancel.cancel();
+        asked_to_end().await;
+        std::process::exit(Exit::Cancelled.code().into());
+    });
+    token
+}
+
+#[cfg(unix)]
+async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Without a handler the signal still does what it does by itself: it ends us.
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_end() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// The outcome of something that was ended by Ctrl-C.
+pub(crate) fn cancelled() -> ApiError {
+    ApiError {
+        kind: ErrorKind::Cancelled,
+        message: "Cancelled".to_owned(),
+        hint: None,
+        detail: None,
+    }
+}

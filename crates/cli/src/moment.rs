@@ -1,0 +1,150 @@
+//! Moments in time, as people write them on a command line and read them in a table.
+
+use slipway_api::ApiError;
+use slipway_engine::Timestamp;
+
+use crate::failure::invalid;
+
+const NANOS: i64 = 1_000_000_000;
+/// The units of a duration, in seconds.
+const UNITS: [(&str, i64); 5] = [
+    ("w", 604_800),
+    ("d", 86_400),
+    ("h", 3600),
+    ("m", 60),
+    ("s", 1),
+];
+
+/// Reads a time ago (`10m`, `1h30m`, `2d`), a date or time (`2026-05-04`, `2026-05-04T10:00`, UTC where no zone is
+/// given), or seconds since 1970.
+pub(crate) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
+    let text = text.trim();
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|_| !text.starts_with(['-', '+']))
+        .and_then(Timestamp::from_unix_seconds);
+    let ago = || {
+        let nanos = duration(text)?.checked_mul(NANOS)?;
+        let then = now.unix_nanos().checked_sub(nanos)?;
+        Some(Timestamp::from_unix_nanos(then))
+    };
+    let date = || {
+        // Whatever is left out is the beginning of what is there.
+        let given = text.replacen(' ', "T", 1);
+        [
+            given.clone(),
+            format!("{given}Z"),
+            format!("{given}:00Z"),
+            format!("{given}T00:00:00Z"),
+        ]
+        .iter()
+        .find_map(|whole| Timestamp::parse(whole.as_bytes()))
+    };
+    seconds.or_else(ago).or_else(date).ok_or_else(|| {
+        invalid(
+            format!("`{text}` is no time"),
+            "Write for example 10m, 2h30m, 2026-05-04 or 2026-05-04T10:00:00Z",
+        )
+    })
+}
+
+/// `1h30m` in seconds.
+fn duration(text: &str) -> Option<i64> {
+    let mut rest = text;
+    let mut total = 0_i64;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, unit) = rest.split_at(digits);
+        let (name, seconds) = UNITS.iter().find(|(name, _)| unit.starts_with(name))?;
+        total = total.checked_add(number.parse::<i64>().ok()?.checked_mul(*seconds)?)?;
+        rest = &unit[name.len()..];
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+/// "3 days ago", for a time as the engine writes it. Empty when that cannot be read.
+pub(crate) fn ago(time: &str, now: Timestamp) -> String {
+    let Some(then) = Timestamp::parse(time.as_bytes()) else {
+        return String::new();
+    };
+    let seconds = now.unix_seconds() - then.unix_seconds();
+    let (count, unit) = match seconds {
+        ..60 => return "just now".to_owned(),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        86_400..5_184_000 => (seconds / 86_400, "day"),
+        5_184_000..63_072_000 => (seconds / 2_592_000, "month"),
+        _ => (seconds / 31_536_000, "year"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural} ago")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::parse(b"2026-05-04T12:00:00Z").expect("a time")
+    }
+
+    fn check(text: &str, wanted: Option<&str>) {
+        match (parse(text, now()), wanted) {
+            (Ok(time), Some(wanted)) => {
+                assert_eq!(
+                    time.to_string(),
+                    format!("2026-{wanted}.000000000Z"),
+                    "{text}"
+                );
+            }
+            (Err(_), None) => {}
+            (result, _) => panic!("{text}: {result:?}"),
+        }
+    }
+
+    #[test]
+    fn times_are_read() {
+        check("10m", Some("05-04T11:50:00"));
+        check("1h30m", Some("05-04T10:30:00"));
+        check("2d", Some("05-02T12:00:00"));
+        check("0s", Some("05-04T12:00:00"));
+        check("2026-05-01", Some("05-01T00:00:00"));
+        check("2026-05-01T08:30", Some("05-01T08:30:00"));
+        check("2026-05-01 08:30:15", Some("05-01T08:30:15"));
+        check("2026-05-01T08:30:15Z", Some("05-01T08:30:15"));
+        check("2026-05-01T08:30:15+02:00", Some("05-01T06:30:15"));
+        check("1777888800", Some("05-04T10:00:00"));
+        check("", None);
+        check("yesterday", None);
+        check("-5m", None);
+        check("10x", None);
+        check("2026-13-01", None);
+        check("99999999999999999999d", None);
+    }
+
+    #[test]
+    fn ages_are_written() {
+        for (time, wanted) in [
+            ("2026-05-04T11:59:50Z", "just now"),
+            ("2026-05-04T12:00:10Z", "just now"),
+            ("2026-05-04T11:59:00Z", "1 minute ago"),
+            ("2026-05-04T02:00:00Z", "10 hours ago"),
+            ("2026-05-01T12:00:00Z", "3 days ago"),
+            ("2026-01-01T12:00:00Z", "4 months ago"),
+            ("2020-01-01T12:00:00Z", "6 years ago"),
+            ("", ""),
+        ] {
+            assert_eq!(ago(time, now()), wanted);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_or_refused(text in "[0-9smhdwTZ:+. -]{0,24}") {
+            let _ = parse(&text, now());
+        }
+    }
+}

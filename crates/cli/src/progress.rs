@@ -1,0 +1,229 @@
+//! How far a long command is, on standard error: a line for each step, and a bar for a pull where there is a terminal.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use slipway_api::operation::{PullPhase, PullProgress};
+
+use crate::output::{Output, Tone};
+use crate::size;
+use crate::text;
+
+const TICK: Duration = Duration::from_millis(100);
+/// Steps that take less are not worth a number.
+const WORTH_A_NUMBER: Duration = Duration::from_secs(1);
+
+/// Steps of a command.
+pub(crate) struct Progress {
+    output: Output,
+    shown: Shown,
+    step: Mutex<Option<Step>>,
+}
+
+enum Shown {
+    Nothing,
+    /// One line for each step, as it begins.
+    Lines,
+    /// A line that moves, and one for each step that is done.
+    Bar(ProgressBar),
+}
+
+struct Step {
+    done: String,
+    began: Instant,
+    downloaded: u64,
+}
+
+impl Progress {
+    /// Progress on standard error. A program that wants JSON is not told about it, a person who pipes it is.
+    pub(crate) fn new(output: &Output, quiet: bool) -> Self {
+        let shown = if quiet {
+            Shown::Nothing
+        } else if output.stderr_is_terminal() {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            bar.enable_steady_tick(TICK);
+            bar.set_style(spinner(output));
+            Shown::Bar(bar)
+        } else if output.json_wanted() {
+            Shown::Nothing
+        } else {
+            Shown::Lines
+        };
+        Self {
+            output: output.clone(),
+            shown,
+            step: Mutex::new(None),
+        }
+    }
+
+    /// Whether there is anything to see.
+    pub(crate) fn is_shown(&self) -> bool {
+        !matches!(self.shown, Shown::Nothing)
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Step>> {
+        self.step.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a step; the one before it is done.
+    pub(crate) fn step(&self, doing: &str, done: &str) {
+        self.complete();
+        *self.current() = Some(Step {
+            done: done.to_owned(),
+            began: Instant::now(),
+            downloaded: 0,
+        });
+        let doing = text::line(doing);
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Lines => self.output.complain_raw(&doing),
+            Shown::Bar(bar) => {
+                bar.set_style(spinner(&self.output));
+                bar.set_message(doing.into_owned());
+            }
+        }
+    }
+
+    /// Says better what the current step has done.
+    pub(crate) fn will_be(&self, done: &str) {
+        if let Some(step) = self.current().as_mut() {
+            done.clone_into(&mut step.done);
+        }
+    }
+
+    /// A pull moved.
+    pub(crate) fn pull(&self, at: &PullProgress) {
+        if let Some(step) = self.current().as_mut() {
+            step.downloaded = at.bytes_done;
+        }
+        let Shown::Bar(bar) = &self.shown else { return };
+        let image = text::line(&at.image);
+        match (at.phase, at.bytes_total) {
+            (PullPhase::Downloading, Some(total)) => {
+                if bar.length() != Some(total) {
+                    bar.set_length(total);
+                }
+                if bar.position() == 0 {
+                    bar.set_style(download(&self.output));
+                    bar.reset_eta();
+                }
+                bar.set_message(format!("Pulling {image}"));
+                bar.set_position(at.bytes_done);
+            }
+            (PullPhase::Extracting, _) => {
+                bar.set_style(spinner(&self.output));
+                bar.set_message(format!(
+                    "Unpacking {image} ({} of {} layers)",
+                    at.layers_done, at.layers_total
+                ));
+            }
+            _ => {}
+        }
+    }
+
+    /// Something worth knowing that does not stop the command.
+    pub(crate) fn note(&self, message: &str) {
+        let label = Tone::Note.paint("note: ", self.output.colors_stderr());
+        self.line(&format!("{label}{}", text::line(message)));
+    }
+
+    fn line(&self, line: &str) {
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Lines => self.output.complain_raw(line),
+            Shown::Bar(bar) => bar.suspend(|| self.output.complain_raw(line)),
+        }
+    }
+
+    fn complete(&self) {
+        let Some(step) = self.current().take() else {
+            return;
+        };
+        let Shown::Bar(bar) = &self.shown else { return };
+        bar.reset();
+        let mark = if self.output.unicode() { "✓" } else { "+" };
+        let mark = Tone::Good.paint(mark, self.output.colors_stderr());
+        let mut line = format!("{mark} {}", text::line(&step.done));
+        let took = step.began.elapsed();
+        if step.downloaded > 0 {
+            line = format!("{line}, {}", size::human(step.downloaded));
+        }
+        if took >= WORTH_A_NUMBER {
+            line = format!("{line}, {:.1} s", took.as_secs_f32());
+        }
+        self.line(&line);
+    }
+
+    /// The last step is done.
+    pub(crate) fn finish(&self) {
+        self.complete();
+        self.abandon();
+    }
+
+    /// Nothing more is shown; the current step is not done.
+    pub(crate) fn abandon(&self) {
+        self.current().take();
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn spinner(output: &Output) -> ProgressStyle {
+    let ticks = if output.unicode() {
+        "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ "
+    } else {
+        "|/-\\ "
+    };
+    ProgressStyle::with_template("{spinner} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .tick_chars(ticks)
+}
+
+fn download(output: &Output) -> ProgressStyle {
+    let bar = if output.unicode() { "━━─" } else { "##-" };
+    ProgressStyle::with_template("{spinner} {msg} [{bar:24}] {got}, {rate}, {left}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key(
+            "got",
+            |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+                // A line that cannot be drawn is drawn again in a moment.
+                let _ = write!(
+                    to,
+                    "{} of {}",
+                    size::human(state.pos()),
+                    size::human(state.len().unwrap_or_default())
+                );
+            },
+        )
+        .with_key(
+            "rate",
+            |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a rate is positive and far below 2^64"
+                )]
+                let rate = state.per_sec() as u64;
+                let _ = write!(to, "{}/s", size::human(rate));
+            },
+        )
+        .with_key(
+            "left",
+            |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+                let left = state.eta().as_secs();
+                let _ = match left {
+                    0..60 => write!(to, "{left} s left"),
+                    60..5940 => write!(to, "{} min left", left.div_ceil(60)),
+                    _ => write!(to, "more than an hour left"),
+                };
+            },
+        )
+        .progress_chars(bar)
+        .tick_chars(if output.unicode() {
+            "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ "
+        } else {
+            "|/-\\ "
+        })
+}

@@ -1,0 +1,66 @@
+//! `slipway search`: the catalog. Needs no engine.
+
+use slipway_api::catalog::{Badge, CatalogResults};
+use slipway_core::Slipway;
+
+use crate::arguments::{Search, Source};
+use crate::exit::Exit;
+use crate::failure::{Failure, invalid};
+use crate::output::{Output, Tone};
+use crate::table::{Cell, Table};
+
+/// `slipway search WORDS`
+pub(crate) fn search(what: &Search, slipway: &Slipway, output: &Output) -> Result<Exit, Failure> {
+    let Source::Catalog = what.source;
+    if let Some(category) = &what.category {
+        let known = slipway.catalog_categories();
+        if !known.iter().any(|known| known.id == *category) {
+            let ids: Vec<_> = known.into_iter().map(|known| known.id).collect();
+            return Err(invalid(
+                format!("There is no category `{category}`"),
+                format!("There are {}", ids.join(", ")),
+            )
+            .into());
+        }
+    }
+    let words = what.words.join(" ");
+    let results = slipway.catalog_search(&words, what.category.as_deref());
+    if output.json_wanted() {
+        output.print_json(&results)?;
+        return Ok(Exit::Done);
+    }
+    if !results.entries.is_empty() {
+        output.print(&table(&results).for_output(output))?;
+    }
+    match &results.reference {
+        Some(reference) => output.complain(
+            Tone::Note,
+            "note: ",
+            &format!("`slipway run {reference}` runs what is not in the catalog"),
+        ),
+        None if results.entries.is_empty() => output.complain(
+            Tone::Note,
+            "note: ",
+            &format!("Nothing in the catalog is called `{words}`"),
+        ),
+        None => {}
+    }
+    Ok(Exit::Done)
+}
+
+fn table(results: &CatalogResults) -> Table<4> {
+    let mut table = Table::new(["NAME", "IMAGE", "BADGE", "SUMMARY"]);
+    for entry in &results.entries {
+        table.row([
+            Cell::new(&entry.slug, Tone::Heading),
+            format!("{}:{}", entry.image, entry.default_tag).into(),
+            match entry.badge {
+                Badge::Official => "official".into(),
+                Badge::Verified => "verified".into(),
+                Badge::None => "".into(),
+            },
+            entry.summary.as_str().into(),
+        ]);
+    }
+    table
+}
