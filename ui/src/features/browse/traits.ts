@@ -7,7 +7,7 @@ export interface Trait {
 }
 
 /** Letters that fit on one line of a card, counting each badge's padding. */
-const room = 34;
+const room = 36;
 
 /** What is worth knowing of an entry before it is run, most important first, as many small badges as fit. */
 export function traits(entry: CatalogEntry): Trait[] {

@@ -1,0 +1,55 @@
+import { fireEvent, render, screen, waitFor } from "@testing-library/svelte";
+import { beforeEach, expect, test } from "vitest";
+import App from "./App.svelte";
+import { engineState } from "./host/fixture/engine";
+import { fixture } from "./host/fixture/index";
+import { navigation } from "./state/navigation.svelte";
+
+const patience = { timeout: 20_000 };
+
+beforeEach(() => {
+	fixture.setUp("normal");
+	sessionStorage.clear();
+	navigation.go("browse");
+});
+
+test("browse, run with one click, and find the address to open", { timeout: 60_000 }, async () => {
+	render(App);
+	await waitFor(() => expect(document.documentElement.dataset.ready).toBe("browse"), patience);
+	await fireEvent.click(screen.getByTestId("card-run-grafana"));
+	await waitFor(() => screen.getByTestId("run-ready"), patience);
+	expect(screen.getByTestId("run-url").textContent).toBe("http://127.0.0.1:3000");
+	expect(screen.getByTestId("run-note").textContent).toContain("Sign in as admin");
+	// A secret is not on the screen until it is asked for.
+	expect(screen.getByTestId("run-secret-GF_SECURITY_ADMIN_PASSWORD").textContent).toContain("••••");
+	await fireEvent.click(screen.getByTestId("run-done"));
+	await waitFor(() => expect(screen.queryByTestId("run-sheet")).toBeNull(), patience);
+});
+
+test("without an engine one can look around, and is told what was tried", { timeout: 60_000 }, async () => {
+	render(App);
+	await waitFor(() => screen.getByTestId("card-nginx"), patience);
+	fixture.emit("engineStateChanged", engineState("no-engine"));
+	await waitFor(() => expect(screen.getByTestId("nav-engine").dataset.state).toBe("no_engine"));
+	expect(screen.getByTestId("card-nginx")).toBeTruthy();
+	await fireEvent.click(screen.getByTestId("nav-engine"));
+	await waitFor(() => screen.getByTestId("no-engine"), patience);
+	expect(screen.getByTestId("endpoint-default").textContent).toContain("You are not allowed to use");
+	fixture.emit("engineStateChanged", engineState("normal"));
+	await waitFor(() => screen.getByTestId("engine-current"));
+	expect(screen.queryByTestId("no-engine")).toBeNull();
+});
+
+test("while the engine does not answer, the window says so and stays usable", {
+	timeout: 60_000,
+}, async () => {
+	render(App);
+	await waitFor(() => screen.getByTestId("card-nginx"), patience);
+	fixture.emit("engineStateChanged", engineState("not-responding"));
+	await waitFor(() =>
+		expect(screen.getByTestId("engine-banner").textContent).toContain("has not answered since"),
+	);
+	expect(screen.getByTestId("card-run-nginx")).toBeTruthy();
+	fixture.emit("engineStateChanged", engineState("normal"));
+	await waitFor(() => expect(screen.queryByTestId("engine-banner")).toBeNull());
+});
