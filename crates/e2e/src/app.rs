@@ -79,7 +79,11 @@ impl App {
         let home = options
             .home
             .clone()
-            .or_else(|| temporary.as_ref().map(|directory| directory.path().to_owned()))
+            .or_else(|| {
+                temporary
+                    .as_ref()
+                    .map(|directory| directory.path().to_owned())
+            })
             .context("a home directory")?;
         let port = free_port()?;
         let mut command = Command::new("setpriv");
@@ -93,7 +97,9 @@ impl App {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         isolate(&mut command, &home, options.docker_host.as_deref())?;
-        let webdriver = command.spawn().context("WebKitWebDriver cannot be started")?;
+        let webdriver = command
+            .spawn()
+            .context("WebKitWebDriver cannot be started")?;
         wait_for_port(port)?;
         let binary = options.binary.unwrap_or_else(slipway_desktop);
         let mut capabilities = Capabilities::default();
@@ -103,9 +109,7 @@ impl App {
         )?;
         let started = Instant::now();
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await?;
-        driver
-            .set_script_timeout(Duration::from_secs(120))
-            .await?;
+        driver.set_script_timeout(Duration::from_mins(2)).await?;
         Ok(Self {
             driver,
             webdriver,
@@ -138,7 +142,8 @@ impl App {
             .into_iter()
             .filter(|pid| {
                 let name = process::name(*pid);
-                name.starts_with("slipway") || name.starts_with("WebKit") && *pid != self.webdriver.id()
+                name.starts_with("slipway")
+                    || name.starts_with("WebKit") && *pid != self.webdriver.id()
             })
             .filter(|pid| process::name(*pid) != "WebKitWebDriver")
             .collect()
@@ -160,11 +165,20 @@ impl App {
     pub async fn find_css(&self, selector: &str) -> Result<WebElement> {
         let started = Instant::now();
         loop {
-            if let Some(element) = self.driver.find_all(By::Css(selector)).await?.into_iter().next() {
+            if let Some(element) = self
+                .driver
+                .find_all(By::Css(selector))
+                .await?
+                .into_iter()
+                .next()
+            {
                 return Ok(element);
             }
             if started.elapsed() > PATIENCE {
-                bail!("{selector} did not appear; the screen says:\n{}", self.text().await?);
+                bail!(
+                    "{selector} did not appear; the screen says:\n{}",
+                    self.text().await?
+                );
             }
             tokio::time::sleep(POLL).await;
         }
@@ -181,7 +195,10 @@ impl App {
         let started = Instant::now();
         while self.has(testid).await? {
             if started.elapsed() > PATIENCE {
-                bail!("{testid} did not go; the screen says:\n{}", self.text().await?);
+                bail!(
+                    "{testid} did not go; the screen says:\n{}",
+                    self.text().await?
+                );
             }
             tokio::time::sleep(POLL).await;
         }
@@ -227,11 +244,8 @@ impl App {
     pub async fn says(&self, testid: &str, words: &str) -> Result<String> {
         let started = Instant::now();
         loop {
-            let text = match self.find(testid).await?.text().await {
-                Ok(text) => text,
-                // Drawn anew meanwhile.
-                Err(_) => String::new(),
-            };
+            // Empty when it is drawn anew meanwhile.
+            let text = self.find(testid).await?.text().await.unwrap_or_default();
             if text.contains(words) {
                 return Ok(text);
             }
@@ -247,7 +261,9 @@ impl App {
 
     /// All text on the screen.
     pub async fn text(&self) -> Result<String> {
-        Ok(self.script("return document.body.innerText", vec![]).await?
+        Ok(self
+            .script("return document.body.innerText", vec![])
+            .await?
             .as_str()
             .unwrap_or_default()
             .to_owned())
@@ -311,7 +327,11 @@ impl Drop for App {
         for pid in process::tree(self.webdriver.id()) {
             if pid != self.webdriver.id() {
                 // Ended already, most likely.
-                let _ = Command::new("kill").arg("-KILL").arg(pid.to_string()).stderr(Stdio::null()).status();
+                let _ = Command::new("kill")
+                    .arg("-KILL")
+                    .arg(pid.to_string())
+                    .stderr(Stdio::null())
+                    .status();
             }
         }
         let _ = self.webdriver.kill();

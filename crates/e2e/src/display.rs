@@ -16,7 +16,15 @@ impl Display {
     pub fn start() -> Result<Self> {
         let mut server = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--", "Xvfb"])
-            .args(["-displayfd", "1", "-screen", "0", "1440x900x24", "-nolisten", "tcp"])
+            .args([
+                "-displayfd",
+                "1",
+                "-screen",
+                "0",
+                "1440x900x24",
+                "-nolisten",
+                "tcp",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -1,6 +1,6 @@
 //! Slipway as a user meets it: the binary that ships, in a real window on a virtual display, on a real engine.
 //!
-//! [`App`] starts it and drives it through WebDriver; `tests/` are the journeys, `src/bin/tour.rs` takes the
+//! [`App`] starts it and drives it through `WebDriver`; `tests/` are the journeys, `src/bin/tour.rs` takes the
 //! screenshots of the documents, `src/bin/bench.rs` measures. It uses none of Slipway's own crates: what it knows, it
 //! knows from the screen and from the `slipway` command.
 

@@ -1,0 +1,199 @@
+//! Plays the main job in the real window and leaves a numbered screenshot of every step, light and dark.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use slipway_e2e::{App, Theme, http, target_dir};
+use slipway_testkit::{Engine, Fault};
+
+struct Tour {
+    app: App,
+    directory: PathBuf,
+    step: u32,
+}
+
+impl Tour {
+    /// Takes the picture of this step, in both themes.
+    async fn picture(&mut self, name: &str) -> Result<()> {
+        self.step += 1;
+        for theme in [Theme::Dark, Theme::Light] {
+            self.app.theme(theme).await?;
+            let file = format!("{:02}-{name}-{}.png", self.step, theme.word());
+            self.app.screenshot(&self.directory.join(&file)).await?;
+        }
+        println!("{:02} {name}", self.step);
+        Ok(())
+    }
+}
+
+#[tokio::main]
+#[expect(clippy::too_many_lines, reason = "a tour is one long walk")]
+async fn main() -> Result<()> {
+    let directory = target_dir().join("tour");
+    let _ = std::fs::remove_dir_all(&directory);
+    let mut engine = Engine::start()?;
+    for sample in [
+        "slipway/busybox:latest",
+        "slipway/exit1:latest",
+        "slipway/oom:latest",
+        "slipway/tty:latest",
+        "slipway/webapp:latest",
+        "redis:8",
+    ] {
+        engine.load_sample(sample)?;
+    }
+    let app = App::open(&engine.host()).await?;
+    let mut tour = Tour {
+        app,
+        directory: directory.clone(),
+        step: 0,
+    };
+    tour.app.find("card-nginx").await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    tour.picture("browse").await?;
+    tour.app.click("nav-containers").await?;
+    tour.app.find("containers-empty").await?;
+    tour.picture("no-containers").await?;
+    tour.app.click("nav-browse").await?;
+    tour.app.fill("browse-search", "nginx").await?;
+    tour.picture("search").await?;
+    tour.app
+        .fill("browse-search", "registry.example:5000/org/app:1")
+        .await?;
+    tour.app.find("card-reference").await?;
+    tour.picture("any-image").await?;
+    tour.app.fill("browse-search", "postgres").await?;
+    tour.app.click("card-customise-postgres").await?;
+    tour.app.find("run-docker-run").await?;
+    tour.picture("run-sheet").await?;
+    engine.registry().set(Fault::Throttle(2_500_000));
+    tour.app.click("run-start").await?;
+    tour.app.find("run-pull").await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    tour.picture("pulling").await?;
+    engine.registry().set(Fault::Pass);
+    tour.app.find("run-ready").await?;
+    tour.picture("ready-with-password").await?;
+    tour.app.click("run-done").await?;
+    tour.app
+        .fill("browse-search", "slipway/exit1:latest")
+        .await?;
+    tour.app.click("card-run-reference").await?;
+    tour.app.find("run-failure").await?;
+    tour.picture("run-failed").await?;
+    tour.app.click("sheet-close").await?;
+    tour.app.fill("browse-search", "nginx").await?;
+    tour.app.click("card-run-nginx").await?;
+    tour.app.find("run-ready").await?;
+    tour.picture("ready").await?;
+    let url = tour.app.find("run-url").await?.text().await?;
+    for path in ["/", "/", "/about", "/images/logo.svg", "/"] {
+        http::get(&format!("{}{path}", url.trim()))?;
+    }
+    populate(&engine);
+    tour.app.click("run-show-container").await?;
+    tour.app.find("container-stop").await?;
+    // The charts fill by a sample a second.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    tour.picture("overview").await?;
+    tour.app.click("tab-logs").await?;
+    tour.app.find("log-row").await?;
+    tour.picture("logs").await?;
+    tour.app.fill("log-search", "about").await?;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    tour.picture("logs-search").await?;
+    tour.app.click("detail-close").await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    tour.picture("containers").await?;
+    tour.app.click("container-row-colours").await?;
+    tour.app.click("tab-logs").await?;
+    tour.app.find("log-row").await?;
+    tour.picture("logs-colours").await?;
+    tour.app.click("container-more").await?;
+    tour.app.click("container-remove").await?;
+    tour.app.find("remove-dialog").await?;
+    tour.picture("remove").await?;
+    tour.app.click("dialog-cancel").await?;
+    tour.app.click("nav-images").await?;
+    tour.app.find("images-table").await?;
+    tour.picture("images").await?;
+    tour.app.click("nav-engine").await?;
+    tour.app.find("engine-current").await?;
+    tour.picture("engine").await?;
+    tour.app
+        .click("open-palette")
+        .await
+        .or(tour.app.press(thirtyfour::Key::Control + "k").await)?;
+    tour.app.find("palette-input").await?;
+    tour.picture("palette").await?;
+    tour.app.press(thirtyfour::Key::Escape + "").await?;
+    tour.app.click("nav-containers").await?;
+    engine.stop_signal()?;
+    tour.app.find("engine-banner").await?;
+    tour.picture("engine-not-responding").await?;
+    engine.cont_signal()?;
+    tour.app.gone("engine-banner").await?;
+    engine.kill9()?;
+    tour.app.find("engine-banner").await?;
+    tour.picture("engine-gone").await?;
+    tour.app.close().await?;
+    let app = App::open("unix:///run/no-engine/docker.sock").await?;
+    let mut tour = Tour { app, ..tour };
+    tour.app.click("nav-engine").await?;
+    tour.app.find("no-engine").await?;
+    tour.picture("no-engine").await?;
+    tour.app.click("nav-containers").await?;
+    tour.app.find("containers-no-engine").await?;
+    tour.picture("containers-no-engine").await?;
+    tour.app.close().await?;
+    println!("The screenshots are in {}", directory.display());
+    Ok(())
+}
+
+/// Containers in many states, as a desk has them after some weeks.
+fn populate(engine: &Engine) {
+    engine.docker_ok(&[
+        "run",
+        "-d",
+        "--name",
+        "cache",
+        "-p",
+        "127.0.0.1::6379",
+        "redis:8",
+    ]);
+    engine.docker_ok(&["run", "-d", "-t", "--name", "colours", "slipway/tty"]);
+    engine.docker_ok(&[
+        "run",
+        "-d",
+        "--name",
+        "etl",
+        "--memory",
+        "16m",
+        "slipway/oom",
+    ]);
+    engine.docker(&["run", "-d", "--name", "old-job", "slipway/exit1"]);
+    engine.docker_ok(&["create", "--name", "prepared", "slipway/busybox"]);
+    for (service, command) in [
+        ("db", "sleep 9000"),
+        ("api", "sleep 9000"),
+        ("worker", "yes > /dev/null"),
+    ] {
+        engine.docker_ok(&[
+            "run",
+            "-d",
+            "--name",
+            &format!("shop-{service}-1"),
+            "--cpus",
+            "0.2",
+            "--label",
+            "com.docker.compose.project=shop",
+            "--label",
+            &format!("com.docker.compose.service={service}"),
+            "slipway/busybox",
+            "sh",
+            "-c",
+            command,
+        ]);
+    }
+}

@@ -1,0 +1,215 @@
+//! What an engine can do to us: die, freeze, be missing, be forbidden, talk nonsense, stop in the middle. Each has its
+//! own words, and the window stays usable.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use slipway_e2e::{App, AppOptions, eventually_within};
+use slipway_testkit::{Engine, Fault, FaultProxy};
+
+const RESTARTS: usize = 20;
+
+/// The list is right within two seconds of the engine's first answer, every time.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_is_right_soon_after_each_of_twenty_crashes() -> Result<()> {
+    let mut engine = Engine::start()?;
+    engine.load_sample("slipway/busybox:latest")?;
+    let app = App::open(&engine.host()).await?;
+    app.click("nav-containers").await?;
+    for round in 0..RESTARTS {
+        let name = format!("round-{round}");
+        engine.docker_ok(&["create", "--name", &name, "slipway/busybox"]);
+        app.find(&format!("container-row-{name}")).await?;
+        engine.kill9()?;
+        app.find("engine-banner").await?;
+        // Changed while nobody could tell the window: it has to find out by itself.
+        engine.start_again()?;
+        let answered = Instant::now();
+        engine.docker_ok(&["rm", &name]);
+        let new = format!("after-{round}");
+        engine.docker_ok(&["create", "--name", &new, "slipway/busybox"]);
+        eventually_within(
+            Duration::from_secs(10),
+            "the list after a crash",
+            async || {
+                let gone = !app.has(&format!("container-row-{name}")).await.ok()?;
+                let there = app.has(&format!("container-row-{new}")).await.ok()?;
+                let banner = app.has("engine-banner").await.ok()?;
+                (gone && there && !banner).then_some(())
+            },
+        )
+        .await;
+        let took = answered.elapsed();
+        assert!(took <= Duration::from_secs(2), "round {round}: {took:?}");
+        engine.docker_ok(&["rm", &new]);
+    }
+    app.close().await
+}
+
+/// A frozen engine is named within five seconds; the window goes on, an operation on it can be cancelled, and all is
+/// well when it thaws.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_engine_is_named_and_the_window_goes_on() -> Result<()> {
+    let engine = Engine::start()?;
+    engine.load_sample("slipway/busybox:latest")?;
+    engine.docker_ok(&["create", "--name", "still-here", "slipway/busybox"]);
+    let app = App::open(&engine.host()).await?;
+    app.click("nav-containers").await?;
+    app.find("container-row-still-here").await?;
+    engine.stop_signal()?;
+    let frozen = Instant::now();
+    app.says("engine-banner", "has not answered").await?;
+    assert!(
+        frozen.elapsed() <= Duration::from_secs(5),
+        "{:?}",
+        frozen.elapsed()
+    );
+    // What was last known stays, and the rest of the window works.
+    app.find("container-row-still-here").await?;
+    let clicked = Instant::now();
+    app.click("nav-browse").await?;
+    app.fill("browse-search", "redis").await?;
+    app.find("card-redis").await?;
+    assert!(
+        clicked.elapsed() <= Duration::from_secs(3),
+        "{:?}",
+        clicked.elapsed()
+    );
+    engine.cont_signal()?;
+    app.gone("engine-banner").await?;
+    app.close().await
+}
+
+/// A run that waits for a frozen engine can be cancelled, and leaves nothing behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_on_a_freezing_engine_can_be_cancelled() -> Result<()> {
+    let engine = Engine::start()?;
+    let app = App::open(&engine.host()).await?;
+    // Slow enough to freeze the engine in the middle of the pull.
+    engine.registry().set(Fault::Throttle(400_000));
+    app.fill("browse-search", "nginx").await?;
+    app.click("card-run-nginx").await?;
+    app.find("run-pull").await?;
+    engine.stop_signal()?;
+    let cancelled = Instant::now();
+    app.click("run-cancel").await?;
+    app.find("run-cancelled").await?;
+    assert!(
+        cancelled.elapsed() <= Duration::from_secs(6),
+        "{:?}",
+        cancelled.elapsed()
+    );
+    engine.cont_signal()?;
+    engine.registry().set(Fault::Pass);
+    assert_eq!(engine.docker_ok(&["ps", "-aq"]), "");
+    app.close().await
+}
+
+/// No engine: the window says what was tried and why it failed, lets one look around, and notices by itself when an
+/// engine comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_engine_the_window_says_so_and_recovers() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let socket = directory.path().join("docker.sock");
+    let host = format!("unix://{}", socket.display());
+    let app = App::open(&host).await?;
+    app.fill("browse-search", "redis").await?;
+    app.find("card-redis").await?;
+    app.click("nav-containers").await?;
+    app.find("containers-no-engine").await?;
+    app.click("nav-engine").await?;
+    let text = app.says("no-engine", "docker.sock").await?;
+    assert!(
+        !text.contains("os error") && !text.contains("panicked"),
+        "{text}"
+    );
+    let engine = Engine::start()?;
+    std::os::unix::fs::symlink(engine.socket(), &socket)?;
+    app.gone("no-engine").await?;
+    app.says("engine-state", "20.10")
+        .await
+        .or(app.says("engine-current", "Docker").await)?;
+    app.close().await
+}
+
+/// A socket that the user may not open is told apart from one that is not there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forbidden_socket_is_told_apart() -> Result<()> {
+    let engine = Engine::start()?;
+    let home = tempfile::tempdir()?;
+    std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o777))?;
+    std::fs::set_permissions(engine.socket(), std::fs::Permissions::from_mode(0o600))?;
+    // Root may open everything, so somebody else asks.
+    let nobody = |arguments: &[&str]| {
+        Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+            .arg(reachable(&slipway_e2e::slipway(), home.path())?)
+            .args(arguments)
+            .env("HOME", home.path())
+            .env("DOCKER_HOST", engine.host())
+            .output()
+            .map_err(anyhow::Error::from)
+    };
+    let output = nobody(&["ps"])?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    // The directory above may be closed to others as well: either way it is permission, not absence.
+    assert_eq!(output.status.code(), Some(3), "{errors}");
+    assert!(
+        errors.contains("permission") || errors.contains("Permission"),
+        "{errors}"
+    );
+    assert!(errors.contains("hint: "), "{errors}");
+    Ok(())
+}
+
+/// A copy of a program where everybody may run it: build directories are often private.
+fn reachable(program: &std::path::Path, directory: &std::path::Path) -> Result<std::path::PathBuf> {
+    let copy = directory.join("slipway");
+    if !copy.exists() {
+        std::fs::copy(program, &copy)?;
+        std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(copy)
+}
+
+/// Nonsense instead of an engine, of both kinds, ends in words and not in a dump.
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_is_called_that() -> Result<()> {
+    let engine = Engine::start()?;
+    let proxy = FaultProxy::in_front_of(&engine)?;
+    for fault in [Fault::Garbage, Fault::HttpGarbage] {
+        proxy.set(fault);
+        let app = App::open(&proxy.host()).await?;
+        app.click("nav-engine").await?;
+        let text = app.says("no-engine", "not a container engine").await?;
+        assert!(!text.contains("expected value"), "{text}");
+        proxy.set(Fault::Pass);
+        app.gone("no-engine").await?;
+        app.close().await?;
+    }
+    Ok(())
+}
+
+/// Answers that stop in the middle are noticed, and the window recovers when they flow again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_stream_is_noticed() -> Result<()> {
+    let engine = Engine::start()?;
+    engine.load_sample("slipway/busybox:latest")?;
+    let proxy = FaultProxy::in_front_of(&engine)?;
+    let app = App::start(AppOptions {
+        docker_host: Some(proxy.host()),
+        ..AppOptions::default()
+    })
+    .await?;
+    app.click("nav-containers").await?;
+    app.find("containers-empty").await?;
+    proxy.set(Fault::StallAfter(0));
+    app.says("engine-banner", "has not answered").await?;
+    proxy.set(Fault::Pass);
+    app.gone("engine-banner").await?;
+    engine.docker_ok(&["create", "--name", "afterwards", "slipway/busybox"]);
+    app.find("container-row-afterwards").await?;
+    app.close().await
+}

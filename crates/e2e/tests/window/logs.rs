@@ -1,0 +1,100 @@
+//! Logs: nothing lost, searched, and no flood makes the window stutter for long.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use slipway_e2e::{App, eventually_within};
+use slipway_testkit::Engine;
+
+const FLOOD: Duration = Duration::from_mins(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_arrives_and_is_found() -> Result<()> {
+    let engine = Engine::start()?;
+    engine.load_sample("slipway/flood:latest")?;
+    engine.docker_ok(&[
+        "run",
+        "-d",
+        "--name",
+        "lines",
+        "-e",
+        "LINES=20000",
+        "-e",
+        "RATE=1000000",
+        "slipway/flood",
+    ]);
+    engine.docker_ok(&["wait", "lines"]);
+    let app = App::open(&engine.host()).await?;
+    open_logs(&app, "lines").await?;
+    app.says("log-count", "20,000").await?;
+    app.fill("log-search", "line 00012345").await?;
+    app.says("log-search-count", "1").await?;
+    app.says("log-view", "line 00012345").await?;
+    app.close().await
+}
+
+/// 50,000 lines a second for a minute: the window goes on drawing, and a click is answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_leaves_the_window_responsive() -> Result<()> {
+    let engine = Engine::start()?;
+    engine.load_sample("slipway/flood:latest")?;
+    let app = App::open(&engine.host()).await?;
+    engine.docker_ok(&[
+        "run",
+        "-d",
+        "--name",
+        "flood",
+        "--log-opt",
+        "max-size=50m",
+        "-e",
+        "RATE=50000",
+        "slipway/flood",
+    ]);
+    open_logs(&app, "flood").await?;
+    app.script(
+        "window.longest = 0; let last = performance.now();
+         const frame = (now) => { window.longest = Math.max(window.longest, now - last); last = now; requestAnimationFrame(frame) };
+         requestAnimationFrame(frame)",
+        vec![],
+    )
+    .await?;
+    let began = Instant::now();
+    let mut slowest = Duration::ZERO;
+    while began.elapsed() < FLOOD {
+        for tab in ["tab-overview", "tab-logs"] {
+            let clicked = Instant::now();
+            app.click(tab).await?;
+            let wanted = if tab == "tab-logs" {
+                "log-view"
+            } else {
+                "cpu-chart"
+            };
+            app.find(wanted).await?;
+            slowest = slowest.max(clicked.elapsed());
+        }
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
+    let longest = app.script("return window.longest", vec![]).await?;
+    let longest = longest.as_f64().unwrap_or(f64::INFINITY);
+    println!("longest pause between frames {longest:.0} ms, slowest change of tabs {slowest:?}");
+    assert!(longest < 1500.0, "{longest} ms without a frame");
+    assert!(slowest < Duration::from_secs(3), "a click took {slowest:?}");
+    // What is shown is the newest, not a backlog.
+    engine.docker_ok(&["kill", "flood"]);
+    eventually_within(Duration::from_secs(10), "the end of the log", async || {
+        let last = engine.docker_ok(&["logs", "--tail", "1", "flood"]);
+        let number = last.split_ascii_whitespace().nth(1)?.to_owned();
+        let view = app.find("log-view").await.ok()?.text().await.ok()?;
+        view.contains(&number).then_some(())
+    })
+    .await;
+    app.close().await
+}
+
+async fn open_logs(app: &App, name: &str) -> Result<()> {
+    app.click("nav-containers").await?;
+    app.click(&format!("container-row-{name}")).await?;
+    app.click("tab-logs").await?;
+    app.find("log-view").await?;
+    Ok(())
+}

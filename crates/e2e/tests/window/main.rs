@@ -1,0 +1,8 @@
+//! Journeys through the real window, on a real engine.
+
+mod accessibility;
+mod bad_input;
+mod engine_trouble;
+mod journey;
+mod keyboard;
+mod logs;
