@@ -124,6 +124,16 @@ pub(crate) fn health(health: domain::Health) -> Health {
     }
 }
 
+/// An image as people write it: engines give `docker.io/library/nginx:1.27` back when they were asked like that.
+fn familiar_image(image: String) -> String {
+    if !image.starts_with("docker.io/") {
+        return image;
+    }
+    image
+        .parse::<slipway_catalog::ImageReference>()
+        .map_or(image, |reference| reference.familiar())
+}
+
 /// A container of the list. `engine_host` is where its published ports are reached.
 pub(crate) fn container(container: domain::Container, engine_host: &str) -> ContainerView {
     let entry = catalog_entry(
@@ -151,7 +161,7 @@ pub(crate) fn container(container: domain::Container, engine_host: &str) -> Cont
         status: container.status,
         id: container.id,
         name: container.name,
-        image: container.image,
+        image: familiar_image(container.image),
     }
 }
 
@@ -181,7 +191,7 @@ pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> 
     ContainerView {
         id: detail.id.clone(),
         name: detail.name.clone(),
-        image: detail.image.clone(),
+        image: familiar_image(detail.image.clone()),
         image_id: detail.image_id.clone().unwrap_or_default(),
         state,
         status: String::new(),

@@ -9,7 +9,7 @@ use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::{Catalog, Entry, ImageReference};
 use slipway_engine::{
     Container, ContainerDetail, ContainerSpec, ContainerState, CreatedContainer, Engine,
-    EngineError, Health, ListFilter, LogOptions, Port, Protocol, RemoveContainer, Tail,
+    EngineError, Health, ListFilter, LogOptions, Port, Product, Protocol, RemoveContainer, Tail,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -121,6 +121,10 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                 .unwrap_or_default();
             crate::error::invalid(message, hint)
         })?;
+        if self.engine().info().product == Product::Docker {
+            // What a person would have typed, and so what `docker ps` shows. Podman wants the registry named.
+            spec.image = reference.familiar();
+        }
         let containers = self.containers().await?;
         let own_name = self.choose_name(&mut spec, &reference, &containers)?;
         self.choose_ports(&mut spec, &containers)?;

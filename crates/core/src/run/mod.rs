@@ -89,7 +89,7 @@ pub(crate) fn plan_of(detail: &ContainerDetail, container: &ContainerView) -> Ru
         }
     }
     RunPlan {
-        image: detail.image.clone(),
+        image: container.image.clone(),
         name: Some(detail.name.clone()),
         command: detail.command.clone(),
         entrypoint: None,
