@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::byte_stream::ByteStream;
 use crate::connect::{Connector, find_cause};
-use crate::error::{About, classify};
+use crate::error::{About, classify, clean};
 use crate::{EngineError, Noun};
 
 /// How long a plain call may take in all, unless the caller says otherwise.
@@ -83,12 +83,15 @@ impl Transport {
             path.push('/');
             escape_into(&mut path, segment, b"");
         }
-        // `.` and `..` would be resolved by the engine and reach another call.
+        // `.`, `..` and also an escaped slash would be resolved by the engine and reach another
+        // call, and no id or name has them.
         let refused = segments
             .iter()
-            .find(|segment| segment.is_empty() || **segment == "." || **segment == "..")
+            .find(|segment| {
+                segment.is_empty() || segment.contains('/') || [".", ".."].contains(segment)
+            })
             .map(|segment| EngineError::InvalidRequest {
-                message: format!("`{segment}` is not a name"),
+                message: format!("`{}` is not a name", clean(segment)),
             });
         Call {
             transport: self.clone(),
@@ -218,7 +221,7 @@ impl Call {
                 .all(|part| !part.is_empty() && part != "." && part != "..");
         if !sane {
             self.refused = Some(EngineError::InvalidRequest {
-                message: format!("`{reference}` is not an image reference"),
+                message: format!("`{}` is not an image reference", clean(reference)),
             });
         }
         self.path.push('/');
@@ -416,7 +419,7 @@ mod tests {
     #[test]
     fn escapes() {
         check("web-1.a_b~", "", "web-1.a_b~");
-        check("../images", "", "..%2Fimages");
+        check("a/b", "", "a%2Fb");
         check("a b?c&d=é", "", "a%20b%3Fc%26d%3D%C3%A9");
         check("r:5000/a/b@sha256:1", "/:@", "r:5000/a/b@sha256:1");
     }

@@ -8,6 +8,7 @@ mod events;
 mod faults;
 mod images;
 mod logs;
+mod measurements;
 mod podman;
 mod probes;
 mod pulls;

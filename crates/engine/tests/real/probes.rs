@@ -92,11 +92,10 @@ async fn each_outcome() {
         failure(&probes[4]),
         ProbeFailure::NotResponding { .. }
     ));
-    for index in 5..8 {
-        let failure = failure(&probes[index]);
+    for probe in &probes[5..8] {
         assert!(
-            matches!(failure, ProbeFailure::NotAnEngine),
-            "{index}: {failure:?}"
+            matches!(failure(probe), ProbeFailure::NotAnEngine),
+            "{probe:?}"
         );
     }
     assert!(

@@ -83,15 +83,16 @@ async fn pulls_end_as_they_should() {
     finish(pull).await.1.unwrap();
     assert!(engine.inspect_image("slipway/busybox:latest").await.is_ok());
 
+    // Asked for by its address, because behind a mirror the engine falls back to Docker Hub.
+    let registry = dockerd.registry().origin();
     for (reference, expected) in [
-        ("slipway/nowhere:1", "ImageNotFound"),
-        ("redis:nowhere", "ImageNotFound"),
-        ("REDIS", "InvalidRequest"),
-        ("", "InvalidRequest"),
-        // It reaches out for a host that there is not.
-        ("registry.invalid/a/b:1", "RegistryUnreachable"),
+        (format!("{registry}/slipway/nowhere:1"), "ImageNotFound"),
+        (format!("{registry}/library/redis:nowhere"), "ImageNotFound"),
+        ("REDIS".to_owned(), "InvalidRequest"),
+        (String::new(), "InvalidRequest"),
+        ("registry.invalid/a/b:1".to_owned(), "RegistryUnreachable"),
     ] {
-        let error = match engine.pull_image(&request(reference)).await {
+        let error = match engine.pull_image(&request(&reference)).await {
             Ok(pull) => finish(pull).await.1.unwrap_err(),
             Err(error) => error,
         };
@@ -101,7 +102,7 @@ async fn pulls_end_as_they_should() {
     // `nginx` is a list without this platform.
     let foreign = PullRequest {
         platform: Some("linux/s390x".to_owned()),
-        ..request("nginx:1.22")
+        ..request(&format!("{registry}/library/nginx:1.22"))
     };
     let error = match engine.pull_image(&foreign).await {
         Ok(pull) => finish(pull).await.1.unwrap_err(),
