@@ -119,8 +119,20 @@ impl Slipway {
             Ok(()) => Ok(()),
             // The engine refuses to give a container the name that it has; for a person that is done.
             Err(error) => {
-                let same = self.container_name(id).is_some_and(|old| old == name);
-                if same { Ok(()) } else { Err(api_error(&error)) }
+                let old = match self.container_name(id) {
+                    Some(old) => Some(old),
+                    None => selected
+                        .engine
+                        .inspect_container(id)
+                        .await
+                        .ok()
+                        .map(|detail| detail.name),
+                };
+                if old.is_some_and(|old| old == name) {
+                    Ok(())
+                } else {
+                    Err(api_error(&error))
+                }
             }
         }
     }

@@ -57,7 +57,7 @@ pub(crate) fn check(
 }
 
 /// Variables without which the image does not start.
-fn missing_env(plan: &RunPlan) -> Vec<PlanFinding> {
+pub(crate) fn missing_env(plan: &RunPlan) -> Vec<PlanFinding> {
     let Some(entry) = plan
         .catalog
         .as_deref()

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{api_error, cancelled};
-use crate::run::check::free_name;
+use crate::run::check::{free_name, missing_env};
 use crate::run::port::{HostPorts, describe_taken};
 use crate::run::{readiness, spec};
 use crate::selection::Selected;
@@ -31,6 +31,8 @@ const POLL: Duration = Duration::from_millis(150);
 const MAX_TRIES: usize = 5;
 /// How long a failed or cancelled run waits for its own clean-up before it leaves that behind.
 const UNDO_PATIENCE: Duration = Duration::from_secs(4);
+/// The same for a command, which ends afterwards, and the clean-up with it.
+const UNDO_PATIENCE_OF_COMMAND: Duration = Duration::from_secs(30);
 /// So many of the last lines of a failed container's log go into the details.
 const LAST_LINES: u64 = 12;
 
@@ -68,7 +70,7 @@ impl Slipway {
         match result {
             Ok(outcome) => Ok(outcome),
             Err(error) => Err(RunFailure {
-                undone: run.undo().await,
+                undone: run.undo(self.session.is_some()).await,
                 error,
             }),
         }
@@ -124,6 +126,10 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         if self.engine().info().product == Product::Docker {
             // What a person would have typed, and so what `docker ps` shows. Podman wants the registry named.
             spec.image = reference.familiar();
+        }
+        if let Some(finding) = missing_env(&self.plan).into_iter().next() {
+            // It would be pulled and started only to end at once.
+            return Err(crate::error::invalid(finding.message, finding.hint));
         }
         let containers = self.containers().await?;
         let own_name = self.choose_name(&mut spec, &reference, &containers)?;
@@ -285,19 +291,23 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                     let containers = self.containers().await?;
                     return Err(match containers.iter().find(|c| c.name == name) {
                         Some(holder) => name_taken(&name, holder, &containers),
-                        None => crate::error::invalid(
-                            format!("Another container was named `{name}` just now"),
-                            Some("Try again".to_owned()),
-                        ),
+                        None => ApiError {
+                            kind: ErrorKind::NameTaken,
+                            message: format!("Another container was named `{name}` just now"),
+                            hint: Some("Try again".to_owned()),
+                            detail: None,
+                        },
                     });
                 }
                 Err(error) => return Err(api_error(&error)),
             }
         }
-        Err(crate::error::invalid(
-            "Every name that was tried is taken",
-            Some("Choose a name".to_owned()),
-        ))
+        Err(ApiError {
+            kind: ErrorKind::NameTaken,
+            message: "Every name that was tried is taken".to_owned(),
+            hint: Some("Choose a name".to_owned()),
+            detail: None,
+        })
     }
 
     async fn request_create(
@@ -374,9 +384,9 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         Ok(())
     }
 
-    /// Takes away what this run made, and says so. An engine that does not answer is not waited for: the removal goes
-    /// on behind.
-    async fn undo(mut self) -> Vec<String> {
+    /// Takes away what this run made, and says so. An engine that does not answer is not waited for where the process
+    /// `stays`: the removal goes on behind.
+    async fn undo(mut self, stays: bool) -> Vec<String> {
         let name = self.plan.name.clone().unwrap_or_default();
         let undoing = tokio::spawn({
             let engine = self.engine().clone();
@@ -395,7 +405,12 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                 Some((created.name, removed))
             }
         });
-        match timeout(UNDO_PATIENCE, undoing).await {
+        let patience = if stays {
+            UNDO_PATIENCE
+        } else {
+            UNDO_PATIENCE_OF_COMMAND
+        };
+        match timeout(patience, undoing).await {
             Ok(Ok(Some((name, Ok(()))))) => vec![format!("The container `{name}` was removed")],
             Ok(Ok(Some((name, Err(error))))) => {
                 vec![format!(
@@ -403,7 +418,12 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                 )]
             }
             Ok(_) => Vec::new(),
-            Err(_) => vec!["What was made is removed as soon as the engine answers".to_owned()],
+            Err(_) if stays => {
+                vec!["What was made is removed as soon as the engine answers".to_owned()]
+            }
+            Err(_) => {
+                vec!["What was made could not be removed: the engine does not answer".to_owned()]
+            }
         }
     }
 
