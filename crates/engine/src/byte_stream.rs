@@ -1,18 +1,54 @@
 //! An answer that goes on: events, logs, statistics, a pull. Dropping it closes its connection,
 //! which is how the engine learns that nobody listens any more.
+//!
+//! Each has a connection of its own, which is driven by whoever reads the stream. An engine sends
+//! every log line as a chunk of its own, and handing each of them from one task to another costs
+//! more than all the rest; so what has arrived is gathered here.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use http::Response;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
 use tokio::time::timeout;
 
 use crate::EngineError;
+use crate::connect::EngineStream;
 use crate::json::JsonLines;
 use crate::transport::Transport;
+
+/// So much is gathered at most before it is handed on.
+const GATHER_BYTES: usize = 128 * 1024;
+
+type Driver = Pin<Box<http1::Connection<EngineStream, Full<Bytes>>>>;
+
+/// A connection for one exchange.
+struct OwnConnection {
+    /// `None` when it has ended.
+    driver: Option<Driver>,
+    /// Why it has ended, if it should not have.
+    failure: Option<hyper::Error>,
+    /// Dropping it would close the connection early.
+    _sender: SendRequest<Full<Bytes>>,
+}
+
+impl OwnConnection {
+    /// Lets the connection work; whether it could do anything is for the other side to see.
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Some(driver) = &mut self.driver
+            && let Poll::Ready(ended) = driver.as_mut().poll(cx)
+        {
+            self.driver = None;
+            self.failure = ended.err();
+        }
+    }
+}
 
 /// The bytes of an answer, as they come.
 pub(crate) struct ByteStream {
@@ -24,23 +60,63 @@ pub(crate) struct ByteStream {
 
 enum State {
     /// The answer has not begun.
-    Opening(BoxFuture<'static, Result<Response<Incoming>, EngineError>>),
-    Open(Incoming),
+    Opening(BoxFuture<'static, Result<ByteStream, EngineError>>),
+    Open {
+        body: Incoming,
+        connection: OwnConnection,
+        /// Came after bytes that had to be handed on first.
+        failed: Option<hyper::Error>,
+    },
 }
 
 impl ByteStream {
-    pub(crate) fn open(transport: Transport, body: Incoming, what: &'static str) -> Self {
-        Self {
+    /// Makes a request over a connection of its own and waits for the head of the answer.
+    pub(crate) async fn open(
+        transport: Transport,
+        stream: EngineStream,
+        request: Request<Full<Bytes>>,
+        what: &'static str,
+    ) -> Result<(http::StatusCode, Self), EngineError> {
+        let (mut sender, driver) = http1::handshake(stream)
+            .await
+            .map_err(|error| transport.failure(error))?;
+        let mut response = Box::pin(sender.send_request(request));
+        let mut connection = OwnConnection {
+            driver: Some(Box::pin(driver)),
+            failure: None,
+            _sender: sender,
+        };
+        let response = poll_fn(|cx| {
+            connection.drive(cx);
+            response.as_mut().poll(cx)
+        })
+        .await;
+        let response: Response<Incoming> = match response {
+            Ok(response) => response,
+            Err(error) => {
+                // If the connection was lost before the request was sent, only it knows why.
+                let cause = connection.failure.take().filter(|_| error.is_canceled());
+                return Err(transport.failure(cause.unwrap_or(error)));
+            }
+        };
+        let status = response.status();
+        let stream = Self {
             transport,
-            state: State::Open(body),
+            state: State::Open {
+                body: response.into_body(),
+                connection,
+                failed: None,
+            },
             what,
             watchdog: None,
-        }
+        };
+        Ok((status, stream))
     }
 
+    /// A stream whose answer has not begun.
     pub(crate) fn opening(
         transport: Transport,
-        opening: BoxFuture<'static, Result<Response<Incoming>, EngineError>>,
+        opening: BoxFuture<'static, Result<Self, EngineError>>,
         what: &'static str,
     ) -> Self {
         Self {
@@ -56,6 +132,18 @@ impl ByteStream {
         self.watchdog = Some(watchdog);
     }
 
+    /// All that comes, up to `limit`.
+    pub(crate) async fn read_all(mut self, limit: usize) -> Result<Bytes, EngineError> {
+        let mut whole = BytesMut::new();
+        while let Some(bytes) = self.next().await? {
+            if whole.len() + bytes.len() > limit {
+                return Err(EngineError::TooLarge { limit });
+            }
+            whole.extend_from_slice(&bytes);
+        }
+        Ok(whole.freeze())
+    }
+
     /// The next bytes, never empty; `None` if the answer is complete.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
         match self.watchdog {
@@ -67,29 +155,72 @@ impl ByteStream {
     }
 
     async fn next_unwatched(&mut self) -> Result<Option<Bytes>, EngineError> {
+        if let State::Opening(opening) = &mut self.state {
+            self.state = opening.await?.state;
+        }
+        match poll_fn(|cx| self.poll_open(cx)).await {
+            None => Ok(None),
+            Some(Ok(bytes)) => Ok(Some(bytes)),
+            Some(Err(error)) => Err(match self.transport.failure(error) {
+                EngineError::Unreachable { .. } => EngineError::CutOff { what: self.what },
+                other => other,
+            }),
+        }
+    }
+
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, hyper::Error>>> {
+        let State::Open {
+            body,
+            connection,
+            failed,
+        } = &mut self.state
+        else {
+            return Poll::Ready(None);
+        };
+        if let Some(error) = failed.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let mut first = Bytes::new();
+        let mut gathered = BytesMut::new();
         loop {
-            match &mut self.state {
-                State::Opening(opening) => {
-                    let response = opening.await?;
-                    self.state = State::Open(response.into_body());
-                }
-                State::Open(body) => match body.frame().await {
-                    None => return Ok(None),
-                    Some(Ok(frame)) => match frame.into_data() {
-                        Ok(data) if !data.is_empty() => return Ok(Some(data)),
-                        // Trailers, or an empty piece.
-                        _ => {}
-                    },
-                    Some(Err(error)) => {
-                        return Err(match self.transport.failure(error) {
-                            EngineError::Unreachable { .. } => {
-                                EngineError::CutOff { what: self.what }
-                            }
-                            other => other,
-                        });
-                    }
-                },
+            let mut frame = Pin::new(&mut *body).poll_frame(cx);
+            if frame.is_pending() {
+                connection.drive(cx);
+                frame = Pin::new(&mut *body).poll_frame(cx);
             }
+            match frame {
+                Poll::Ready(Some(Ok(frame))) => {
+                    // What is no data is trailers.
+                    let Ok(data) = frame.into_data() else {
+                        continue;
+                    };
+                    if first.is_empty() {
+                        first = data;
+                        continue;
+                    }
+                    if gathered.is_empty() {
+                        gathered.reserve(GATHER_BYTES / 8);
+                        gathered.extend_from_slice(&first);
+                    }
+                    gathered.extend_from_slice(&data);
+                    if gathered.len() < GATHER_BYTES {
+                        continue;
+                    }
+                }
+                Poll::Ready(Some(Err(error))) if first.is_empty() => {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                // An error is told only once, an end again and again.
+                Poll::Ready(Some(Err(error))) => *failed = Some(error),
+                Poll::Ready(None) if first.is_empty() => return Poll::Ready(None),
+                Poll::Pending if first.is_empty() => return Poll::Pending,
+                Poll::Ready(None) | Poll::Pending => {}
+            }
+            return Poll::Ready(Some(Ok(if gathered.is_empty() {
+                first
+            } else {
+                gathered.freeze()
+            })));
         }
     }
 }

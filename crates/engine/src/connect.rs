@@ -14,6 +14,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection as HyperConnecti
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::{Address, Endpoint, EngineError, ssh, tls};
@@ -80,6 +81,16 @@ impl Connector {
             target: Arc::new(Target {
                 address: endpoint.address.to_string(),
                 way: Way::Custom(dialer),
+            }),
+        }
+    }
+
+    /// Opens a stream within [`CONNECT_DEADLINE`].
+    pub(crate) async fn open(&self) -> Result<EngineStream, EngineError> {
+        match timeout(CONNECT_DEADLINE, self.target.open()).await {
+            Ok(stream) => Ok(EngineStream(TokioIo::new(stream?))),
+            Err(_) => Err(EngineError::NotResponding {
+                after: CONNECT_DEADLINE,
             }),
         }
     }
@@ -288,16 +299,8 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let target = self.target.clone();
-        Box::pin(async move {
-            match tokio::time::timeout(CONNECT_DEADLINE, target.open()).await {
-                Ok(Ok(stream)) => Ok(EngineStream(TokioIo::new(stream))),
-                Ok(Err(error)) => Err(ConnectError(error)),
-                Err(_) => Err(ConnectError(EngineError::NotResponding {
-                    after: CONNECT_DEADLINE,
-                })),
-            }
-        })
+        let connector = self.clone();
+        Box::pin(async move { connector.open().await.map_err(ConnectError) })
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy::Client;
@@ -107,6 +107,23 @@ impl Transport {
             deadline: CALL_DEADLINE,
             refused,
         }
+    }
+
+    /// Makes a request over a connection of its own and waits for the head of the answer.
+    async fn open(
+        self,
+        mut request: Request<Full<Bytes>>,
+        what: &'static str,
+    ) -> Result<(StatusCode, ByteStream), EngineError> {
+        // What the pool does for its own requests: the host goes from the address to a header.
+        let host = HeaderValue::from_str(&self.authority);
+        request
+            .headers_mut()
+            .extend(host.ok().map(|host| (header::HOST, host)));
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
+        let stream = self.connector.open().await?;
+        ByteStream::open(self, stream, request, what).await
     }
 
     /// What a failed exchange means.
@@ -276,13 +293,12 @@ impl Call {
         let invalid = |error: http::Error| EngineError::InvalidRequest {
             message: error.to_string(),
         };
-        let uri = format!(
-            "http://{}{}{}",
-            self.transport.authority, self.path, self.query
-        );
         let mut request = Request::builder()
             .method(self.method.clone())
-            .uri(uri)
+            .uri(format!(
+                "http://{}{}{}",
+                self.transport.authority, self.path, self.query
+            ))
             .header(
                 header::USER_AGENT,
                 HeaderValue::from_static(concat!("Slipway/", env!("CARGO_PKG_VERSION"))),
@@ -305,30 +321,46 @@ impl Call {
     /// Makes the call and reads the whole answer. An error status is an error.
     pub(crate) async fn send(self) -> Result<Answer, EngineError> {
         let deadline = self.deadline;
-        let transport = self.transport.clone();
-        let exchange = async {
-            let response = self.open().await?;
-            let status = response.status();
-            let body = transport
-                .read(response.into_body(), MAX_ANSWER_BYTES)
-                .await?;
-            Ok(Answer { status, body })
-        };
+        let exchange = self.exchange();
         timeout(deadline, exchange)
             .await
             .unwrap_or(Err(EngineError::NotResponding { after: deadline }))
     }
 
-    /// Makes the call and gives the answer as a stream, called `what` in errors. The deadline is
-    /// for its beginning.
-    pub(crate) async fn stream(self, what: &'static str) -> Result<ByteStream, EngineError> {
-        let late = EngineError::NotResponding {
-            after: self.deadline,
+    async fn exchange(mut self) -> Result<Answer, EngineError> {
+        let request = self.request()?;
+        let (status, body) = match self.transport.client.request(request.clone()).await {
+            Ok(response) => {
+                let status = response.status();
+                let limit = answer_limit(status);
+                (
+                    status,
+                    self.transport.read(response.into_body(), limit).await,
+                )
+            }
+            // The connection was lost before the request was sent. The pool does not say why, so
+            // it is sent over one of its own, which either works or tells.
+            Err(error) if http_error(&error).is_some_and(hyper::Error::is_canceled) => {
+                let (status, stream) = self.transport.clone().open(request, "the answer").await?;
+                (status, stream.read_all(answer_limit(status)).await)
+            }
+            Err(error) => return Err(self.transport.failure(error)),
         };
+        if is_success(status) {
+            let body = body?;
+            Ok(Answer { status, body })
+        } else {
+            Err(self.error_of(status, body))
+        }
+    }
+
+    /// Makes the call over a connection of its own and gives the answer as a stream, called `what`
+    /// in errors. The deadline is for its beginning.
+    pub(crate) async fn stream(self, what: &'static str) -> Result<ByteStream, EngineError> {
         let deadline = self.deadline;
-        let transport = self.transport.clone();
-        let response = timeout(deadline, self.open()).await.unwrap_or(Err(late))?;
-        Ok(ByteStream::open(transport, response.into_body(), what))
+        timeout(deadline, self.open(what))
+            .await
+            .unwrap_or(Err(EngineError::NotResponding { after: deadline }))
     }
 
     /// As [`Self::stream`], for engines that send nothing before they have something to say: if the
@@ -339,41 +371,32 @@ impl Call {
         patience: Duration,
     ) -> Result<ByteStream, EngineError> {
         let transport = self.transport.clone();
-        let mut opening = Box::pin(self.open());
+        let mut opening = Box::pin(self.open(what));
         match timeout(patience, &mut opening).await {
-            Ok(response) => Ok(ByteStream::open(transport, response?.into_body(), what)),
+            Ok(stream) => stream,
             Err(_) => Ok(ByteStream::opening(transport, opening, what)),
         }
     }
 
-    async fn open(mut self) -> Result<Response<Incoming>, EngineError> {
+    async fn open(mut self, what: &'static str) -> Result<ByteStream, EngineError> {
         let request = self.request()?;
-        let response = self
-            .transport
-            .client
-            .request(request)
-            .await
-            .map_err(|error| self.transport.failure(error))?;
-        if is_success(response.status()) {
-            Ok(response)
-        } else {
-            Err(self.error_of(response).await)
+        let (status, stream) = self.transport.clone().open(request, what).await?;
+        if is_success(status) {
+            return Ok(stream);
         }
+        let body = stream.read_all(MAX_ERROR_BYTES).await;
+        Err(self.error_of(status, body))
     }
 
-    async fn error_of(&self, response: Response<Incoming>) -> EngineError {
+    /// What an error answer means.
+    fn error_of(&self, status: StatusCode, body: Result<Bytes, EngineError>) -> EngineError {
         #[derive(Deserialize)]
         struct ErrorBody {
             message: Option<String>,
             cause: Option<String>,
         }
 
-        let status = response.status().as_u16();
-        let body = match self
-            .transport
-            .read(response.into_body(), MAX_ERROR_BYTES)
-            .await
-        {
+        let body = match body {
             Ok(body) => body,
             Err(EngineError::TooLarge { .. }) => Bytes::new(),
             Err(error) => return error,
@@ -382,7 +405,15 @@ impl Call {
             Ok(error) => error.message.or(error.cause).unwrap_or_default(),
             Err(_) => String::from_utf8_lossy(&body).into_owned(),
         };
-        classify(status, &message, &self.about)
+        classify(status.as_u16(), &message, &self.about)
+    }
+}
+
+fn answer_limit(status: StatusCode) -> usize {
+    if is_success(status) {
+        MAX_ANSWER_BYTES
+    } else {
+        MAX_ERROR_BYTES
     }
 }
 
