@@ -11,7 +11,7 @@ use slipway_engine::{self as domain, Engine, EngineError, ListFilter, PullEvent,
 use tokio_util::sync::CancellationToken;
 
 use crate::Slipway;
-use crate::error::{api_error, cancelled, reference_error};
+use crate::error::{api_error, cancelled, not_found, reference_error};
 
 impl Slipway {
     /// All images, newest first, each with the containers that use it.
@@ -73,6 +73,10 @@ impl Slipway {
             }),
             Err(error @ (EngineError::InUse { .. } | EngineError::Conflict { .. })) => {
                 Err(self.image_in_use(reference, &error).await)
+            }
+            // No registry was asked, so none is to be blamed.
+            Err(EngineError::NotFound { .. } | EngineError::ImageNotFound { .. }) => {
+                Err(not_found(&format!("The image `{reference}`")))
             }
             Err(error) => Err(api_error(&error)),
         }

@@ -299,7 +299,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                         },
                     });
                 }
-                Err(error) => return Err(api_error(&error)),
+                Err(error) => return Err(create_error(&error)),
             }
         }
         Err(ApiError {
@@ -567,6 +567,19 @@ async fn remove(engine: &Engine, id: &str) -> Result<(), EngineError> {
         Ok(()) | Err(EngineError::NotFound { .. }) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Why the engine does not create a container. What it says of a folder that is not there is for its own developers.
+fn create_error(error: &EngineError) -> ApiError {
+    let mut shown = api_error(error);
+    let said = error.to_string();
+    if let Some((_, path)) = said.split_once("bind source path does not exist: ") {
+        shown.kind = ErrorKind::InvalidInput;
+        shown.message = format!("There is no `{}` on the engine's computer", path.trim());
+        shown.hint = Some("Make the folder first, or check its path".to_owned());
+        shown.detail = Some(said);
+    }
+    shown
 }
 
 fn name_taken(name: &str, holder: &Container, containers: &[Container]) -> ApiError {
