@@ -95,6 +95,13 @@ pub(crate) fn tour(consent: Consent) -> Result<()> {
 /// Measures. `names` chooses some of the benchmarks.
 pub(crate) fn bench(consent: Consent, names: &[String]) -> Result<()> {
     prepare(consent)?;
+    // What the window is compared with.
+    shell::run(&mut cargo(&[
+        "build",
+        "--release",
+        "--package=slipway-desktop",
+        "--example=blank",
+    ]))?;
     let mut command = e2e(&[
         "run",
         "--release",
@@ -138,6 +145,7 @@ fn e2e(arguments: &[&str]) -> Command {
     let mut command = cargo(arguments);
     command
         .env("SLIPWAY_DESKTOP_BIN", binary("release", "slipway-desktop"))
-        .env("SLIPWAY_BIN", binary("release", "slipway"));
+        .env("SLIPWAY_BIN", binary("release", "slipway"))
+        .env("SLIPWAY_BLANK_BIN", binary("release/examples", "blank"));
     command
 }

@@ -340,7 +340,7 @@ impl Drop for App {
 }
 
 /// Lets a program see this engine and home directory, and nothing else of the computer it runs on.
-fn isolate(command: &mut Command, home: &Path, docker_host: Option<&str>) -> Result<()> {
+pub fn isolate(command: &mut Command, home: &Path, docker_host: Option<&str>) -> Result<()> {
     let runtime = home.join("run");
     std::fs::create_dir_all(&runtime)?;
     command

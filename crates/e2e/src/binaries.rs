@@ -19,6 +19,11 @@ pub fn slipway_desktop() -> PathBuf {
     binary("SLIPWAY_DESKTOP_BIN", "slipway-desktop")
 }
 
+/// A window with nothing in it, to compare with.
+pub fn blank_window() -> PathBuf {
+    binary("SLIPWAY_BLANK_BIN", "examples/blank")
+}
+
 /// The command.
 pub fn slipway() -> PathBuf {
     binary("SLIPWAY_BIN", "slipway")

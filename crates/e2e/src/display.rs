@@ -1,6 +1,8 @@
 //! A virtual display for each test, so that none of them sees another's windows.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
@@ -14,6 +16,15 @@ pub struct Display {
 impl Display {
     /// Starts one.
     pub fn start() -> Result<Self> {
+        Self::with(&[])
+    }
+
+    /// Starts one that draws into the file `Xvfb_screen0` in a directory, an X window dump.
+    pub fn with_picture_in(directory: &Path) -> Result<Self> {
+        Self::with(&["-fbdir".as_ref(), directory.as_os_str()])
+    }
+
+    fn with(options: &[&OsStr]) -> Result<Self> {
         let mut server = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--", "Xvfb"])
             .args([
@@ -25,6 +36,7 @@ impl Display {
                 "-nolisten",
                 "tcp",
             ])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::time::Duration;
 
 /// A process and everything that it started, directly or not.
 pub fn tree(root: u32) -> Vec<u32> {
@@ -41,6 +42,23 @@ pub fn name(pid: u32) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm"))
         .map(|name| name.trim().to_owned())
         .unwrap_or_default()
+}
+
+/// Processor time that some processes have used so far, to a hundredth of a second.
+pub fn cpu_time(pids: &[u32]) -> Duration {
+    let ticks: u64 = pids
+        .iter()
+        .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok())
+        .filter_map(|stat| {
+            // The 14th and 15th field; the second, the name in parentheses, may contain anything.
+            let mut rest = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+            let user: u64 = rest.next()?.parse().ok()?;
+            let system: u64 = rest.next()?.parse().ok()?;
+            Some(user + system)
+        })
+        .sum();
+    // Linux counts in hundredths of a second for programs, whatever it uses itself.
+    Duration::from_millis(ticks * 10)
 }
 
 /// Proportional set size of some processes, in bytes.

@@ -1,0 +1,259 @@
+//! Logs: how fast they come, and whether the window stays usable while they do.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use slipway_e2e::{App, isolate, slipway};
+use slipway_testkit::Engine;
+
+use crate::command::wall;
+use crate::report::{Figure, Goal, Outcome, Series, Unit};
+
+const IMAGE: &str = "slipway/flood:latest";
+const LINES: usize = 400_000;
+const ROUNDS: usize = 5;
+const RATE: usize = 50_000;
+const FLOOD: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Opens the Logs tab and waits until the newest line is drawn and the view says that all lines are here.
+const OPEN_LOGS: &str = r#"
+const [newest, total] = arguments;
+const done = arguments[arguments.length - 1];
+const began = performance.now();
+const since = () => performance.now() - began;
+let tail = null;
+document.querySelector('[data-testid="tab-logs"]').click();
+const look = () => {
+	const rows = document.querySelectorAll('[data-testid="log-row"]');
+	if (rows.length > 0 && tail === null) tail = since();
+	const last = rows[rows.length - 1]?.textContent ?? "";
+	const count = (document.querySelector('[data-testid="log-count"]')?.textContent ?? "").replace(/\D*/, "");
+	if (last.includes(newest) && count.startsWith(total)) done({ tail, complete: since() });
+	else if (since() > 60000) done({ error: `after a minute: ${last} / ${count}` });
+	else requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"#;
+
+/// Watches the frames for a while and goes to Overview and back every few seconds.
+const WATCH_FRAMES: &str = r#"
+const [seconds] = arguments;
+const done = arguments[arguments.length - 1];
+const byId = (id) => document.querySelector(`[data-testid="${id}"]`);
+const gaps = [];
+const clicks = [];
+let last = performance.now();
+const end = last + seconds * 1000;
+const startCount = byId("log-count").textContent;
+let due = last + 3000;
+let waiting = null;
+// A click that is due at a time is counted from then, so what keeps it from being heard counts too.
+const click = () => {
+	const logs = waiting === null && byId("log-view") !== null;
+	const target = logs ? "tab-overview" : "tab-logs";
+	waiting = { target, due };
+	byId(target).click();
+};
+let timer = setTimeout(click, due - performance.now());
+const frame = () => {
+	const now = performance.now();
+	gaps.push(now - last);
+	last = now;
+	if (waiting !== null) {
+		const arrived = waiting.target === "tab-logs" ? byId("log-row") !== null : byId("copy-docker-run") !== null;
+		if (arrived) {
+			clicks.push({ target: waiting.target, ms: now - waiting.due });
+			due = now + (waiting.target === "tab-logs" ? 5000 : 1000);
+			waiting = null;
+			clearTimeout(timer);
+			timer = setTimeout(click, due - now);
+		}
+	}
+	if (now < end) return requestAnimationFrame(frame);
+	clearTimeout(timer);
+	gaps.sort((a, b) => b - a);
+	done({
+		longest: gaps.slice(0, 10), frames: gaps.length, clicks,
+		startCount, endCount: byId("log-count")?.textContent ?? "",
+	});
+};
+requestAnimationFrame(frame);
+"#;
+
+/// Throughput, then responsiveness.
+pub(crate) async fn measure(engine: &Engine) -> Result<Outcome> {
+    engine.load_sample(IMAGE)?;
+    let mut outcome = throughput(engine).await?;
+    let (figures, notes) = responsiveness(engine).await?;
+    outcome.figures.extend(figures);
+    outcome.notes["responsiveness"] = notes;
+    Ok(outcome)
+}
+
+async fn throughput(engine: &Engine) -> Result<Outcome> {
+    let lines = format!("LINES={LINES}");
+    let arguments = [
+        "run",
+        "-d",
+        "--name",
+        "talkative",
+        "-e",
+        "RATE=0",
+        "-e",
+        &lines,
+        IMAGE,
+    ];
+    let id = engine.docker_ok(&arguments);
+    engine.docker_ok(&["wait", "talkative"]);
+    let newest = format!("line {LINES:08}");
+
+    let home = tempfile::tempdir()?;
+    let app = App::open(&engine.host()).await?;
+    let mut window = Series::new("window");
+    let mut command = Series::new("slipway logs");
+    let mut docker = Series::new("`docker logs > /dev/null`");
+    let mut tail = Series::new("window");
+    // The first round warms up.
+    for round in 0..=ROUNDS {
+        let docker_time = wall(engine.docker_command().args(["logs", "talkative"]))?;
+        let mut slipway_logs = Command::new(slipway());
+        isolate(&mut slipway_logs, home.path(), Some(&engine.host()))?;
+        let command_time = wall(slipway_logs.args(["logs", "talkative"]))?;
+        show(&app, &id).await?;
+        let seen = app
+            .script_async(OPEN_LOGS, vec![json!(newest), json!(thousands(LINES))])
+            .await?;
+        let complete = seen["complete"]
+            .as_f64()
+            .with_context(|| format!("the log is not complete: {seen}"))?;
+        if round > 0 {
+            docker.push(docker_time);
+            command.push(command_time);
+            window.push(complete);
+            tail.push(seen["tail"].as_f64().unwrap_or(f64::NAN));
+        }
+    }
+    app.close().await?;
+    engine.docker_ok(&["rm", "--force", "talkative"]);
+
+    let rate = |series: &Series| series.map(|milliseconds| count(LINES) / (milliseconds / 1_000.0));
+    Ok(Outcome {
+        name: "logs",
+        method: "A container that has written 400,000 lines of 80 bytes. The clock of the window runs inside its page, \
+                 from the click on Logs until the newest line is drawn and all lines are held; the commands run from \
+                 spawn to exit with their output thrown away. For responsiveness a container writes 50,000 lines a \
+                 second for a minute while the page measures the time between frames and of clicks on its tabs, from \
+                 when they are due until what they lead to is drawn.",
+        figures: vec![
+            Figure::ratio(
+                "log of 400,000 lines in the window",
+                Unit::LinesPerSecond,
+                rate(&window),
+                rate(&docker),
+                Some(Goal::AtLeast(0.8)),
+            ),
+            Figure::ratio(
+                "`slipway logs > /dev/null`",
+                Unit::LinesPerSecond,
+                rate(&command),
+                rate(&docker),
+                Some(Goal::AtLeast(0.8)),
+            ),
+            Figure::number(
+                "first lines of that log on the screen after the click",
+                Unit::Milliseconds,
+                tail,
+                None,
+            ),
+        ],
+        notes: json!({ "lines": LINES, "rounds": ROUNDS }),
+    })
+}
+
+async fn responsiveness(engine: &Engine) -> Result<(Vec<Figure>, Value)> {
+    let rate = format!("RATE={RATE}");
+    // It ends by itself, should nobody stop it.
+    let lines = format!("LINES={}", RATE * 90);
+    let arguments = [
+        "run", "-d", "--name", "flood", "-e", &rate, "-e", &lines, IMAGE,
+    ];
+    let id = engine.docker_ok(&arguments);
+    let app = App::open(&engine.host()).await?;
+    show(&app, &id).await?;
+    app.click("tab-logs").await?;
+    app.find("log-row").await?;
+    let started = Instant::now();
+    let seen = app
+        .script_async(WATCH_FRAMES, vec![json!(FLOOD.as_secs())])
+        .await?;
+    let elapsed = started.elapsed();
+    engine.docker_ok(&["rm", "--force", "flood"]);
+    app.close().await?;
+
+    let numbers = |values: &Value, field: Option<&str>| -> Vec<f64> {
+        let values = values.as_array().map(Vec::as_slice).unwrap_or_default();
+        values
+            .iter()
+            .filter_map(|value| field.map_or(value, |field| &value[field]).as_f64())
+            .collect()
+    };
+    let longest = numbers(&seen["longest"], None);
+    let clicks = numbers(&seen["clicks"], Some("ms"));
+    ensure!(
+        !longest.is_empty() && !clicks.is_empty(),
+        "the page measured nothing: {seen}"
+    );
+    let worst = clicks.iter().copied().fold(0.0, f64::max);
+    let goal = Some(Goal::AtMost(250.0));
+    let figures = vec![
+        Figure::number(
+            "longest time between two frames at 50,000 log lines/s",
+            Unit::Milliseconds,
+            Series::of("window", vec![longest[0]]),
+            goal,
+        ),
+        Figure::number(
+            "slowest click on a tab at 50,000 log lines/s",
+            Unit::Milliseconds,
+            Series::of("window", vec![worst]),
+            goal,
+        ),
+        Figure::number(
+            "click on a tab at 50,000 log lines/s, median",
+            Unit::Milliseconds,
+            Series::of("window", clicks),
+            None,
+        ),
+    ];
+    let notes = json!({ "page": seen, "seconds": elapsed.as_secs_f64() });
+    Ok((figures, notes))
+}
+
+/// Goes to a container's Overview by its address.
+async fn show(app: &App, id: &str) -> Result<()> {
+    let started = Instant::now();
+    app.script(
+        "history.pushState(null, '', `#/containers/${arguments[0]}/overview`);
+         dispatchEvent(new PopStateEvent('popstate'));",
+        vec![json!(id)],
+    )
+    .await?;
+    app.find("tab-logs").await?;
+    // The log view of the round before is gone, and what Overview loads is there.
+    app.gone("log-view").await?;
+    app.find("copy-docker-run").await?;
+    ensure!(started.elapsed() < PATIENCE, "the container does not show");
+    Ok(())
+}
+
+fn thousands(number: usize) -> String {
+    format!("{},{:03}", number / 1_000, number % 1_000)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52 lines")]
+fn count(number: usize) -> f64 {
+    number as f64
+}
