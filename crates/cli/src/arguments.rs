@@ -1,5 +1,7 @@
 //! The command line.
 
+#![expect(clippy::doc_markdown, reason = "these comments are what --help prints")]
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -356,6 +358,7 @@ pub(crate) struct Completions {
 }
 
 /// A shell that can complete our command line.
+#[expect(clippy::enum_variant_names, reason = "PowerShell is called that")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shell {
     /// Bash: put it into ~/.local/share/bash-completion/completions/slipway

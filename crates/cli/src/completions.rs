@@ -45,7 +45,8 @@ fn page() -> std::io::Result<String> {
     main.render_synopsis_section(&mut page)?;
     main.render_description_section(&mut page)?;
     main.render_options_section(&mut page)?;
-    main.render_extra_section(&mut page)?;
+    page.extend_from_slice(b".SH NOTES\n");
+    page.extend_from_slice(after_help(&command).as_bytes());
     for subcommand in command.get_subcommands() {
         if subcommand.is_hide_set() {
             continue;
@@ -58,22 +59,39 @@ fn page() -> std::io::Result<String> {
         });
         let about = own.get_about().map(ToString::to_string).unwrap_or_default();
         let name = own.get_name().to_owned();
+        let after = after_help(&own);
         let section = clap_mangen::Man::new(own);
         let mut parts = Vec::new();
         section.render_synopsis_section(&mut parts)?;
         section.render_options_section(&mut parts)?;
-        section.render_extra_section(&mut parts)?;
-        let parts = String::from_utf8_lossy(&parts)
-            .replace("\n.SH ", "\n.SS ")
-            .replace(".SS EXTRA\n", ".PP\n");
+        let parts = String::from_utf8_lossy(&parts).replace("\n.SH ", "\n.SS ");
         let parts = parts
             .strip_prefix(".SH ")
             .map_or(parts.clone(), |rest| format!(".SS {rest}"));
         page.extend_from_slice(
-            format!(".SH \"SLIPWAY {}\"\n{about}\n{parts}", name.to_uppercase()).as_bytes(),
+            format!(
+                ".SH \"SLIPWAY {}\"\n{about}\n{parts}{after}",
+                name.to_uppercase()
+            )
+            .as_bytes(),
         );
     }
     Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// What `--help` says at its end, for troff: examples are lines, the rest is paragraphs.
+fn after_help(command: &clap::Command) -> String {
+    let mut page = String::new();
+    let text = command.get_after_help().map(ToString::to_string);
+    for line in text.unwrap_or_default().lines() {
+        let escaped = line.replace('\\', "\\e").replace('-', "\\-");
+        match escaped.strip_prefix("  ") {
+            Some(example) => page.extend([".br\n\\&\\ \\ ", example, "\n"]),
+            None if escaped.is_empty() => {}
+            None => page.extend([".PP\n\\&", &escaped, "\n"]),
+        }
+    }
+    page
 }
 
 #[cfg(test)]

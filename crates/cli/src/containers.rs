@@ -21,7 +21,7 @@ pub(crate) async fn list(what: &Ps, slipway: &Slipway, output: &Output) -> Resul
     } else if what.quiet {
         let ids: String = containers
             .iter()
-            .map(|container| format!("{}\n", container.id))
+            .flat_map(|container| [container.id.as_str(), "\n"])
             .collect();
         output.print(&ids)?;
     } else {

@@ -82,6 +82,7 @@ struct Document<'a> {
 
 /// Tells an error: what happened, what was undone, what to try.
 pub(crate) fn report(output: &Output, error: &ApiError, undone: Option<&[String]>) {
+    let error = &with_hint(error);
     if error.kind == ErrorKind::Cancelled {
         output.complain(Tone::Plain, "", &error.message);
     } else {
@@ -106,6 +107,20 @@ pub(crate) fn report(output: &Output, error: &ApiError, undone: Option<&[String]
             output.complain_raw(&text);
         }
     }
+}
+
+/// The error with a hint, where one of our commands says more about it.
+fn with_hint(error: &ApiError) -> ApiError {
+    let mut error = error.clone();
+    if error.kind == ErrorKind::NotFound && error.hint.is_none() {
+        let list = if error.message.contains("image") {
+            "images"
+        } else {
+            "ps -a"
+        };
+        error.hint = Some(format!("`slipway {list}` shows what there is"));
+    }
+    error
 }
 
 /// A command line that cannot be used.
@@ -200,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_parsers_errors_look_like_ours() {
-        let told: String = [
+        let told: Vec<String> = [
             &["run"][..],
             &["run", "nginx", "--nmae", "x"],
             &["run", "nginx", "echo", "hi"],
@@ -223,7 +238,7 @@ mod tests {
             let words: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
             let (shown, usage) = readable(&error, &words);
             format!(
-                "$ slipway {}\nerror: {}\nhint: {}\n{}\n\n",
+                "$ slipway {}\nerror: {}\nhint: {}\n{}\n",
                 line.join(" "),
                 shown.message,
                 shown.hint.unwrap_or_default(),
@@ -231,6 +246,6 @@ mod tests {
             )
         })
         .collect();
-        insta::assert_snapshot!(told);
+        insta::assert_snapshot!(told.join("\n"));
     }
 }

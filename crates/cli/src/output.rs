@@ -139,6 +139,10 @@ impl Output {
     }
 
     /// Writes text to standard output, at once.
+    #[expect(
+        clippy::unused_self,
+        reason = "everything that is written goes through this handle"
+    )]
     pub(crate) fn print(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(text.as_bytes())?;
@@ -170,6 +174,10 @@ impl Output {
     }
 
     /// Writes a line of ours to standard error. Where nobody reads that, there is nobody to tell.
+    #[expect(
+        clippy::unused_self,
+        reason = "everything that is written goes through this handle"
+    )]
     pub(crate) fn complain_raw(&self, line: &str) {
         let _ = io::stderr()
             .lock()

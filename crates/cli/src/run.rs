@@ -544,7 +544,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_said() {
-        let told: String = [
+        let told: Vec<String> = [
             &["shop", "-p", "0:80"][..],
             &["shop", "-p", "70000:80"],
             &["shop", "-p", "8000-8010:80"],
@@ -561,13 +561,13 @@ mod tests {
                 .and_then(|options| options.apply(&draft()))
                 .expect_err("not a plan");
             format!(
-                "$ slipway run {}\nerror: {}\nhint: {}\n\n",
+                "$ slipway run {}\nerror: {}\nhint: {}\n",
                 line.join(" "),
                 error.message,
                 error.hint.unwrap_or_default()
             )
         })
         .collect();
-        insta::assert_snapshot!(told);
+        insta::assert_snapshot!(told.join("\n"));
     }
 }

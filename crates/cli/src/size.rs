@@ -54,7 +54,7 @@ pub(crate) fn human(bytes: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    let digits = if unit == 0 || value >= 99.95 { 0 } else { 1 };
+    let digits = usize::from(unit > 0 && value < 99.95);
     let number = format!("{value:.digits$}");
     let number = number.strip_suffix(".0").unwrap_or(&number);
     format!("{number} {}", UNITS[unit])

@@ -147,12 +147,10 @@ impl Screen {
             lines => format!("\x1b[{lines}A"),
         };
         // Each line is cleared to its end, and what is left of a longer table below.
-        let lines: String = table
-            .lines()
-            .map(|line| format!("{line}\x1b[K\n"))
-            .collect();
+        let lines: String = table.lines().flat_map(|line| [line, "\x1b[K\n"]).collect();
         self.lines = table.lines().count();
-        output.print(&format!("{back}{lines}\x1b[J"))
+        // A line that is too long is cut: were it wrapped, it would take two to go back.
+        output.print(&format!("\x1b[?7l{back}{lines}\x1b[J\x1b[?7h"))
     }
 }
 

@@ -1,0 +1,94 @@
+//! Ctrl-C.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use slipway_testkit::{Engine, Fault};
+
+use crate::slipway::{Ended, Slipway, containers, eventually};
+
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill").success());
+}
+
+/// Starts a pull or a run whose pull is slow, and interrupts it in the middle.
+fn interrupted(engine: &Engine, arguments: &[&str]) -> Ended {
+    let slipway = Slipway::with(engine);
+    let mut child = slipway.start(arguments);
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut told = String::new();
+    while !told.contains("Pulling") {
+        let read = stderr.read_line(&mut told).expect("text");
+        assert!(read > 0, "it ended: {told}");
+    }
+    eventually("the registry is asked", || {
+        engine.registry().proxy().count("/blobs/") > 0
+    });
+    let began = Instant::now();
+    interrupt(&child);
+    std::io::Read::read_to_string(&mut stderr, &mut told).expect("text");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+    let mut ended = Ended::of(arguments, &output);
+    ended.stderr = told;
+    ended
+}
+
+#[test]
+fn a_pull_stops_within_two_seconds_and_leaves_nothing() {
+    let engine = Engine::start().expect("an engine");
+    engine.registry().set(Fault::Throttle(500_000));
+    for line in [
+        &["pull", "nginx:latest"][..],
+        &["run", "nginx:latest"],
+        &["run", "slipway/busybox:latest"],
+    ] {
+        engine.registry().proxy().clear();
+        let ended = interrupted(&engine, line).exits(130);
+        assert!(ended.stderr.ends_with("Cancelled\n"), "{ended:#?}");
+        assert!(!ended.stderr.contains("error"), "{ended:#?}");
+        assert_eq!(ended.stdout, "");
+        eventually("the engine has stopped downloading", || {
+            engine.registry().proxy().connections() == 0
+        });
+    }
+    assert_eq!(containers(&engine), [""; 0]);
+    assert_eq!(engine.docker_ok(&["images", "-q"]), "");
+}
+
+#[test]
+fn a_container_that_was_made_is_removed() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/webapp:latest")
+        .expect("a sample");
+    let slipway = Slipway::with(&engine);
+    // It answers only after ten minutes.
+    let mut child = slipway.start(&["run", "slipway/webapp", "--name", "slow", "-e", "DELAY=600"]);
+    eventually("it runs", || {
+        containers(&engine).contains(&"slow".to_owned())
+    });
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut told = String::new();
+    while !told.contains("Waiting") {
+        let read = stderr.read_line(&mut told).expect("text");
+        assert!(read > 0, "it ended: {told}");
+    }
+    interrupt(&child);
+    std::io::Read::read_to_string(&mut stderr, &mut told).expect("text");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(
+        told.ends_with("Cancelled\nnote: The container `slow` was removed\n"),
+        "{told}"
+    );
+    assert_eq!(containers(&engine), [""; 0]);
+}

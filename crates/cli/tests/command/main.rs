@@ -1,0 +1,9 @@
+//! The `slipway` binary against a real engine: what it prints, how it exits, and what it leaves behind.
+
+mod bad_input;
+mod interrupted;
+mod journey;
+mod no_engine;
+mod output;
+mod pulls;
+mod slipway;

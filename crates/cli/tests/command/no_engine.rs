@@ -1,0 +1,109 @@
+//! Where no engine answers.
+
+use std::time::{Duration, Instant};
+
+use slipway_testkit::{Fault, FaultProxy, shared};
+
+use crate::slipway::Slipway;
+
+#[test]
+fn without_an_engine_the_exit_code_is_three() {
+    let slipway = Slipway::at("unix:///nowhere/docker.sock");
+    for line in [
+        &["ps"][..],
+        &["run", "nginx"],
+        &["images"],
+        &["pull", "nginx"],
+        &["rmi", "nginx"],
+        &["start", "a", "b"],
+        &["rename", "a", "bc"],
+        &["logs", "a"],
+        &["stats"],
+        &["inspect", "a"],
+    ] {
+        let ended = slipway
+            .run(&[line, &["--json"]].concat())
+            .exits(3)
+            .says("/nowhere/docker.sock", "");
+        assert_eq!(ended.error()["kind"], "no_engine", "{line:?}");
+        assert_eq!(ended.stdout, "", "{line:?}");
+        assert_eq!(ended.stderr.matches("error: ").count(), 1, "{ended:#?}");
+    }
+}
+
+#[test]
+fn what_needs_no_engine_works_without() {
+    let slipway = Slipway::at("unix:///nowhere/docker.sock");
+    let version = slipway.json(&["version"]);
+    assert_eq!(version["client"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(version["error"]["kind"], "no_engine");
+    assert!(slipway.ok(&["version"]).contains("none: "));
+    let engines = slipway.json(&["engines"]);
+    assert_eq!(engines[0]["error"]["kind"], "no_engine");
+    let found = slipway.json(&["search", "postgres", "--source", "catalog"]);
+    assert_eq!(found["entries"][0]["slug"], "postgres");
+    assert!(slipway.ok(&["search", "postgres"]).contains("postgres:"));
+    let checks = slipway.run(&["doctor", "--json"]).exits(1).document();
+    assert!(checks.as_array().is_some_and(|checks| checks.len() >= 4));
+    assert!(
+        slipway
+            .run(&["doctor"])
+            .exits(1)
+            .stdout
+            .contains("✗ The engine answers")
+    );
+}
+
+#[test]
+fn an_engine_that_hangs_is_not_waited_for() {
+    let proxy = FaultProxy::in_front_of(shared()).expect("a proxy");
+    proxy.set(Fault::StallAfter(0));
+    let slipway = Slipway::at(&proxy.host());
+    let began = Instant::now();
+    let ended = slipway.run(&["ps", "--json"]).exits(3).says("", "");
+    assert_eq!(ended.error()["kind"], "not_responding");
+    assert!(
+        began.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[test]
+fn an_engine_is_chosen_and_the_choice_forgotten() {
+    let engine = shared();
+    let slipway = Slipway::at("unix:///nowhere/docker.sock");
+    slipway.run(&["ps"]).exits(3);
+    let host = engine.host();
+    // For one command …
+    slipway.ok(&["ps", "--engine", &host]);
+    let output = slipway
+        .command(&["ps"])
+        .env("SLIPWAY_ENGINE", &host)
+        .output();
+    assert!(output.is_ok_and(|output| output.status.success()));
+    slipway.run(&["ps"]).exits(3);
+    // … and from now on.
+    let chosen = slipway.json(&["use", &host]);
+    assert_eq!(chosen["current"], true);
+    assert_eq!(chosen["engine"]["product"], "Docker");
+    slipway.ok(&["ps"]);
+    let engines = slipway.json(&["engines"]);
+    let current: Vec<_> = engines.as_array().expect("an array").iter().collect();
+    let current: Vec<_> = current
+        .iter()
+        .filter(|engine| engine["current"] == true)
+        .collect();
+    assert_eq!(current.len(), 1);
+    assert_eq!(current[0]["address"], host);
+    assert!(
+        slipway
+            .ok(&["use", "--default"])
+            .contains("does not answer")
+    );
+    slipway.run(&["ps"]).exits(3);
+    slipway
+        .run(&["use", "nonesuch"])
+        .exits(3)
+        .says("`nonesuch`", "DOCKER_HOST");
+}
