@@ -57,6 +57,12 @@ pub(crate) fn open(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
+    #[cfg(windows)]
+    {
+        /// Keeps a console window from flashing up.
+        const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+        command.creation_flags(CREATE_NO_WINDOW);
+    }
     let mut child = command.spawn().map_err(|error| {
         failed(if error.kind() == io::ErrorKind::NotFound {
             "there is no `ssh` program on this computer".to_owned()
@@ -170,5 +176,98 @@ impl AsyncWrite for SshStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stdin).poll_shutdown(cx)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+    use std::time::{Duration, Instant};
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::connect::find_cause;
+
+    fn program(dir: &Path, script: &str) -> PathBuf {
+        let path = dir.join("ssh");
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    fn reason(error: &EngineError) -> &str {
+        match error {
+            EngineError::Ssh { reason, .. } => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// One test, because a program that another thread is about to start cannot be written.
+    #[tokio::test]
+    async fn what_becomes_of_ssh() {
+        let dir = tempfile::tempdir().unwrap();
+        let seen = dir.path().join("seen");
+
+        let ssh = program(
+            dir.path(),
+            &format!("echo \"$@\" > {}; exec cat", seen.display()),
+        );
+        let mut stream = open(&ssh, Some("me"), "host", Some(2222), Some("/run/d.sock")).unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        let mut echo = [0; 5];
+        stream.read_exact(&mut echo).await.unwrap();
+        assert_eq!(&echo, b"hello");
+        assert_eq!(
+            fs::read_to_string(&seen).unwrap().trim_end(),
+            "-o BatchMode=yes -o ConnectTimeout=10 -T -p 2222 -l me -- host docker -H \
+             unix:///run/d.sock system dial-stdio"
+        );
+        drop(stream);
+
+        let ssh = program(
+            dir.path(),
+            "echo 'me@host: Permission denied (publickey).' >&2; exit 255",
+        );
+        let mut stream = open(&ssh, None, "host", None, None).unwrap();
+        let error = stream.read(&mut echo).await.unwrap_err();
+        let error = find_cause(&error).unwrap();
+        assert_eq!(reason(&error), "me@host: Permission denied (publickey).");
+
+        let ssh = program(
+            dir.path(),
+            &format!("echo $$ > {}; exec sleep 1000", seen.display()),
+        );
+        fs::write(&seen, "").unwrap();
+        let stream = open(&ssh, None, "host", None, None).unwrap();
+        let begin = Instant::now();
+        let process = loop {
+            if let Ok(pid) = fs::read_to_string(&seen).unwrap().trim().parse::<u32>() {
+                break PathBuf::from(format!("/proc/{pid}"));
+            }
+            assert!(begin.elapsed() < Duration::from_secs(10));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        drop(stream);
+        while process.exists() {
+            assert!(
+                begin.elapsed() < Duration::from_secs(10),
+                "ssh outlives its stream"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+
+        let error = open(&dir.path().join("none"), None, "host", None, None)
+            .err()
+            .unwrap();
+        assert!(reason(&error).contains("no `ssh` program"));
+        let error = open(&ssh, None, "-oProxyCommand=evil", None, None)
+            .err()
+            .unwrap();
+        assert!(reason(&error).contains("looks like an option"));
+        let error = open(&ssh, Some("-oX"), "host", None, None).err().unwrap();
+        assert!(reason(&error).contains("looks like an option"));
     }
 }
