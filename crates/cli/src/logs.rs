@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
-use atomic_write_file::AtomicWriteFile;
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Serialize;
-use slipway_api::{ApiError, ErrorKind};
+use slipway_api::ApiError;
 use slipway_core::{LogFollow, Slipway};
 use slipway_engine::{LineRef, LogChunk, LogOutput, Timestamp};
 
@@ -15,12 +13,12 @@ use crate::arguments::Logs;
 use crate::escapes;
 use crate::exit::Exit;
 use crate::failure::{Failure, invalid};
-use crate::interrupt;
+use crate::log_export;
 use crate::moment;
 use crate::output::Output;
 
 /// Enough for a log to pass in few writes.
-const BUFFER_BYTES: usize = 64 * 1024;
+pub(crate) const BUFFER_BYTES: usize = 64 * 1024;
 /// No expression of a person needs a bigger automaton.
 const MAX_REGEX_BYTES: usize = 4 << 20;
 
@@ -42,7 +40,7 @@ pub(crate) async fn logs(what: &Logs, slipway: &Slipway, output: &Output) -> Res
     };
     let id = &what.container;
     if let Some(path) = &what.export {
-        return export(id, &wanted, grep, path, slipway, output).await;
+        return log_export::export(id, &wanted, grep, path, slipway, output).await;
     }
     let stdout = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
     if output.json_wanted() {
@@ -109,7 +107,7 @@ fn expression(text: &str) -> Result<Regex, ApiError> {
 }
 
 /// Whether a line is wanted. What is looked for may be coloured.
-fn matches(grep: Option<&Regex>, line: &[u8]) -> bool {
+pub(crate) fn matches(grep: Option<&Regex>, line: &[u8]) -> bool {
     grep.is_none_or(|grep| {
         if line.contains(&0x1b) || line.contains(&b'\r') {
             grep.is_match(&escapes::plain(line))
@@ -154,7 +152,7 @@ impl<Stdout: Write, Stderr: Write> Printer<Stdout, Stderr> {
     }
 }
 
-fn write_line(
+pub(crate) fn write_line(
     to: &mut impl Write,
     line: &LineRef,
     text: &[u8],
@@ -235,114 +233,6 @@ impl<To: Write> JsonPrinter<To> {
         self.to.write_all(end)?;
         self.to.flush()
     }
-}
-
-/// What `logs --export --json` tells.
-#[derive(Serialize)]
-struct Exported<'a> {
-    file: &'a Path,
-    lines: u64,
-    bytes: u64,
-}
-
-/// `slipway logs C --export FILE`: bytes as they are, standard output and standard error in their order.
-async fn export(
-    id: &str,
-    wanted: &LogFollow,
-    grep: Option<Regex>,
-    path: &Path,
-    slipway: &Slipway,
-    output: &Output,
-) -> Result<Exit, Failure> {
-    let cancel = interrupt::cancels();
-    let failed = |error: io::Error| file_failure(path, &error);
-    let mut exported = Exported {
-        file: path,
-        lines: 0,
-        bytes: 0,
-    };
-    let mut file = None;
-    let reading = slipway.log_follow(id, wanted, |chunk| {
-        let mut write = || -> io::Result<()> {
-            // Opened here and not before: a container that does not exist is the better error.
-            let file = opened(&mut file, path)?;
-            for line in &chunk.lines {
-                let text = chunk.line(line);
-                if matches(grep.as_ref(), text) {
-                    write_line(file, line, text, None)?;
-                    exported.lines += u64::from(!line.partial);
-                }
-            }
-            Ok(())
-        };
-        match write() {
-            Ok(()) => true,
-            Err(error) => {
-                file = Some(Err(error));
-                false
-            }
-        }
-    });
-    tokio::select! {
-        result = reading => result?,
-        () = cancel.cancelled() => return Err(interrupt::cancelled().into()),
-    }
-    opened(&mut file, path).map_err(failed)?;
-    let Some(Ok(file)) = file else {
-        return Ok(Exit::Failed);
-    };
-    let whole = file
-        .into_inner()
-        .map_err(|error| failed(error.into_error()))?;
-    exported.bytes = whole.metadata().map_err(failed)?.len();
-    whole.commit().map_err(failed)?;
-    if output.json_wanted() {
-        output.print_json(&exported)?;
-    } else {
-        output.print_line(&format!(
-            "Saved {} lines ({}) to {}",
-            exported.lines,
-            crate::size::human(exported.bytes),
-            path.display()
-        ))?;
-    }
-    Ok(Exit::Done)
-}
-
-type Opened = Option<io::Result<BufWriter<AtomicWriteFile>>>;
-
-/// The file, opened when it is first needed. An error of earlier is taken out.
-fn opened<'a>(file: &'a mut Opened, path: &Path) -> io::Result<&'a mut BufWriter<AtomicWriteFile>> {
-    if let Some(Err(_)) = file
-        && let Some(Err(error)) = file.take()
-    {
-        return Err(error);
-    }
-    if file.is_none() {
-        let new = AtomicWriteFile::open(path)?;
-        *file = Some(Ok(BufWriter::with_capacity(BUFFER_BYTES, new)));
-    }
-    match file {
-        Some(Ok(file)) => Ok(file),
-        _ => Err(io::ErrorKind::Other.into()),
-    }
-}
-
-fn file_failure(path: &Path, error: &io::Error) -> Failure {
-    let hint = match error.kind() {
-        io::ErrorKind::NotFound => "The folder does not exist: make it first, or choose another",
-        io::ErrorKind::PermissionDenied => "Choose a folder that you may write to",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "Free some disk space, or choose another disk"
-        }
-        _ => "Choose another file",
-    };
-    Failure::File(Box::new(ApiError {
-        kind: ErrorKind::Other,
-        message: format!("The log cannot be saved to {}: {error}", path.display()),
-        hint: Some(hint.to_owned()),
-        detail: None,
-    }))
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Ctrl-C.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command};
+use std::process::{Child, ChildStderr, Command};
 use std::time::{Duration, Instant};
 
-use slipway_testkit::{Engine, Fault};
+use slipway_testkit::{Engine, Fault, FaultProxy};
 
 use crate::slipway::{Ended, Slipway, containers, eventually};
 
@@ -64,24 +64,26 @@ fn a_pull_stops_within_two_seconds_and_leaves_nothing() {
     assert_eq!(engine.docker_ok(&["images", "-q"]), "");
 }
 
-#[test]
-fn a_container_that_was_made_is_removed() {
-    let engine = Engine::start().expect("an engine");
-    engine
-        .load_sample("slipway/webapp:latest")
-        .expect("a sample");
-    let slipway = Slipway::with(&engine);
-    // It answers only after ten minutes.
+/// Starts something that answers only after ten minutes, and waits until it is waited for.
+fn waiting(slipway: &Slipway) -> (Child, BufReader<ChildStderr>, String) {
     let mut child = slipway.start(&["run", "slipway/webapp", "--name", "slow", "-e", "DELAY=600"]);
-    eventually("it runs", || {
-        containers(&engine).contains(&"slow".to_owned())
-    });
     let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
     let mut told = String::new();
     while !told.contains("Waiting") {
         let read = stderr.read_line(&mut told).expect("text");
         assert!(read > 0, "it ended: {told}");
     }
+    (child, stderr, told)
+}
+
+#[test]
+fn a_container_that_was_made_is_removed() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/webapp:latest")
+        .expect("a sample");
+    let (child, mut stderr, mut told) = waiting(&Slipway::with(&engine));
+    assert_eq!(containers(&engine), ["slow"]);
     interrupt(&child);
     std::io::Read::read_to_string(&mut stderr, &mut told).expect("text");
     let output = child.wait_with_output().expect("it ends");
@@ -91,4 +93,31 @@ fn a_container_that_was_made_is_removed() {
         "{told}"
     );
     assert_eq!(containers(&engine), [""; 0]);
+}
+
+#[test]
+fn the_second_time_it_quits_at_once() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/webapp:latest")
+        .expect("a sample");
+    let proxy = FaultProxy::in_front_of(&engine).expect("a proxy");
+    let (mut child, _stderr, _) = waiting(&Slipway::at(&proxy.host()));
+    proxy.set(Fault::StallAfter(0));
+    proxy.clear();
+    interrupt(&child);
+    eventually("it wants to undo what it did", || proxy.count("DELETE") > 0);
+    assert!(
+        child.try_wait().expect("ours").is_none(),
+        "it waits for the engine"
+    );
+    interrupt(&child);
+    let began = Instant::now();
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
 }
