@@ -46,19 +46,29 @@ pub fn name(pid: u32) -> String {
 
 /// Processor time that some processes have used so far, to a hundredth of a second.
 pub fn cpu_time(pids: &[u32]) -> Duration {
-    let ticks: u64 = pids
-        .iter()
-        .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok())
-        .filter_map(|stat| {
-            // The 14th and 15th field; the second, the name in parentheses, may contain anything.
-            let mut rest = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-            let user: u64 = rest.next()?.parse().ok()?;
-            let system: u64 = rest.next()?.parse().ok()?;
-            Some(user + system)
-        })
-        .sum();
+    pids.iter()
+        .filter_map(|pid| times(&pid.to_string(), 14))
+        .sum()
+}
+
+/// Processor time of this process's children that have ended, to a hundredth of a second.
+pub fn cpu_time_of_ended_children() -> Duration {
+    times("self", 16).unwrap_or_default()
+}
+
+/// Two neighbouring fields of `/proc/…/stat`: user and system time.
+fn times(process: &str, field: usize) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field, the name in parentheses, may contain anything; the third follows it.
+    let mut rest = stat
+        .rsplit_once(')')?
+        .1
+        .split_ascii_whitespace()
+        .skip(field - 3);
+    let user: u64 = rest.next()?.parse().ok()?;
+    let system: u64 = rest.next()?.parse().ok()?;
     // Linux counts in hundredths of a second for programs, whatever it uses itself.
-    Duration::from_millis(ticks * 10)
+    Some(Duration::from_millis((user + system) * 10))
 }
 
 /// Proportional set size of some processes, in bytes.

@@ -4,13 +4,24 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use slipway_e2e::process;
 
-/// How long a command takes whose output nobody reads, in milliseconds.
-pub(crate) fn wall(command: &mut Command) -> Result<f64> {
+/// What a command took, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Took {
+    /// From spawn to exit.
+    pub(crate) wall: f64,
+    /// Of processors. A busy computer hardly changes this one.
+    pub(crate) cpu: f64,
+}
+
+/// What a command takes whose output nobody reads. No other child may end meanwhile.
+pub(crate) fn time(command: &mut Command) -> Result<Took> {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    let before = process::cpu_time_of_ended_children();
     let started = Instant::now();
     let status = command
         .status()
@@ -21,7 +32,11 @@ pub(crate) fn wall(command: &mut Command) -> Result<f64> {
         "{} ended with {status}",
         command.get_program().display()
     );
-    Ok(elapsed.as_secs_f64() * 1_000.0)
+    let cpu = process::cpu_time_of_ended_children().saturating_sub(before);
+    Ok(Took {
+        wall: elapsed.as_secs_f64() * 1_000.0,
+        cpu: cpu.as_secs_f64() * 1_000.0,
+    })
 }
 
 /// Runs each of some things in turn, `rounds` times, beginning with another one each time: what else the computer

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use slipway_e2e::{App, isolate, slipway};
+use slipway_e2e::{App, isolate, process, slipway};
 use slipway_testkit::Engine;
 
-use crate::command::wall;
+use crate::command::time;
 use crate::report::{Figure, Goal, Outcome, Series, Unit};
 
 const IMAGE: &str = "slipway/flood:latest";
@@ -116,13 +116,17 @@ async fn throughput(engine: &Engine) -> Result<Outcome> {
     let mut command = Series::new("slipway logs");
     let mut docker = Series::new("`docker logs > /dev/null`");
     let mut tail = Series::new("window");
+    let mut command_cpu = Series::new("slipway logs");
+    let mut docker_cpu = Series::new("`docker logs`");
+    let mut spent = Vec::new();
     // The first round warms up.
     for round in 0..=ROUNDS {
-        let docker_time = wall(engine.docker_command().args(["logs", "talkative"]))?;
+        let docker_took = time(engine.docker_command().args(["logs", "talkative"]))?;
         let mut slipway_logs = Command::new(slipway());
         isolate(&mut slipway_logs, home.path(), Some(&engine.host()))?;
-        let command_time = wall(slipway_logs.args(["logs", "talkative"]))?;
+        let command_took = time(slipway_logs.args(["logs", "talkative"]))?;
         show(&app, &id).await?;
+        let before = Spent::so_far(engine, &app);
         let seen = app
             .script_async(OPEN_LOGS, vec![json!(newest), json!(thousands(LINES))])
             .await?;
@@ -130,9 +134,12 @@ async fn throughput(engine: &Engine) -> Result<Outcome> {
             .as_f64()
             .with_context(|| format!("the log is not complete: {seen}"))?;
         if round > 0 {
-            docker.push(docker_time);
-            command.push(command_time);
+            docker.push(docker_took.wall);
+            docker_cpu.push(docker_took.cpu);
+            command.push(command_took.wall);
+            command_cpu.push(command_took.cpu);
             window.push(complete);
+            spent.push(Spent::so_far(engine, &app).since(&before));
             tail.push(seen["tail"].as_f64().unwrap_or(f64::NAN));
         }
     }
@@ -162,6 +169,13 @@ async fn throughput(engine: &Engine) -> Result<Outcome> {
                 rate(&docker),
                 Some(Goal::AtLeast(0.8)),
             ),
+            Figure::ratio(
+                "`slipway logs`, processor time of the command",
+                Unit::Milliseconds,
+                command_cpu,
+                docker_cpu,
+                None,
+            ),
             Figure::number(
                 "first lines of that log on the screen after the click",
                 Unit::Milliseconds,
@@ -169,7 +183,7 @@ async fn throughput(engine: &Engine) -> Result<Outcome> {
                 None,
             ),
         ],
-        notes: json!({ "lines": LINES, "rounds": ROUNDS }),
+        notes: json!({ "lines": LINES, "rounds": ROUNDS, "processor_ms_of_the_window_by_process": spent }),
     })
 }
 
@@ -185,11 +199,11 @@ async fn responsiveness(engine: &Engine) -> Result<(Vec<Figure>, Value)> {
     show(&app, &id).await?;
     app.click("tab-logs").await?;
     app.find("log-row").await?;
-    let started = Instant::now();
+    let before = Spent::so_far(engine, &app);
     let seen = app
         .script_async(WATCH_FRAMES, vec![json!(FLOOD.as_secs())])
         .await?;
-    let elapsed = started.elapsed();
+    let spent = Spent::so_far(engine, &app).since(&before);
     engine.docker_ok(&["rm", "--force", "flood"]);
     app.close().await?;
 
@@ -228,8 +242,33 @@ async fn responsiveness(engine: &Engine) -> Result<(Vec<Figure>, Value)> {
             None,
         ),
     ];
-    let notes = json!({ "page": seen, "seconds": elapsed.as_secs_f64() });
+    let notes = json!({ "page": seen, "processor_ms_by_process": spent });
     Ok((figures, notes))
+}
+
+/// Processor time of the window's processes and of the engine, by name.
+struct Spent(Vec<(String, Duration)>);
+
+impl Spent {
+    fn so_far(engine: &Engine, app: &App) -> Self {
+        let mut pids = app.processes();
+        pids.extend(engine.pid());
+        let times = pids
+            .into_iter()
+            .map(|pid| (process::name(pid), process::cpu_time(&[pid])));
+        Self(times.collect())
+    }
+
+    fn since(&self, before: &Self) -> Value {
+        let spent = self.0.iter().zip(&before.0);
+        spent
+            .map(|((name, now), (_, then))| {
+                let spent = now.saturating_sub(*then).as_millis();
+                (name.clone(), json!(spent))
+            })
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    }
 }
 
 /// Goes to a container's Overview by its address.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use slipway_e2e::{isolate, slipway};
 use slipway_testkit::Engine;
 
-use crate::command::{in_turn, wall};
+use crate::command::{in_turn, time};
 use crate::population::CONTAINERS;
 use crate::report::{Figure, Goal, Outcome, Series, Unit};
 
@@ -15,7 +15,18 @@ const ROUNDS: usize = 15;
 
 struct Contender<'a> {
     command: Box<dyn Fn() -> Result<Command> + 'a>,
-    series: Series,
+    wall: Series,
+    cpu: Series,
+}
+
+impl<'a> Contender<'a> {
+    fn new(what: &str, command: impl Fn() -> Result<Command> + 'a) -> Self {
+        Self {
+            command: Box::new(command),
+            wall: Series::new(what),
+            cpu: Series::new(what),
+        }
+    }
 }
 
 /// `slipway ps -a --json` against `docker ps -a`.
@@ -42,29 +53,25 @@ pub(crate) fn measure(engine: &Engine) -> Result<Outcome> {
         .map_or(0, Vec::len);
     ensure!(count >= CONTAINERS, "slipway lists only {count} containers");
 
-    let mut contenders = [
-        Contender {
-            command: Box::new(ours),
-            series: Series::new("slipway ps -a --json"),
-        },
-        Contender {
-            command: Box::new(docker(&["ps", "-a"])),
-            series: Series::new("`docker ps -a`"),
-        },
-        Contender {
-            command: Box::new(docker(&["ps", "-a", "--format", "json"])),
-            series: Series::new("`docker ps -a --format json`"),
-        },
-    ];
-    for contender in &contenders {
-        wall(&mut (contender.command)()?)?;
+    let mut ours = Contender::new("slipway ps -a --json", ours);
+    let mut table = Contender::new("`docker ps -a`", docker(&["ps", "-a"]));
+    let mut json = Contender::new(
+        "`docker ps -a --format json`",
+        docker(&["ps", "-a", "--format", "json"]),
+    );
+    for contender in [&ours, &table, &json] {
+        time(&mut (contender.command)()?)?;
     }
-    let [ours, table, json] = &mut contenders;
-    in_turn(ROUNDS, &mut [ours, table, json], |contender| {
-        contender.series.push(wall(&mut (contender.command)()?)?);
-        Ok(())
-    })?;
-    let [ours, table, json] = contenders.map(|contender| contender.series);
+    in_turn(
+        ROUNDS,
+        &mut [&mut ours, &mut table, &mut json],
+        |contender| {
+            let took = time(&mut (contender.command)()?)?;
+            contender.wall.push(took.wall);
+            contender.cpu.push(took.cpu);
+            Ok(())
+        },
+    )?;
     Ok(Outcome {
         name: "ps",
         method: "The commands are started in turn, from spawn to exit, their output thrown away; a first round warms \
@@ -73,11 +80,24 @@ pub(crate) fn measure(engine: &Engine) -> Result<Outcome> {
             Figure::ratio(
                 "`slipway ps -a --json`, 1,000 containers",
                 Unit::Milliseconds,
-                ours.clone(),
-                table,
+                ours.wall.clone(),
+                table.wall,
                 Some(Goal::AtMost(1.0)),
             ),
-            Figure::ratio("the same", Unit::Milliseconds, ours, json, None),
+            Figure::ratio(
+                "the same, against the same format",
+                Unit::Milliseconds,
+                ours.wall,
+                json.wall,
+                None,
+            ),
+            Figure::ratio(
+                "the same, processor time of the command",
+                Unit::Milliseconds,
+                ours.cpu,
+                table.cpu,
+                None,
+            ),
         ],
         notes: json!({ "containers": count, "rounds": ROUNDS }),
     })
