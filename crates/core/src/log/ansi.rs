@@ -177,7 +177,10 @@ fn extended(values: &mut impl Iterator<Item = u16>) -> Option<Color> {
 
 impl Perform for Row {
     fn print(&mut self, c: char) {
-        self.push(c);
+        // The parser takes DEL for a character.
+        if !c.is_control() {
+            self.push(c);
+        }
     }
 
     fn execute(&mut self, byte: u8) {
@@ -222,6 +225,7 @@ mod tests {
         check("\x1b[38;2;1;2;3mx", &[("x", Some("#010203"))]);
         check("\x1b[mreset\x1b[2J\x1b[H!", &[("reset!", None)]);
         check("10%\r50%\r100%", &[("100%", None)]);
+        check("a\x7fb", &[("ab", None)]);
         check(
             "\x1b]0;title\x07after\x1b]52;c;ZXZpbA==\x07",
             &[("after", None)],
