@@ -11,7 +11,7 @@ use slipway_api::ApiError;
 use slipway_api::log::{LogExtent, LogMatches, LogQuery, LogRow};
 use slipway_engine::{LogOptions, LogOutput, LogStream, Tail};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until};
 
 use crate::Slipway;
 use crate::error::{api_error, invalid, not_found};
@@ -26,6 +26,10 @@ const TAIL_LINES: u64 = 500_000;
 const MAX_SESSIONS: usize = 8;
 /// The extent is told at most once a frame.
 const FRAME: Duration = Duration::from_millis(33);
+/// In a flood it is told less often: nobody reads that fast, and drawing is most of what a flood costs.
+const FRAME_OF_FLOOD: Duration = Duration::from_millis(100);
+/// So many new lines at once are a flood: more than a window shows.
+const FLOOD_LINES: u64 = 100;
 /// No window shows more rows.
 const MAX_ROWS: u32 = 2_000;
 /// More matches than this are of no use to a person.
@@ -198,20 +202,24 @@ async fn follow(
     buffer: Arc<Mutex<LogBuffer>>,
     tell: impl Fn(LogExtent) -> bool,
 ) {
-    let mut ticks = interval(FRAME);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut rate = Rate::new();
-    let mut told = None;
+    let mut told: Option<LogExtent> = None;
     let mut error = None;
     let mut following = true;
+    // When the next extent is due; `None` while there is nothing to tell, so that a quiet log costs nothing.
+    let mut due = Some(Instant::now());
+    let mut next = Instant::now();
     loop {
         if following {
             tokio::select! {
                 biased;
-                _ = ticks.tick() => {}
+                () = sleep_until(due.unwrap_or(next)), if due.is_some() => {}
                 chunk = stream.next() => {
                     match chunk {
-                        Some(Ok(chunk)) => lock(&buffer).append(chunk),
+                        Some(Ok(chunk)) => {
+                            lock(&buffer).append(chunk);
+                            due = Some(next);
+                        }
                         Some(Err(broken)) => {
                             error = Some(api_error(&broken));
                             following = false;
@@ -235,6 +243,15 @@ async fn follow(
             following,
             error: error.clone(),
         };
+        let before = told.as_ref().map_or(0, |told| told.end);
+        let pause = if end - before > FLOOD_LINES {
+            FRAME_OF_FLOOD
+        } else {
+            FRAME
+        };
+        next = Instant::now() + pause;
+        // Lines that stopped coming leave a rate that has to fall.
+        due = (extent.lines_per_second > 0).then(|| rate.next());
         if told.as_ref() != Some(&extent) {
             if !tell(extent.clone()) {
                 return;
@@ -273,6 +290,11 @@ impl Rate {
         }
         self.last
     }
+
+    /// When it is another one if nothing more comes.
+    fn next(&self) -> Instant {
+        self.since + Duration::from_secs(1)
+    }
 }
 
 fn search(blocks: &[Block], regex: &Regex) -> LogMatches {
@@ -291,4 +313,67 @@ fn search(blocks: &[Block], regex: &Regex) -> LogMatches {
     }
     lines.reverse();
     LogMatches { lines, total }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use slipway_engine::{LineRef, LogChunk};
+
+    use super::*;
+
+    fn chunk(lines: usize) -> LogChunk {
+        let line = LineRef {
+            start: 0,
+            len: 0,
+            output: LogOutput::Stdout,
+            timestamp: None,
+            partial: false,
+        };
+        LogChunk {
+            bytes: Vec::new(),
+            lines: vec![line; lines],
+        }
+    }
+
+    /// What is told of chunks that come 10 ms apart, and of the quiet after them.
+    async fn told(chunks: usize, lines: usize, quiet: Duration) -> Vec<LogExtent> {
+        let stream = stream::unfold(0, move |number| async move {
+            let pause = if number < chunks {
+                Duration::from_millis(10)
+            } else {
+                quiet
+            };
+            tokio::time::sleep(pause).await;
+            (number < chunks).then(|| (Ok(chunk(lines)), number + 1))
+        });
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let buffer = Arc::new(Mutex::new(LogBuffer::new(LIMIT_BYTES)));
+        let tell = {
+            let told = Arc::clone(&told);
+            move |extent| {
+                lock(&told).push(extent);
+                true
+            }
+        };
+        follow(Box::pin(stream), buffer, tell).await;
+        let told = lock(&told);
+        told.clone()
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_told_ten_times_a_second() {
+        let told = told(50, 200, Duration::ZERO).await;
+        // Half a second or more, and at once at its beginning and its end.
+        assert!(told.len() <= 20, "{} times", told.len());
+        let last = told.last().expect("the end is told");
+        assert_eq!((last.end, last.following), (10_000, false));
+    }
+
+    #[tokio::test]
+    async fn lines_are_told_at_once_and_quiet_is_not_told() {
+        let told = told(1, 3, Duration::from_millis(400)).await;
+        let ends: Vec<(u64, bool)> = told.iter().map(|it| (it.end, it.following)).collect();
+        assert_eq!(ends, [(0, true), (3, true), (3, false)]);
+    }
 }
