@@ -201,12 +201,11 @@ fn detail_view(detail: &domain::ContainerDetail, container: ContainerView) -> Co
         .iter()
         .map(|variable| (variable.name.as_str(), variable.value.as_str()))
         .collect();
-    let note = view::catalog_entry(
+    let entry = view::catalog_entry(
         detail.labels.get(view::CATALOG_LABEL).map(String::as_str),
         &detail.image,
-    )
-    .and_then(|entry| entry.note.as_ref())
-    .map(|note| note.render(|name| values.get(name).copied()));
+    );
+    let note = view::note(entry, |name| values.get(name).copied(), true);
     let plan = run::plan_of(detail, &container);
     ContainerDetail {
         docker_run: docker_run_line(&plan, true),

@@ -105,11 +105,22 @@ impl ContainerStore {
         })
     }
 
-    /// Says why a container ended, once that was found out.
+    /// Says why a container ended, once that was found out. It may have been removed meanwhile.
     pub(crate) fn set_reason(&self, id: &str, reason: String) -> Option<ContainerDelta> {
-        let mut view = self.get(id)?;
+        let mut inner = self.lock();
+        let view = inner.containers.get_mut(id)?;
+        if view.reason.as_ref() == Some(&reason) || view.exit_code.is_none() {
+            return None;
+        }
         view.reason = Some(reason);
-        self.update(&[], vec![view])
+        let upserted = vec![view.clone()];
+        inner.revision = inner.revision.wrapping_add(1);
+        Some(ContainerDelta {
+            revision: inner.revision,
+            upserted,
+            removed: Vec::new(),
+            reset: false,
+        })
     }
 }
 
@@ -178,6 +189,7 @@ mod tests {
         let mut ended = view("a", "etl");
         ended.state = ContainerState::Exited;
         ended.exit_code = Some(137);
+        ended.reason = Some("killed".to_owned());
         store.reset(vec![ended.clone()]);
         store.set_reason("a", "out of memory".to_owned());
         store.reset(vec![ended]);

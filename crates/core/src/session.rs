@@ -11,21 +11,24 @@
 //!
 //! - Subscribe to events, then list: nothing falls in between. Events are hints; what they name is listed anew,
 //!   in one call for all that came within [`GATHER`].
+//! - dockerd tells that a container died before its own list says so. What the list still shows as running then is
+//!   listed again, a few times, until it is not.
 //! - A silent engine is found out by a ping every [`HEARTBEAT`], but only while somebody watches: a hidden window
 //!   costs no engine calls beside the open event stream.
 //! - State leaves on watch channels, changes of containers and images on [`Changes`]; a receiver that falls behind
 //!   asks for a new snapshot.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use slipway_api::container::{ContainerDelta, ContainerView};
+use slipway_api::container::{ContainerDelta, ContainerState, ContainerView};
 use slipway_api::engine::EngineState;
 use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::{
-    Action, Engine, EngineError, Environment, Event, EventStream, ListFilter, Subject,
+    Action, ContainerDetail, Engine, EngineError, Environment, Event, EventStream, ListFilter,
+    Subject,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::AbortHandle;
@@ -40,6 +43,10 @@ use crate::view;
 
 /// Events that come within this time are answered with one list.
 const GATHER: Duration = Duration::from_millis(30);
+/// How long after a container's end dockerd may still find out that memory had run out.
+const OOM_VERDICT: Duration = Duration::from_millis(600);
+/// First pause before a container that died is listed again, and how often that is done, with twice the pause each time.
+const DYING: (Duration, u32) = (Duration::from_millis(60), 5);
 /// How often an engine is pinged while somebody watches.
 const HEARTBEAT: Duration = Duration::from_millis(2000);
 /// How long a ping may take before the engine is said not to respond.
@@ -299,6 +306,7 @@ impl Follower {
         let _ = self.changes.send(Change::Images);
         let mut heartbeat = Instant::now() + HEARTBEAT;
         let mut relist = Instant::now() + RELIST;
+        let mut dying = Dying::default();
         loop {
             tokio::select! {
                 event = events.next() => {
@@ -307,7 +315,12 @@ impl Follower {
                         Some(Err(error)) => return Ended::Lost(error),
                         None => return Ended::Lost(EngineError::CutOff { what: "the event stream" }),
                     };
-                    if let Err(error) = self.handle(selected, first, &mut events).await {
+                    if let Err(error) = self.handle(selected, first, &mut events, &mut dying).await {
+                        return Ended::Lost(error);
+                    }
+                }
+                () = tokio::time::sleep_until(dying.next_look()), if !dying.is_empty() => {
+                    if let Err(error) = self.look_again(selected, &mut dying).await {
                         return Ended::Lost(error);
                     }
                 }
@@ -393,6 +406,7 @@ impl Follower {
         selected: &Selected,
         first: Event,
         events: &mut EventStream,
+        dying: &mut Dying,
     ) -> Result<(), EngineError> {
         let mut changed = HashSet::new();
         let mut removed = HashSet::new();
@@ -407,7 +421,12 @@ impl Follower {
                         changed.remove(&event.id);
                         removed.insert(event.id);
                     }
-                    (Subject::Container, _) => {
+                    (Subject::Container, action) => {
+                        match action {
+                            Action::Die { .. } => dying.add(event.id.clone()),
+                            Action::Start => dying.remove(&event.id),
+                            _ => {}
+                        }
                         if !removed.contains(&event.id) {
                             changed.insert(event.id);
                         }
@@ -435,17 +454,41 @@ impl Follower {
         if changed.len() > MANY {
             self.list_all(selected).await?;
         } else if !changed.is_empty() {
-            let changed: Vec<String> = changed.into_iter().collect();
-            let list = list(selected, Some(changed.clone())).await?;
-            self.find_reasons(selected, &list);
-            if let Some(delta) = self.store.update(&changed, list) {
-                self.tell(delta);
-            }
+            self.list_some(selected, changed.into_iter().collect(), dying)
+                .await?;
         }
         if images {
             let _ = self.changes.send(Change::Images);
         }
         Ok(())
+    }
+
+    async fn list_some(
+        &self,
+        selected: &Selected,
+        ids: Vec<String>,
+        dying: &mut Dying,
+    ) -> Result<(), EngineError> {
+        let list = list(selected, Some(ids.clone())).await?;
+        self.find_reasons(selected, &list);
+        for id in &ids {
+            let runs = list
+                .iter()
+                .any(|view| view.id == *id && view.state == ContainerState::Running);
+            if !runs {
+                dying.remove(id);
+            }
+        }
+        if let Some(delta) = self.store.update(&ids, list) {
+            self.tell(delta);
+        }
+        Ok(())
+    }
+
+    /// Looks again at those that died and were still listed as running.
+    async fn look_again(&self, selected: &Selected, dying: &mut Dying) -> Result<(), EngineError> {
+        let ids = dying.due();
+        self.list_some(selected, ids, dying).await
     }
 
     /// Exit code 137 says "killed", but not by whom: only inspect knows whether memory ran out.
@@ -470,7 +513,7 @@ impl Follower {
         let changes = self.changes.clone();
         tokio::spawn(async move {
             for id in unknown {
-                let Ok(detail) = engine.inspect_container(&id).await else {
+                let Some(detail) = inspect_killed(&engine, &id).await else {
                     continue;
                 };
                 if let Some(reason) = crate::exit_reason::of_detail(&detail)
@@ -483,6 +526,50 @@ impl Follower {
     }
 }
 
+/// Containers that died by an event but not yet by the list, with when to look again and how often that was done.
+#[derive(Default)]
+struct Dying {
+    looks: HashMap<String, (Instant, u32)>,
+}
+
+impl Dying {
+    fn add(&mut self, id: String) {
+        self.looks.insert(id, (Instant::now() + DYING.0, 0));
+    }
+
+    fn remove(&mut self, id: &str) {
+        self.looks.remove(id);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.looks.is_empty()
+    }
+
+    fn next_look(&self) -> Instant {
+        self.looks
+            .values()
+            .map(|(at, _)| *at)
+            .min()
+            .unwrap_or_else(Instant::now)
+    }
+
+    /// Those to look at now. Each is looked at a few times more, with longer pauses, and then believed to run.
+    fn due(&mut self) -> Vec<String> {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        self.looks.retain(|id, (at, looks)| {
+            if *at > now {
+                return true;
+            }
+            due.push(id.clone());
+            *looks += 1;
+            *at = now + DYING.0 * 2_u32.pow(*looks);
+            *looks < DYING.1
+        });
+        due
+    }
+}
+
 fn not_responding(error: &EngineError) -> ApiError {
     ApiError {
         kind: ErrorKind::NotResponding,
@@ -490,6 +577,16 @@ fn not_responding(error: &EngineError) -> ApiError {
         hint: Some("What you see is what was last known. Slipway goes on trying; restarting the engine may help".to_owned()),
         detail: Some(error.to_string()),
     }
+}
+
+/// dockerd may find out that memory ran out a little after the container has ended.
+async fn inspect_killed(engine: &Engine, id: &str) -> Option<ContainerDetail> {
+    let detail = engine.inspect_container(id).await.ok()?;
+    if detail.state.oom_killed || detail.limits.memory.is_none() {
+        return Some(detail);
+    }
+    sleep(OOM_VERDICT).await;
+    engine.inspect_container(id).await.ok()
 }
 
 /// A long list may take its time, but not longer than the engine answers pings.

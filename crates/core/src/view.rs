@@ -381,6 +381,30 @@ pub(crate) fn entry(entry: &Entry) -> CatalogEntry {
     }
 }
 
+/// An entry's first-use note with the container's own values. `masked` leaves secrets out: a note is always on the
+/// screen, and the values are beside it for those who ask.
+pub(crate) fn note<'v>(
+    entry: Option<&Entry>,
+    value: impl Fn(&str) -> Option<&'v str>,
+    masked: bool,
+) -> Option<String> {
+    let entry = entry?;
+    let secret = |name: &str| {
+        entry
+            .env
+            .iter()
+            .any(|known| known.name == name && (known.secret || known.generate.is_some()))
+    };
+    let note = entry.note.as_ref()?;
+    Some(note.render(|name| {
+        if masked && secret(name) {
+            value(name).map(|_| "••••••••")
+        } else {
+            value(name)
+        }
+    }))
+}
+
 pub(crate) fn stats(id: &str, sample: &domain::StatsSample) -> StatsView {
     StatsView {
         id: id.to_owned(),

@@ -224,7 +224,11 @@ impl App {
     /// Replaces what is in a text field.
     pub async fn fill(&self, testid: &str, text: &str) -> Result<()> {
         let field = self.find(testid).await?;
-        field.focus().await?;
+        if field.focus().await.is_err() {
+            // Drawn anew meanwhile.
+            self.find(testid).await?.focus().await?;
+        }
+        let field = self.find(testid).await?;
         field.send_keys(Key::Control + "a").await?;
         field.send_keys(Key::Delete + "").await?;
         if !text.is_empty() {
@@ -244,8 +248,7 @@ impl App {
     pub async fn says(&self, testid: &str, words: &str) -> Result<String> {
         let started = Instant::now();
         loop {
-            // Empty when it is drawn anew meanwhile.
-            let text = self.find(testid).await?.text().await.unwrap_or_default();
+            let text = self.text_of(testid).await?;
             if text.contains(words) {
                 return Ok(text);
             }
@@ -257,6 +260,18 @@ impl App {
             }
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// The words in a part, once it is there. `WebDriver`'s own idea of what is visible leaves out too much.
+    pub async fn text_of(&self, testid: &str) -> Result<String> {
+        self.find(testid).await?;
+        let text = self
+            .script(
+                "return document.querySelector(`[data-testid=\"${arguments[0]}\"]`)?.innerText ?? ''",
+                vec![json!(testid)],
+            )
+            .await?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
     /// All text on the screen.

@@ -128,6 +128,11 @@ const BASE_SCRIPT: &str = include_str!("../images/base.sh");
 const NGINX_SCRIPT: &str = include_str!("../images/nginx.sh");
 const REDIS_SCRIPT: &str = include_str!("../images/redis.sh");
 const POSTGRES_SCRIPT: &str = include_str!("../images/postgres.sh");
+/// A program for arm64 as far as its header goes, which is as far as another kernel reads.
+const FOREIGN_SCRIPT: &str = r"mkdir -p bin
+{ printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\002\000\267\000\001\000\000\000'; head -c 256 /dev/zero; } > bin/sh
+chmod 755 bin/sh
+";
 const BUSYBOX_SCRIPT: &str = include_str!("../images/busybox.sh");
 const PROGRAMS_SCRIPT: &str = include_str!("../images/programs.sh");
 
@@ -284,6 +289,7 @@ fn samples_of_our_own(storage: &Storage, dir: &Path) -> Result<()> {
     add("oom", &both, json!({"Cmd": ["oom"]}))?;
     let webapp = json!({"Cmd": ["webapp"], "Env": ["DELAY=0"], "ExposedPorts": {"8080/tcp": {}}});
     add("webapp", &both, webapp)?;
-    let arm64 = Image::arm64(json!({"Cmd": ["sh"], "Env": [PATH]}), &[busybox]);
+    let foreign = rootfs::scripted(dir, "foreign", FOREIGN_SCRIPT)?;
+    let arm64 = Image::arm64(json!({"Cmd": ["sh"], "Env": [PATH]}), &[foreign]);
     storage.add("slipway/arm64only", "latest", &arm64)
 }

@@ -58,6 +58,7 @@ impl Slipway {
             selected,
             plan,
             entry,
+            in_window: self.session.is_some(),
             emit: &emit,
             notices: Vec::new(),
             creating: None,
@@ -88,6 +89,8 @@ struct Run<'a, E> {
     selected: Selected,
     plan: RunPlan,
     entry: Option<&'static Entry>,
+    /// A window shows secrets only to those who ask; a terminal is where they are asked for.
+    in_window: bool,
     emit: &'a E,
     notices: Vec<String>,
     /// A request to create that is under way. It goes on when the run is cancelled: only its answer tells whether
@@ -279,7 +282,10 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                     });
                     (self.emit)(RunEvent::Created { id: made.id, name });
                     for warning in made.warnings {
-                        self.notice(warning);
+                        // `have_image` has said this better.
+                        if !warning.contains("does not match the detected host platform") {
+                            self.notice(warning);
+                        }
                     }
                     return Ok(());
                 }
@@ -511,18 +517,17 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             .find(|port| Some(port.container_port) == primary && port.url.is_some())
             .or_else(|| container.ports.iter().find(|port| port.url.is_some()))
             .and_then(|port| port.url.clone());
-        let note = self
-            .entry
-            .and_then(|entry| entry.note.as_ref())
-            .map(|note| {
-                note.render(|name| {
-                    self.plan
-                        .env
-                        .iter()
-                        .find(|variable| variable.name == name)
-                        .map(|variable| variable.value.as_str())
-                })
-            });
+        let note = view::note(
+            self.entry,
+            |name| {
+                self.plan
+                    .env
+                    .iter()
+                    .find(|variable| variable.name == name)
+                    .map(|variable| variable.value.as_str())
+            },
+            self.in_window,
+        );
         RunOutcome {
             container,
             url,

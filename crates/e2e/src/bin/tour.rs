@@ -87,7 +87,7 @@ async fn main() -> Result<()> {
     tour.app.click("card-run-nginx").await?;
     tour.app.find("run-ready").await?;
     tour.picture("ready").await?;
-    let url = tour.app.find("run-url").await?.text().await?;
+    let url = tour.app.text_of("run-url").await?;
     for path in ["/", "/", "/about", "/images/logo.svg", "/"] {
         http::get(&format!("{}{path}", url.trim()))?;
     }
@@ -111,7 +111,7 @@ async fn main() -> Result<()> {
     tour.app.find("log-row").await?;
     tour.picture("logs-colours").await?;
     tour.app.click("container-more").await?;
-    tour.app.click("container-remove").await?;
+    tour.app.click("menu-remove").await?;
     tour.app.find("remove-dialog").await?;
     tour.picture("remove").await?;
     tour.app.click("dialog-cancel").await?;

@@ -43,16 +43,21 @@ async fn the_form_says_what_is_wrong_where_it_is() -> Result<()> {
 async fn an_image_that_does_not_exist_is_named() -> Result<()> {
     let engine = Engine::start()?;
     let app = App::open(&engine.host()).await?;
-    app.fill("browse-search", "slipway/no-such-image:9").await?;
+    let reference = format!("{}/org/no-such-image:9", engine.registry().address());
+    app.fill("browse-search", &reference).await?;
     app.click("card-run-reference").await?;
-    app.says("run-failure", "slipway/no-such-image:9").await?;
+    app.says("run-failure", "has no image").await?;
+    app.says("run-failure", &reference).await?;
     assert_eq!(engine.docker_ok(&["ps", "-aq"]), "");
     app.close().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pull_that_breaks_off_leaves_nothing_and_can_be_tried_again() -> Result<()> {
-    let engine = Engine::start()?;
+    // It would try for a minute otherwise.
+    let engine = Engine::options()
+        .argument("--max-download-attempts=1")
+        .start()?;
     let app = App::open(&engine.host()).await?;
     engine.registry().set(Fault::ResetAfter(3_000_000));
     app.fill("browse-search", "nginx").await?;
@@ -69,6 +74,7 @@ async fn a_pull_that_breaks_off_leaves_nothing_and_can_be_tried_again() -> Resul
 async fn a_container_that_ends_at_once_shows_its_last_words_and_is_taken_away() -> Result<()> {
     let engine = Engine::start()?;
     let app = App::open(&engine.host()).await?;
+    app.find("nav-browse").await?;
     app.fill("browse-search", "slipway/exit1:latest").await?;
     app.click("card-run-reference").await?;
     let text = app.says("run-failure", "no configuration found").await?;

@@ -14,7 +14,7 @@ async fn from_browse_to_an_open_page_and_away_again() -> Result<()> {
     app.fill("browse-search", "nginx").await?;
     app.click("card-run-nginx").await?;
     app.find("run-ready").await?;
-    let url = app.find("run-url").await?.text().await?;
+    let url = app.text_of("run-url").await?;
     assert!(url.contains("http://127.0.0.1:"), "{url}");
     let url = url.trim().to_owned();
     let (status, body) = http::get(&url)?;
@@ -42,7 +42,7 @@ async fn from_browse_to_an_open_page_and_away_again() -> Result<()> {
     assert_eq!(state(&engine, "front"), "running");
 
     app.click("container-more").await?;
-    app.click("container-remove").await?;
+    app.click("menu-remove").await?;
     app.says("remove-dialog", "front").await?;
     app.click("confirm-remove").await?;
     app.gone("container-row-front").await?;
@@ -157,7 +157,7 @@ async fn the_second_one_gets_another_name_and_port() -> Result<()> {
         app.fill("browse-search", "nginx").await?;
         app.click("card-run-nginx").await?;
         app.find("run-ready").await?;
-        urls.push(app.find("run-url").await?.text().await?);
+        urls.push(app.text_of("run-url").await?);
         app.click("run-done").await?;
         app.gone("run-sheet").await?;
         assert_eq!(state(&engine, name), "running");
@@ -213,7 +213,7 @@ async fn images_are_listed_with_their_users_and_removed() -> Result<()> {
     app.says("images-table", "user").await?;
     engine.docker_ok(&["rmi", "slipway/exit1"]);
     eventually("the removed image goes", async || {
-        let text = app.find("images-table").await.ok()?.text().await.ok()?;
+        let text = app.text_of("images-table").await.ok()?;
         (!text.contains("slipway/exit1")).then_some(())
     })
     .await;

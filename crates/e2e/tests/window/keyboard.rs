@@ -22,7 +22,7 @@ async fn browse_run_logs_stop_rename_remove() -> Result<()> {
     focused(&app, "card-nginx").await;
     app.press(Key::Enter + "").await?;
     app.find("run-ready").await?;
-    let url = app.find("run-url").await?.text().await?;
+    let url = app.text_of("run-url").await?;
     assert_eq!(http::get(url.trim())?.0, 200);
     focused(&app, "run-open-url").await;
     app.press(Key::Escape + "").await?;

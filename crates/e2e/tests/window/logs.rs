@@ -84,7 +84,7 @@ async fn a_flood_leaves_the_window_responsive() -> Result<()> {
     eventually_within(Duration::from_secs(10), "the end of the log", async || {
         let last = engine.docker_ok(&["logs", "--tail", "1", "flood"]);
         let number = last.split_ascii_whitespace().nth(1)?.to_owned();
-        let view = app.find("log-view").await.ok()?.text().await.ok()?;
+        let view = app.text_of("log-view").await.ok()?;
         view.contains(&number).then_some(())
     })
     .await;
