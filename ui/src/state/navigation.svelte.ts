@@ -1,4 +1,5 @@
 import { announce } from "./announcer.svelte";
+import { remember, remembered } from "./remembered";
 
 export type Screen = "browse" | "containers" | "images" | "engine";
 
@@ -40,13 +41,19 @@ function decode(part: string): string {
 	}
 }
 
+/** The place in the address; in a window that has just opened, the screen that it was left on. */
+function firstPlace(): Place {
+	return fromHash(location.hash || remembered<string>("screen", ""));
+}
+
 /** Where the window is. The place is in the address, so it survives a reload, and Back and Forward work. */
-class Navigation {
-	place: Place = $state.raw(fromHash(location.hash));
+export class Navigation {
+	place: Place = $state.raw(firstPlace());
 
 	constructor() {
 		addEventListener("popstate", () => {
 			this.place = fromHash(location.hash);
+			remember("screen", this.place.screen);
 		});
 	}
 
@@ -61,6 +68,7 @@ class Navigation {
 		if (hash === toHash(this.place)) return;
 		if (screen !== this.place.screen) announce(screenNames[screen]);
 		this.place = next;
+		remember("screen", screen);
 		if (at.replace) history.replaceState(null, "", hash);
 		else history.pushState(null, "", hash);
 	}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fromHash, navigation, toHash } from "./navigation.svelte";
+import { fromHash, Navigation, navigation, toHash } from "./navigation.svelte";
 
 test.each([
 	["", { screen: "browse", id: null, tab: null }],
@@ -19,4 +19,14 @@ test("the place is in the address, and Back leads to the one before", () => {
 	history.replaceState(null, "", "#/engine");
 	dispatchEvent(new PopStateEvent("popstate"));
 	expect(navigation.screen).toBe("engine");
+});
+
+test("a window that opens anew shows the screen that it was left on, without a selection", () => {
+	navigation.go("containers", { id: "abc", tab: "logs" });
+	history.replaceState(null, "", location.pathname);
+	expect(new Navigation().place).toEqual({ screen: "containers", id: null, tab: null });
+	localStorage.setItem("slipway.screen", '"gone"');
+	expect(new Navigation().screen).toBe("browse");
+	localStorage.clear();
+	expect(new Navigation().screen).toBe("browse");
 });
