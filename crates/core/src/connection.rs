@@ -11,11 +11,15 @@ pub(crate) enum Connection {
     /// The session task keeps this up to date.
     Followed(watch::Receiver<Result<Selected, ApiError>>),
     /// Reached on first use.
-    Once {
-        environment: Environment,
-        wanted: Option<String>,
-        selected: OnceCell<Selected>,
-    },
+    Once(Box<Once>),
+}
+
+/// An engine that is reached when it is first needed.
+pub(crate) struct Once {
+    pub(crate) environment: Environment,
+    /// Name or address of the engine to use.
+    pub(crate) wanted: Option<String>,
+    pub(crate) selected: OnceCell<Selected>,
 }
 
 impl Connection {
@@ -23,12 +27,9 @@ impl Connection {
     pub(crate) async fn selected(&self) -> Result<Selected, ApiError> {
         match self {
             Self::Followed(receiver) => receiver.borrow().clone(),
-            Self::Once {
-                environment,
-                wanted,
-                selected,
-            } => selected
-                .get_or_try_init(|| select(environment, wanted.as_deref()))
+            Self::Once(once) => once
+                .selected
+                .get_or_try_init(|| select(&once.environment, once.wanted.as_deref()))
                 .await
                 .cloned(),
         }

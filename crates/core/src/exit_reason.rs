@@ -5,7 +5,6 @@ use slipway_engine::{ContainerDetail, ContainerState};
 /// What is known from the exit code alone. `None` for a normal end.
 pub(crate) fn of_exit_code(code: i64) -> Option<&'static str> {
     Some(match code {
-        0 => return None,
         125 => "the engine could not start it",
         126 => "its command cannot be executed",
         127 => "its command was not found",

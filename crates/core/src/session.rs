@@ -48,11 +48,11 @@ const OOM_VERDICT: Duration = Duration::from_millis(600);
 /// First pause before a container that died is listed again, and how often that is done, with twice the pause each time.
 const DYING: (Duration, u32) = (Duration::from_millis(60), 5);
 /// How often an engine is pinged while somebody watches.
-const HEARTBEAT: Duration = Duration::from_millis(2000);
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long a ping may take before the engine is said not to respond.
-const PING_DEADLINE: Duration = Duration::from_millis(2000);
+const PING_DEADLINE: Duration = Duration::from_secs(2);
 /// How often everything is listed anew while somebody watches, in case an event was lost.
-const RELIST: Duration = Duration::from_secs(60);
+const RELIST: Duration = Duration::from_mins(1);
 /// First and longest pause before the engine is looked for again.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(1));
 /// The same for engines on other computers.

@@ -7,7 +7,7 @@ use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::Environment;
 use tokio::sync::OnceCell;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Once};
 use crate::container_store::ContainerStore;
 use crate::log::LogSessions;
 use crate::operation::Operations;
@@ -52,11 +52,11 @@ impl Slipway {
     pub fn once(environment: Environment, settings: SettingsFile, engine: Option<String>) -> Self {
         let wanted = engine.or_else(|| settings.load().engine);
         Self {
-            connection: Connection::Once {
+            connection: Connection::Once(Box::new(Once {
                 environment: environment.clone(),
                 wanted,
                 selected: OnceCell::new(),
-            },
+            })),
             environment,
             settings,
             session: None,

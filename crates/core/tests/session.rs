@@ -75,7 +75,15 @@ async fn running_out_of_memory_is_told_from_being_killed() {
     let engine = Engine::start().expect("an engine");
     engine.load_sample("slipway/oom:latest").expect("a sample");
     let slipway = follow(&engine);
-    engine.docker_ok(&["run", "-d", "--name", "hungry", "--memory", "16m", "slipway/oom"]);
+    engine.docker_ok(&[
+        "run",
+        "-d",
+        "--name",
+        "hungry",
+        "--memory",
+        "16m",
+        "slipway/oom",
+    ]);
     let wanted = Some("out of memory (limit 16 MB)");
     shows(&slipway, Duration::from_secs(5), "the reason", |all| {
         named(all, "hungry").is_some_and(|c| c.reason.as_deref() == wanted)

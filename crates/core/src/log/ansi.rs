@@ -57,7 +57,7 @@ struct Row {
 
 /// A line as runs of one style.
 pub(crate) fn spans(line: &[u8]) -> Vec<LogSpan> {
-    if !line.iter().any(|byte| byte.is_ascii_control()) {
+    if !line.iter().any(u8::is_ascii_control) {
         // Most lines of most logs.
         return match line {
             [] => Vec::new(),

@@ -103,7 +103,7 @@ pub(crate) fn free_name(base: &str, containers: &[Container]) -> String {
     if !taken(base) {
         return base.to_owned();
     }
-    (2_u32..)
+    (2..=u32::MAX)
         .map(|number| format!("{base}-{number}"))
         .find(|name| !taken(name))
         .unwrap_or_else(|| base.to_owned())

@@ -21,21 +21,20 @@ impl Slipway {
     pub async fn run_draft(&self, what: &str) -> Result<RunDraft, ApiError> {
         let what = what.trim();
         let catalog = Catalog::bundled();
-        let (reference, entry) = match catalog.entry(what) {
-            Some(entry) => (entry.reference(), Some(entry)),
-            None => {
-                let reference: ImageReference =
-                    what.parse().map_err(|error| reference_error(&error))?;
-                let entry = catalog.entry_for_image(&reference);
-                let reference = match entry {
-                    // `nginx` typed without a tag means what the card runs.
-                    Some(entry) if reference.tag().is_none() && reference.digest().is_none() => {
-                        entry.reference()
-                    }
-                    _ => reference.with_default_tag(),
-                };
-                (reference, entry)
-            }
+        let (reference, entry) = if let Some(entry) = catalog.entry(what) {
+            (entry.reference(), Some(entry))
+        } else {
+            let reference: ImageReference =
+                what.parse().map_err(|error| reference_error(&error))?;
+            let entry = catalog.entry_for_image(&reference);
+            let reference = match entry {
+                // `nginx` typed without a tag means what the card runs.
+                Some(entry) if reference.tag().is_none() && reference.digest().is_none() => {
+                    entry.reference()
+                }
+                _ => reference.with_default_tag(),
+            };
+            (reference, entry)
         };
         let selected = self.selected().await.ok();
         let (image, containers) = match &selected {

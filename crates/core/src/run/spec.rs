@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use slipway_api::container::{MountKind, RestartPolicy};
+use slipway_api::container::{EnvVar, MountKind, RestartPolicy};
 use slipway_api::run::{MountPlan, PlanFinding, PortPlan, RunPlan};
 use slipway_catalog::ImageReference;
 use slipway_engine::{
@@ -53,23 +53,9 @@ pub(crate) fn read(plan: &RunPlan) -> Result<(ImageReference, ContainerSpec), Ve
     }
     let mut env = Vec::new();
     for (index, variable) in plan.env.iter().enumerate() {
-        let name = variable.name.trim();
-        let problem = if name.is_empty() {
-            Some("A variable needs a name")
-        } else if name.contains('=') {
-            Some("A variable's name cannot contain `=`")
-        } else if name.contains('\0') || variable.value.contains('\0') {
-            Some("A variable cannot contain a null character")
-        } else {
-            None
-        };
-        match problem {
-            Some(problem) => found(
-                format!("env.{index}"),
-                problem.to_owned(),
-                Some("Change or remove this line".to_owned()),
-            ),
-            None => env.push(format!("{name}={}", variable.value)),
+        match read_variable(variable) {
+            Ok(line) => env.push(line),
+            Err((message, hint)) => found(format!("env.{index}"), message, Some(hint)),
         }
     }
     let mut mounts = Vec::new();
@@ -89,46 +75,37 @@ pub(crate) fn read(plan: &RunPlan) -> Result<(ImageReference, ContainerSpec), Ve
             );
         }
     }
-    if let Some(memory) = plan.memory_bytes.filter(|memory| *memory < MIN_MEMORY) {
-        found(
-            "memory".to_owned(),
-            format!(
-                "A memory limit of {} is too small",
-                crate::exit_reason::bytes(memory)
-            ),
-            Some("The engine wants at least 6 MB".to_owned()),
-        );
-    }
-    if plan
-        .cpus
-        .is_some_and(|cpus| !cpus.is_finite() || !(0.01..=1024.0).contains(&cpus))
-    {
-        found(
-            "cpus".to_owned(),
-            "A CPU limit is a number from 0.01 up".to_owned(),
-            Some("For example 0.5 for half a CPU, or 2".to_owned()),
-        );
+    for (field, (message, hint)) in limit_problems(plan) {
+        found(field.to_owned(), message, Some(hint));
     }
     let Some(reference) = reference.filter(|_| findings.is_empty()) else {
         return Err(findings);
     };
+    let spec = ContainerSpec {
+        image: reference.to_string(),
+        env,
+        exposed_ports,
+        published_ports,
+        mounts,
+        ..unchecked(plan)
+    };
+    Ok((reference, spec))
+}
+
+/// What needs no checking.
+fn unchecked(plan: &RunPlan) -> ContainerSpec {
     let mut labels = BTreeMap::new();
     if let Some(slug) = &plan.catalog {
         labels.insert(CATALOG_LABEL.to_owned(), slug.clone());
     }
-    let spec = ContainerSpec {
+    ContainerSpec {
         name: plan.name.clone().filter(|name| !name.is_empty()),
-        image: reference.to_string(),
         command: Some(plan.command.clone()).filter(|command| !command.is_empty()),
         entrypoint: plan
             .entrypoint
             .clone()
             .filter(|entrypoint| !entrypoint.is_empty())
             .map(|entrypoint| vec![entrypoint]),
-        env,
-        exposed_ports,
-        published_ports,
-        mounts,
         restart_policy: match plan.restart {
             RestartPolicy::No => domain::RestartPolicy::No,
             RestartPolicy::OnFailure => domain::RestartPolicy::OnFailure { max_retries: None },
@@ -140,7 +117,7 @@ pub(crate) fn read(plan: &RunPlan) -> Result<(ImageReference, ContainerSpec), Ve
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
-                reason = "checked to be from 0.01 to 1024 above"
+                reason = "`limit_problems` lets only 0.01 to 1024 through"
             )]
             nano_cpus: plan.cpus.map(|cpus| (cpus * 1e9) as u64),
             ..ResourceLimits::default()
@@ -150,11 +127,51 @@ pub(crate) fn read(plan: &RunPlan) -> Result<(ImageReference, ContainerSpec), Ve
         tty: plan.tty,
         stdin_open: plan.tty,
         ..ContainerSpec::default()
-    };
-    Ok((reference, spec))
+    }
 }
 
 type Problem = (String, String);
+
+fn read_variable(variable: &EnvVar) -> Result<String, Problem> {
+    let name = variable.name.trim();
+    let problem = if name.is_empty() {
+        "A variable needs a name"
+    } else if name.contains('=') {
+        "A variable's name cannot contain `=`"
+    } else if name.contains('\0') || variable.value.contains('\0') {
+        "A variable cannot contain a null character"
+    } else {
+        return Ok(format!("{name}={}", variable.value));
+    };
+    Err((problem.to_owned(), "Change or remove this line".to_owned()))
+}
+
+fn limit_problems(plan: &RunPlan) -> Vec<(&'static str, Problem)> {
+    let mut problems = Vec::new();
+    if let Some(memory) = plan.memory_bytes.filter(|memory| *memory < MIN_MEMORY) {
+        problems.push((
+            "memory",
+            (
+                format!(
+                    "A memory limit of {} is too small",
+                    crate::exit_reason::bytes(memory)
+                ),
+                "The engine wants at least 6 MB".to_owned(),
+            ),
+        ));
+    }
+    let in_range = |cpus: f64| cpus.is_finite() && (0.01..=1024.0).contains(&cpus);
+    if plan.cpus.is_some_and(|cpus| !in_range(cpus)) {
+        problems.push((
+            "cpus",
+            (
+                "A CPU limit is a number from 0.01 up".to_owned(),
+                "For example 0.5 for half a CPU, or 2".to_owned(),
+            ),
+        ));
+    }
+    problems
+}
 
 fn port_number(port: u32, what: &str) -> Result<u16, Problem> {
     u16::try_from(port)
