@@ -133,6 +133,7 @@ pub(crate) struct Figure {
     theirs: Option<Series>,
     result: f64,
     result_unit: Unit,
+    is_difference: bool,
     goal: Option<Goal>,
 }
 
@@ -152,6 +153,7 @@ impl Figure {
             result_unit: Unit::Times,
             ours,
             theirs: Some(theirs),
+            is_difference: false,
             goal,
         }
     }
@@ -171,6 +173,7 @@ impl Figure {
             result_unit: unit,
             ours,
             theirs: Some(theirs),
+            is_difference: true,
             goal,
         }
     }
@@ -189,8 +192,16 @@ impl Figure {
             result_unit: unit,
             ours,
             theirs: None,
+            is_difference: false,
             goal,
         }
+    }
+
+    /// With something to judge it by that takes no part in the result.
+    pub(crate) fn beside(mut self, theirs: Series) -> Self {
+        self.theirs = Some(theirs);
+        self.is_difference = false;
+        self
     }
 
     fn met(&self) -> Option<bool> {
@@ -199,8 +210,7 @@ impl Figure {
 
     fn signed_result(&self) -> String {
         let text = self.result_unit.show(self.result);
-        let is_difference = self.theirs.is_some() && self.result_unit != Unit::Times;
-        if is_difference && self.result >= 0.0 {
+        if self.is_difference && self.result >= 0.0 {
             format!("+{text}")
         } else {
             text
