@@ -77,7 +77,7 @@ fn forward(app: &AppHandle, core: &Slipway) {
                     Ok(Change::Containers(delta)) => emit(&events::ContainersChanged(delta), &app),
                     Ok(Change::Images) => emit(&events::ImagesChanged, &app),
                     Err(RecvError::Lagged(missed)) => {
-                        tracing::debug!(missed, "the window fell behind")
+                        tracing::debug!(missed, "the window fell behind");
                     }
                     Err(RecvError::Closed) => return,
                 }

@@ -309,13 +309,26 @@ impl App {
         Ok(())
     }
 
+    /// Waits until nothing moves any more, save what moves for ever.
+    pub async fn settled(&self) -> Result<()> {
+        self.script_async(
+            "const done = arguments[arguments.length - 1];
+             const moving = () => document.getAnimations().some((animation) =>
+                 animation.playState === 'running' && animation.effect?.getComputedTiming().iterations !== Infinity);
+             const look = () => moving() ? setTimeout(look, 20) : done(true);
+             requestAnimationFrame(() => requestAnimationFrame(look))",
+            vec![],
+        )
+        .await?;
+        Ok(())
+    }
+
     /// Takes a picture of the window.
     pub async fn screenshot(&self, path: &Path) -> Result<()> {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)?;
         }
-        // Motion takes up to 150 ms.
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        self.settled().await?;
         self.driver.screenshot(path).await?;
         Ok(())
     }

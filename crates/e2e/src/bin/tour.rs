@@ -1,11 +1,14 @@
 //! Plays the main job in the real window and leaves a numbered screenshot of every step, light and dark.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
 use slipway_e2e::{App, Theme, http, target_dir};
 use slipway_testkit::{Engine, Fault};
+
+/// The pictures that the documents show.
+const IN_DOCUMENTS: &[&str] = &["browse", "run-sheet", "overview", "logs", "containers"];
 
 struct Tour {
     app: App,
@@ -20,7 +23,17 @@ impl Tour {
         for theme in [Theme::Dark, Theme::Light] {
             self.app.theme(theme).await?;
             let file = format!("{:02}-{name}-{}.png", self.step, theme.word());
-            self.app.screenshot(&self.directory.join(&file)).await?;
+            let file = self.directory.join(file);
+            self.app.screenshot(&file).await?;
+            if IN_DOCUMENTS.contains(&name) {
+                let documents =
+                    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/screenshots");
+                std::fs::create_dir_all(&documents)?;
+                std::fs::copy(
+                    &file,
+                    documents.join(format!("{name}-{}.png", theme.word())),
+                )?;
+            }
         }
         println!("{:02} {name}", self.step);
         Ok(())
