@@ -5,7 +5,7 @@ import { engineState } from "./host/fixture/engine";
 import { fixture } from "./host/fixture/index";
 import { navigation } from "./state/navigation.svelte";
 
-const patience = { timeout: 20_000 };
+const patience = { timeout: 60_000 };
 
 beforeEach(() => {
 	fixture.setUp("normal");

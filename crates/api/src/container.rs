@@ -20,6 +20,9 @@ pub struct ContainerView {
     pub state: ContainerState,
     /// The state in the engine's words, for example `Up 2 hours`.
     pub status: String,
+    /// Since when it is in this state, RFC 3339 in UTC: exact for what Slipway saw happen, else as the engine rounds
+    /// it in `status`.
+    pub since: Option<String>,
     /// Result of its health check, when it has one.
     pub health: Option<Health>,
     /// Exit code, when it has ended.

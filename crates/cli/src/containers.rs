@@ -277,6 +277,7 @@ pub(crate) mod tests {
             image: "nginx:1.27".to_owned(),
             image_id: String::new(),
             state,
+            since: None,
             status: status.to_owned(),
             health: None,
             exit_code: None,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use slipway_api::container::{ContainerDelta, ContainerSnapshot, ContainerView};
+use slipway_engine::Timestamp;
 
 /// Containers by full id. Every change makes a new revision and a delta that leads to it.
 #[derive(Default)]
@@ -50,7 +51,7 @@ impl ContainerStore {
             .into_iter()
             .map(|mut view| {
                 if let Some(old) = before.remove(&view.id) {
-                    keep_reason(&old, &mut view);
+                    keep_learnt(&old, &mut view);
                 }
                 view
             })
@@ -85,7 +86,7 @@ impl ContainerStore {
         let mut upserted = Vec::new();
         for mut view in list {
             if let Some(old) = inner.containers.get(&view.id) {
-                keep_reason(old, &mut view);
+                keep_learnt(old, &mut view);
                 if *old == view {
                     continue;
                 }
@@ -125,13 +126,29 @@ impl ContainerStore {
 }
 
 /// A list knows only exit codes; what inspect told stays true until the container runs again.
-fn keep_reason(old: &ContainerView, new: &mut ContainerView) {
+fn keep_learnt(old: &ContainerView, new: &mut ContainerView) {
+    if old.state == new.state && is_same_time(old.since.as_deref(), new.since.as_deref()) {
+        new.since.clone_from(&old.since);
+    }
     if old.exit_code.is_some() && old.exit_code == new.exit_code && old.state == new.state {
         let learnt = old.reason.clone();
         if learnt.is_some() {
             new.reason = learnt;
         }
     }
+}
+
+/// Whether two times since when a container is in its state can be the same one. Engines round down to whole minutes,
+/// hours, days: what was seen to happen is better, unless the container has been started anew meanwhile.
+fn is_same_time(known: Option<&str>, rounded: Option<&str>) -> bool {
+    const MINUTE: i64 = 60_000_000_000;
+    let nanos = |text: Option<&str>| Some(Timestamp::parse(text?.as_bytes())?.unix_nanos());
+    let (Some(known), Some(rounded)) = (nanos(known), nanos(rounded)) else {
+        return false;
+    };
+    let now = Timestamp::now().unix_nanos();
+    let (known_age, rounded_age) = (now - known, now - rounded);
+    known_age <= rounded_age.saturating_mul(2).saturating_add(MINUTE)
 }
 
 #[cfg(test)]
@@ -147,6 +164,7 @@ mod tests {
             image_id: String::new(),
             state: ContainerState::Running,
             status: String::new(),
+            since: None,
             health: None,
             exit_code: None,
             reason: None,

@@ -27,8 +27,7 @@ use slipway_api::container::{ContainerDelta, ContainerState, ContainerView};
 use slipway_api::engine::EngineState;
 use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::{
-    Action, ContainerDetail, Engine, EngineError, Environment, Event, EventStream, ListFilter,
-    Subject,
+    Action, Engine, EngineError, Environment, Event, EventStream, ListFilter, Subject,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::AbortHandle;
@@ -39,12 +38,10 @@ use crate::container_store::ContainerStore;
 use crate::error::api_error;
 use crate::selection::{Selected, list as list_endpoints, select};
 use crate::settings::SettingsFile;
-use crate::view;
+use crate::{exit_reason, view};
 
 /// Events that come within this time are answered with one list.
 const GATHER: Duration = Duration::from_millis(30);
-/// How long after a container's end dockerd may still find out that memory had run out.
-const OOM_VERDICT: Duration = Duration::from_millis(600);
 /// First pause before a container that died is listed again, and how often that is done, with twice the pause each time.
 const DYING: (Duration, u32) = (Duration::from_millis(60), 5);
 /// How often an engine is pinged while somebody watches.
@@ -425,6 +422,14 @@ impl Follower {
                         match action {
                             Action::Die { .. } => dying.add(event.id.clone()),
                             Action::Start => dying.remove(&event.id),
+                            Action::Oom => {
+                                tokio::spawn(explain_oom(
+                                    selected.engine.clone(),
+                                    event.id.clone(),
+                                    Arc::clone(&self.store),
+                                    self.changes.clone(),
+                                ));
+                            }
                             _ => {}
                         }
                         if !removed.contains(&event.id) {
@@ -513,10 +518,10 @@ impl Follower {
         let changes = self.changes.clone();
         tokio::spawn(async move {
             for id in unknown {
-                let Some(detail) = inspect_killed(&engine, &id).await else {
+                let Ok(detail) = engine.inspect_container(&id).await else {
                     continue;
                 };
-                if let Some(reason) = crate::exit_reason::of_detail(&detail)
+                if let Some(reason) = exit_reason::of_detail(&detail)
                     && let Some(delta) = store.set_reason(&id, reason)
                 {
                     let _ = changes.send(Change::Containers(delta));
@@ -579,14 +584,30 @@ fn not_responding(error: &EngineError) -> ApiError {
     }
 }
 
-/// dockerd may find out that memory ran out a little after the container has ended.
-async fn inspect_killed(engine: &Engine, id: &str) -> Option<ContainerDetail> {
-    let detail = engine.inspect_container(id).await.ok()?;
-    if detail.state.oom_killed || detail.limits.memory.is_none() {
-        return Some(detail);
+/// Follows up an event that says that memory ran out. It may have hit a lesser process of the container, so the
+/// container's end decides, and that may come a little later.
+async fn explain_oom(
+    engine: Engine,
+    id: String,
+    store: Arc<ContainerStore>,
+    changes: broadcast::Sender<Change>,
+) {
+    for look in 1..=DYING.1 {
+        sleep(DYING.0 * 2_u32.pow(look)).await;
+        let Ok(mut detail) = engine.inspect_container(&id).await else {
+            return;
+        };
+        if detail.state.exit_code != Some(137) {
+            continue;
+        }
+        detail.state.oom_killed = true;
+        let delta =
+            exit_reason::of_detail(&detail).and_then(|reason| store.set_reason(&id, reason));
+        if let Some(delta) = delta {
+            let _ = changes.send(Change::Containers(delta));
+            return;
+        }
     }
-    sleep(OOM_VERDICT).await;
-    engine.inspect_container(id).await.ok()
 }
 
 /// A long list may take its time, but not longer than the engine answers pings.

@@ -10,7 +10,7 @@ use slipway_api::stats::StatsView;
 use slipway_api::{container::EnvVar, run::MountPlan};
 use slipway_catalog::Entry;
 use slipway_engine as domain;
-use slipway_engine::{Address, Candidate, Endpoint, EndpointSource, Probe, Product};
+use slipway_engine::{Address, Candidate, Endpoint, EndpointSource, Probe, Product, Timestamp};
 
 use crate::error::api_error;
 use crate::selection::Selected;
@@ -158,11 +158,42 @@ pub(crate) fn container(container: domain::Container, engine_host: &str) -> Cont
             .unwrap_or_default(),
         image_id: container.image_id.unwrap_or_default(),
         state,
+        since: age(&container.status)
+            .map(|age| Timestamp::from_unix_nanos(Timestamp::now().unix_nanos() - age).to_string()),
         status: container.status,
         id: container.id,
         name: container.name,
         image: familiar_image(container.image),
     }
+}
+
+/// How long a container is in its state, in nanoseconds, from the engine's words: `Up 2 hours (healthy)`,
+/// `Exited (0) About a minute ago`.
+fn age(status: &str) -> Option<i64> {
+    const SECOND: i64 = 1_000_000_000;
+    let rest = status.strip_prefix("Up ").or_else(|| {
+        let ended = ["Exited (", "Restarting ("]
+            .iter()
+            .find_map(|start| status.strip_prefix(start))?;
+        Some(ended.split_once(") ")?.1)
+    })?;
+    let mut words = rest.split_ascii_whitespace();
+    let (number, unit) = match (words.next()?, words.next()?) {
+        ("Less", "than") => return Some(0),
+        ("About", _) => (1, words.next()?),
+        (number, unit) => (number.parse::<i64>().ok()?, unit),
+    };
+    let seconds = match unit.trim_end_matches('s') {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 3_600,
+        "day" => 86_400,
+        "week" => 7 * 86_400,
+        "month" => 30 * 86_400,
+        "year" => 365 * 86_400,
+        _ => return None,
+    };
+    number.checked_mul(seconds)?.checked_mul(SECOND)
 }
 
 /// The same from everything that inspect tells.
@@ -193,6 +224,12 @@ pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> 
         name: detail.name.clone(),
         image: familiar_image(detail.image.clone()),
         image_id: detail.image_id.clone().unwrap_or_default(),
+        since: match state {
+            ContainerState::Running | ContainerState::Paused => detail.state.started_at,
+            ContainerState::Exited | ContainerState::Dead => detail.state.finished_at,
+            _ => None,
+        }
+        .map(|at| at.to_string()),
         state,
         status: String::new(),
         health: detail.state.health.as_ref().map(|h| health(h.health)),
@@ -426,5 +463,30 @@ pub(crate) fn oci_arch(arch: &str) -> &str {
         "aarch64" => "arm64",
         "i386" | "i686" => "386",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::age;
+
+    #[test]
+    fn ages_are_read_from_the_engines_words() {
+        for (status, seconds) in [
+            ("Up Less than a second", Some(0)),
+            ("Up 5 seconds", Some(5)),
+            ("Up About a minute", Some(60)),
+            ("Up About an hour (healthy)", Some(3_600)),
+            ("Up 2 hours (Paused)", Some(7_200)),
+            ("Exited (137) 3 days ago", Some(3 * 86_400)),
+            ("Restarting (1) 1 second ago", Some(1)),
+            ("Up 2 months", Some(60 * 86_400)),
+            ("Created", None),
+            ("Up", None),
+            ("Up 99999999999999999 years", None),
+            ("", None),
+        ] {
+            assert_eq!(age(status), seconds.map(|s| s * 1_000_000_000), "{status}");
+        }
     }
 }

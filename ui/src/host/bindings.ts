@@ -327,6 +327,11 @@ export type ContainerView = {
 	state: ContainerState,
 	/**  The state in the engine's words, for example `Up 2 hours`. */
 	status: string,
+	/**
+	 *  Since when it is in this state, RFC 3339 in UTC: exact for what Slipway saw happen, else as the engine rounds
+	 *  it in `status`.
+	 */
+	since: string | null,
 	/**  Result of its health check, when it has one. */
 	health: Health | null,
 	/**  Exit code, when it has ended. */

@@ -53,6 +53,8 @@ impl Color {
 struct Row {
     style: Style,
     spans: Vec<(Style, String)>,
+    /// The cursor is back at the start of the line: what is printed next writes over what is there.
+    returned: bool,
 }
 
 /// A line as runs of one style.
@@ -117,6 +119,9 @@ fn span(style: &Style, text: String) -> LogSpan {
 
 impl Row {
     fn push(&mut self, c: char) {
+        if std::mem::take(&mut self.returned) {
+            self.spans.clear();
+        }
         let full = self.spans.len() >= MAX_SPANS;
         match self.spans.last_mut() {
             Some((style, text)) if full || *style == self.style => text.push(c),
@@ -186,8 +191,7 @@ impl Perform for Row {
     fn execute(&mut self, byte: u8) {
         match byte {
             b'\t' => self.push('\t'),
-            // A terminal goes back to the start of the line and writes over it: progress bars do that.
-            b'\r' => self.spans.clear(),
+            b'\r' => self.returned = true,
             _ => {}
         }
     }
@@ -225,6 +229,8 @@ mod tests {
         check("\x1b[38;2;1;2;3mx", &[("x", Some("#010203"))]);
         check("\x1b[mreset\x1b[2J\x1b[H!", &[("reset!", None)]);
         check("10%\r50%\r100%", &[("100%", None)]);
+        // A terminal ends lines with both.
+        check("line\r", &[("line", None)]);
         check("a\x7fb", &[("ab", None)]);
         check(
             "\x1b]0;title\x07after\x1b]52;c;ZXZpbA==\x07",

@@ -12,6 +12,7 @@ export function container(fields: Partial<ContainerView> = {}): ContainerView {
 		image: "nginx:1.27",
 		image_id: `sha256:${id}`,
 		state: "running",
+		since: null,
 		status: "Up 2 hours",
 		health: null,
 		exit_code: null,

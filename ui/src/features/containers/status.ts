@@ -1,4 +1,5 @@
 import type { ContainerAction, ContainerState, ContainerView } from "../../host/host";
+import { clock } from "../../state/clock.svelte";
 
 /** Colours of the state dot: `idle` is an empty ring. */
 export type Tone = "ok" | "warn" | "bad" | "idle";
@@ -89,9 +90,20 @@ export function statusAge(status: string): string | null {
 	return text.toLowerCase();
 }
 
+/** A span of time in one unit, as `statusAge` words it: `now`, `12 s`, `5 min`, `2 h`, `3 days`. */
+function ageWords(ms: number): string {
+	const seconds = Math.floor(ms / 1000);
+	if (seconds < 10) return "now";
+	if (seconds < 60) return `${seconds} s`;
+	if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+	if (seconds < 2 * 86_400) return `${Math.floor(seconds / 3600)} h`;
+	return `${Math.floor(seconds / 86_400)} days`;
+}
+
 /** What a container does now, in a few words for the list: `up 2 h`, `out of memory (limit 64 MB) · 10 min ago`. */
-export function statusWords(container: ContainerView): string {
-	const age = statusAge(container.status);
+export function statusWords(container: ContainerView, now: number = clock.now): string {
+	const since = container.since === null ? Number.NaN : Date.parse(container.since);
+	const age = Number.isNaN(since) ? statusAge(container.status) : ageWords(now - since);
 	const ago = age === null ? "" : age === "now" ? " · just now" : ` · ${age} ago`;
 	switch (container.state) {
 		case "running": {
