@@ -1,13 +1,18 @@
 //! Installers, and the icons in them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::display::VirtualDisplay;
 use crate::packages::{self, Consent};
 use crate::workspace::{binary, build_release, root, target};
 use crate::{npm, shell};
+
+/// How long the window of a fresh installation may take on a busy machine.
+const WINDOW_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sizes of `icons/generated` that are kept.
 const ICONS: &[&str] = &[
@@ -24,6 +29,7 @@ const ICONS: &[&str] = &[
 pub(crate) fn bundle(consent: Consent) -> Result<()> {
     packages::install(consent, packages::BUILD)?;
     packages::install(consent, packages::BUNDLE)?;
+    packages::install(consent, packages::TEST)?;
     npm::build()?;
     build_release()?;
     write_command_files()?;
@@ -37,6 +43,9 @@ pub(crate) fn bundle(consent: Consent) -> Result<()> {
     let unpacked = target().join("bundle-check");
     check_deb(&deb, &unpacked.join("deb"))?;
     check_rpm(&rpm, &unpacked.join("rpm"))?;
+    for kind in ["deb", "rpm"] {
+        check_start(consent, &unpacked.join(kind))?;
+    }
     for bundle in [&deb, &rpm] {
         let size = std::fs::metadata(bundle)?.len();
         println!("{} ({:.1} MiB)", bundle.display(), megabytes(size));
@@ -146,6 +155,44 @@ fn check_files(directory: &Path) -> Result<()> {
             .arg(directory.join("usr/share/applications/Slipway.desktop")),
     )?;
     shell::run(Command::new(directory.join("usr/bin/slipway")).arg("version"))
+}
+
+/// Starts the window of an unpacked package, and waits for it.
+fn check_start(consent: Consent, directory: &Path) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    let display = VirtualDisplay::start(consent)?;
+    let home = directory.join("home");
+    std::fs::create_dir_all(&home)?;
+    let mut app = Command::new(directory.join("usr/bin/slipway-desktop"))
+        .env("DISPLAY", display.name())
+        .env("HOME", &home)
+        .env("XDG_RUNTIME_DIR", &home)
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("DBUS_SESSION_BUS_ADDRESS")
+        .stderr(Stdio::null())
+        .spawn()?;
+    let began = Instant::now();
+    let shown = loop {
+        let windows = shell::output(Command::new("xwininfo").args([
+            "-root",
+            "-tree",
+            "-display",
+            display.name(),
+        ]))?;
+        if windows.contains("\"Slipway\"") {
+            break true;
+        }
+        if began.elapsed() > WINDOW_PATIENCE || app.try_wait()?.is_some() {
+            break false;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    app.kill()?;
+    app.wait()?;
+    ensure!(shown, "the window of {} does not open", directory.display());
+    Ok(())
 }
 
 /// Draws all sizes of the icon from its one source.

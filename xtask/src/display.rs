@@ -22,6 +22,11 @@ impl VirtualDisplay {
         if has_one || !cfg!(target_os = "linux") {
             return Ok(None);
         }
+        Self::start(consent).map(Some)
+    }
+
+    /// Starts one.
+    pub(crate) fn start(consent: Consent) -> Result<Self> {
         packages::install(consent, packages::DISPLAY)?;
         let mut server = Command::new("Xvfb")
             .args([
@@ -40,10 +45,10 @@ impl VirtualDisplay {
         let mut number = String::new();
         BufReader::new(server.stdout.take().context("Xvfb has no output")?)
             .read_line(&mut number)?;
-        Ok(Some(Self {
+        Ok(Self {
             server,
             name: format!(":{}", number.trim()),
-        }))
+        })
     }
 
     /// What `DISPLAY` has to be.

@@ -22,7 +22,7 @@ pub(crate) const BUILD: &[Need] = &[
 /// What starting it without a display takes.
 pub(crate) const DISPLAY: &[Need] = &[
     ("xvfb", "a virtual display"),
-    ("dbus", "one instance at a time"),
+    ("dbus-daemon", "one instance at a time"),
     (
         "fonts-dejavu-core",
         "characters that Slipway's own fonts lack",

@@ -27,7 +27,7 @@ pub struct ImageUser {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// Whether it is running.
+    /// Whether it has processes: running or paused.
     pub running: bool,
 }
 

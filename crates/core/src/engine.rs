@@ -2,6 +2,7 @@
 
 use slipway_api::ApiError;
 use slipway_api::engine::{EndpointView, EngineState};
+use slipway_engine::Candidate;
 use tokio::sync::watch;
 
 use crate::session::Changes;
@@ -46,13 +47,14 @@ impl Slipway {
             session.reselect();
         }
         let engine = view::engine(&selected);
-        Ok(EndpointView {
+        let candidate = Candidate {
             name: selected.endpoint.name.clone(),
-            source: String::new(),
-            address: selected.endpoint.address.to_string(),
-            current: true,
+            source: selected.endpoint.source.clone(),
+            endpoint: Ok(selected.endpoint),
+        };
+        Ok(EndpointView {
             engine: Some(engine),
-            error: None,
+            ..view::endpoint(&candidate, None, true)
         })
     }
 

@@ -32,7 +32,11 @@ impl Slipway {
                 continue;
             };
             users.entry(image).or_default().push(ImageUser {
-                running: container.state == domain::ContainerState::Running,
+                // A paused one has processes too: its image cannot go, by force or not.
+                running: matches!(
+                    container.state,
+                    domain::ContainerState::Running | domain::ContainerState::Paused
+                ),
                 id: container.id,
                 name: container.name,
             });

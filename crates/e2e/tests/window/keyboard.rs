@@ -34,6 +34,26 @@ async fn browse_run_logs_stop_rename_remove() -> Result<()> {
     app.press("containers").await?;
     app.press(Key::Enter + "").await?;
     app.find("container-row-nginx").await?;
+    for (words, wanted) in [("stop nginx", "exited"), ("start nginx", "running")] {
+        app.press(Key::Control + "k").await?;
+        focused(&app, "palette-input").await;
+        app.press(words).await?;
+        app.press(Key::Enter + "").await?;
+        eventually(words, async || {
+            let state = engine.docker_ok(&["inspect", "nginx", "--format", "{{.State.Status}}"]);
+            (state.trim() == wanted).then_some(())
+        })
+        .await;
+    }
+    app.press(Key::Control + "k").await?;
+    focused(&app, "palette-input").await;
+    app.press("logs of nginx").await?;
+    app.press(Key::Enter + "").await?;
+    app.says("log-view", "GET / HTTP").await?;
+    app.press(Key::Control + "k").await?;
+    focused(&app, "palette-input").await;
+    app.press("go to containers").await?;
+    app.press(Key::Enter + "").await?;
     tab_to(&app, "container-row-nginx").await?;
     app.press(Key::F2 + "").await?;
     app.fill("rename-input", "typed").await?;

@@ -2,6 +2,7 @@
 
 mod accessibility;
 mod bad_input;
+mod desktop;
 mod engine_trouble;
 mod journey;
 mod keyboard;

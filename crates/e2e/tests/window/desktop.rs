@@ -1,0 +1,94 @@
+//! What a desktop expects of an app: one instance, one window with its name.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use slipway_e2e::{Display, eventually, eventually_within, slipway_desktop};
+
+/// A session bus of its own, by which a second instance finds the first.
+struct SessionBus {
+    daemon: Child,
+    address: String,
+}
+
+impl SessionBus {
+    fn start() -> Result<Self> {
+        let mut daemon = Command::new("dbus-daemon")
+            .args(["--session", "--nofork", "--print-address=1"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("dbus-daemon cannot be started")?;
+        let mut address = String::new();
+        let output = daemon.stdout.take().context("dbus-daemon has no output")?;
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut address)?;
+        Ok(Self {
+            daemon,
+            address: address.trim().to_owned(),
+        })
+    }
+}
+
+impl Drop for SessionBus {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+    }
+}
+
+struct Instance(Child);
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn windows(display: &Display) -> usize {
+    let tree = Command::new("xwininfo")
+        .args(["-root", "-tree", "-display", display.name()])
+        .output()
+        .expect("xwininfo");
+    String::from_utf8_lossy(&tree.stdout)
+        .lines()
+        .filter(|line| line.contains("\"Slipway\""))
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_start_shows_the_first_window() -> Result<()> {
+    let display = Display::start()?;
+    let bus = SessionBus::start()?;
+    let home = tempfile::tempdir()?;
+    let start = || -> Result<Instance> {
+        Ok(Instance(
+            Command::new(slipway_desktop())
+                .env("DISPLAY", display.name())
+                .env("DBUS_SESSION_BUS_ADDRESS", &bus.address)
+                .env("HOME", home.path())
+                .env("XDG_RUNTIME_DIR", home.path())
+                .env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+                .env_remove("WAYLAND_DISPLAY")
+                .stderr(Stdio::null())
+                .spawn()?,
+        ))
+    };
+    let mut first = start()?;
+    eventually("the window", async || {
+        (windows(&display) == 1).then_some(())
+    })
+    .await;
+    let mut second = start()?;
+    let status = eventually_within(
+        Duration::from_secs(20),
+        "the end of the second",
+        async || second.0.try_wait().ok().flatten(),
+    )
+    .await;
+    assert!(status.success(), "{status}");
+    assert!(first.0.try_wait()?.is_none(), "the first one ended too");
+    assert_eq!(windows(&display), 1);
+    Ok(())
+}
