@@ -39,15 +39,6 @@ pub(crate) struct Part {
     pub(crate) height: usize,
 }
 
-/// When a part of a window was drawn.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Drawn {
-    /// There was something in it.
-    pub(crate) first: Instant,
-    /// It was as it stayed.
-    pub(crate) settled: Instant,
-}
-
 impl Screen {
     pub(crate) fn start() -> Result<Self> {
         // In memory, so that no disk is written to while a window draws.
@@ -65,8 +56,9 @@ impl Screen {
         })
     }
 
-    /// Waits until a part of the window is drawn and stays as it is. `None` is the whole window.
-    pub(crate) fn wait_until_drawn(&self, part: Option<Part>) -> Result<Drawn> {
+    /// Waits until a part of the window is drawn and has come to rest, and says when it was drawn. `None` is the whole
+    /// window.
+    pub(crate) fn wait_until_drawn(&self, part: Option<Part>) -> Result<Instant> {
         let started = Instant::now();
         let windows = Windows::of(&self.display)?;
         let window = loop {
@@ -94,10 +86,7 @@ impl Screen {
                 && changed.elapsed() > QUIET
             {
                 ensure!(picture.is_drawn(&last), "the window went blank again");
-                return Ok(Drawn {
-                    first,
-                    settled: changed,
-                });
+                return Ok(first);
             }
             if started.elapsed() > PATIENCE {
                 bail!("the window did not come to rest, or shows nothing");
