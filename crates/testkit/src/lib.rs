@@ -48,3 +48,25 @@ pub fn shared() -> &'static Engine {
         Engine::start().unwrap_or_else(|error| panic!("no engine to test with: {error}"))
     })
 }
+
+/// A port of this computer that nobody listens on, for a container to publish.
+///
+/// dockerd's own choice is made from 32768 up by every daemon, and given up after ten ports that are taken: several
+/// daemons beside each other run into that. These lie below.
+///
+/// # Panics
+/// If there is none.
+pub fn free_port() -> u16 {
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicU16, Ordering};
+
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    static STEPS: AtomicU16 = AtomicU16::new(0);
+    // Test processes beside each other begin at different places.
+    let start = u16::try_from(std::process::id() * 97 % u32::from(COUNT)).unwrap_or_default();
+    (0..COUNT)
+        .map(|_| FIRST + start.wrapping_add(STEPS.fetch_add(1, Ordering::Relaxed)) % COUNT)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
+}

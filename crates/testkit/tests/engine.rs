@@ -50,7 +50,7 @@ fn nginx_from_pull_to_page() {
         "--name",
         "page",
         "-p",
-        "127.0.0.1::80",
+        &on_free_port(80),
         "nginx",
     ]);
     let address = published(engine, "page", "80");
@@ -162,7 +162,7 @@ fn the_small_samples() {
         "-e",
         "DELAY=1",
         "-p",
-        "127.0.0.1::8080",
+        &on_free_port(8080),
         "slipway/webapp",
     ]);
     let address = published(engine, "slow", "8080");
@@ -254,7 +254,7 @@ fn two_side_by_side() {
         "--name",
         "web",
         "-p",
-        "127.0.0.1::80",
+        &on_free_port(80),
         "nginx:1.22",
     ]);
     let address = published(&first, "web", "80");
@@ -281,7 +281,7 @@ fn two_side_by_side() {
         "--name",
         "web",
         "-p",
-        "127.0.0.1::80",
+        &on_free_port(80),
         "nginx:1.22",
     ]);
     eventually("the second's page", || {
@@ -356,7 +356,15 @@ fn containers_outlive_a_crash_with_live_restore() {
         .live_restore()
         .start()
         .expect("the engine starts");
-    engine.docker_ok(&["run", "-d", "--name", "web", "-p", "127.0.0.1::80", "nginx"]);
+    engine.docker_ok(&[
+        "run",
+        "-d",
+        "--name",
+        "web",
+        "-p",
+        &on_free_port(80),
+        "nginx",
+    ]);
     let inspect = ["inspect", "-f", "{{.State.Pid}}", "web"];
     let pid = engine.docker_ok(&inspect);
     engine.kill9().expect("killed");
@@ -445,7 +453,7 @@ fn drop_leaves_nothing() {
         "--network",
         "mine",
         "-p",
-        "127.0.0.1::80",
+        &on_free_port(80),
         "nginx:1.22",
     ]);
     engine.docker_ok(&[
@@ -545,4 +553,9 @@ fn a_killed_process_leaves_nothing() {
         eventually("the run is gone", || traces(&run).is_empty());
         assert!(!Path::new("/sys/class/net").join(bridge).exists());
     }
+}
+
+/// What `-p` takes to publish a port of a container.
+fn on_free_port(port: u16) -> String {
+    format!("127.0.0.1:{}:{port}", slipway_testkit::free_port())
 }

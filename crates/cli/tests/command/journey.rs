@@ -175,7 +175,7 @@ fn several_containers_are_all_tried() {
 #[test]
 fn logs_are_read_filtered_followed_and_saved() {
     let slipway = Slipway::with(shared());
-    let script = "printf '\\033[31mred\\033[0m\\033[2J\\n'; echo problem >&2; for i in 1 2 3; do echo line $i; done";
+    let script = "printf '\\033[31mred\\033[0m\\033[2J\\n'; echo problem >&2; sleep 0.5; for i in 1 2 3; do echo line $i; done";
     slipway.ok(&[
         "run",
         "slipway/busybox",

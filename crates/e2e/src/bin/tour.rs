@@ -172,7 +172,7 @@ fn populate(engine: &Engine) {
         "--name",
         "cache",
         "-p",
-        "127.0.0.1::6379",
+        &format!("127.0.0.1:{}:6379", slipway_testkit::free_port()),
         "redis:8",
     ]);
     engine.docker_ok(&["run", "-d", "-t", "--name", "colours", "slipway/tty"]);

@@ -247,7 +247,7 @@ async fn a_port_that_is_taken() {
         published_ports: vec![published(port)],
         ..script(name, "sleep 1000")
     };
-    let first = run(&engine, &spec("port-1", None)).await;
+    let first = run(&engine, &spec("port-1", Some(slipway_testkit::free_port()))).await;
     let ports = engine.inspect_container(&first).await.unwrap().ports;
     let port = ports[0].host_port.unwrap();
 
