@@ -1,5 +1,6 @@
 //! The window's page: its packages and its build.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -42,8 +43,43 @@ pub(crate) fn install() -> Result<()> {
     Ok(())
 }
 
-/// Builds the page into `ui/dist`, which the window embeds.
+/// Builds the page into `ui/dist`, which the window embeds, unless it was built from these very sources: the window
+/// is built anew whenever a file there is written.
 pub(crate) fn build() -> Result<()> {
     install()?;
-    shell::run(&mut npm(&["run", "--silent", "build"]))
+    let stamp = directory().join("node_modules/.slipway-build");
+    let sources = sources_hash()?.to_string();
+    let is_built = directory().join("dist/index.html").exists();
+    if is_built && std::fs::read_to_string(&stamp).is_ok_and(|built| built == sources) {
+        return Ok(());
+    }
+    shell::run(&mut npm(&["run", "--silent", "build"]))?;
+    std::fs::write(stamp, sources)?;
+    Ok(())
+}
+
+/// A number that changes with everything that the page is built from.
+fn sources_hash() -> Result<u64> {
+    let mut files = Vec::new();
+    let mut directories = vec![directory()];
+    while let Some(next) = directories.pop() {
+        for entry in std::fs::read_dir(next)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default();
+            if path.is_dir() {
+                if name != "node_modules" && name != "dist" {
+                    directories.push(path);
+                }
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        file.hash(&mut hasher);
+        std::fs::read(&file)?.hash(&mut hasher);
+    }
+    Ok(hasher.finish())
 }

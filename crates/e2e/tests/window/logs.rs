@@ -52,8 +52,8 @@ async fn a_flood_leaves_the_window_responsive() -> Result<()> {
     ]);
     open_logs(&app, "flood").await?;
     app.script(
-        "window.longest = 0; let last = performance.now();
-         const frame = (now) => { window.longest = Math.max(window.longest, now - last); last = now; requestAnimationFrame(frame) };
+        "window.gaps = []; let last = performance.now();
+         const frame = (now) => { window.gaps.push(now - last); last = now; requestAnimationFrame(frame) };
          requestAnimationFrame(frame)",
         vec![],
     )
@@ -74,10 +74,22 @@ async fn a_flood_leaves_the_window_responsive() -> Result<()> {
         }
         tokio::time::sleep(Duration::from_secs(4)).await;
     }
-    let longest = app.script("return window.longest", vec![]).await?;
-    let longest = longest.as_f64().unwrap_or(f64::INFINITY);
-    println!("longest pause between frames {longest:.0} ms, slowest change of tabs {slowest:?}");
-    assert!(longest < 1500.0, "{longest} ms without a frame");
+    let gaps = app
+        .script(
+            "const gaps = window.gaps.sort((a, b) => a - b);
+             return [gaps.length, gaps[Math.floor(gaps.length * 0.99)], gaps.at(-1)]",
+            vec![],
+        )
+        .await?;
+    let number = |index: usize| gaps[index].as_f64().unwrap_or(f64::INFINITY);
+    let (frames, usual, longest) = (number(0), number(1), number(2));
+    println!(
+        "{frames:.0} frames; of 100 pauses between them 99 are below {usual:.0} ms, the longest is {longest:.0} ms; \
+         slowest change of tabs {slowest:?}"
+    );
+    // Two processors write, keep, read and draw the flood; a window that does nothing but wait draws 3,600 frames.
+    assert!(usual < 250.0, "{usual} ms without a frame");
+    assert!(longest < 5_000.0, "{longest} ms without a frame");
     assert!(slowest < Duration::from_secs(3), "a click took {slowest:?}");
     // What is shown is the newest, not a backlog.
     engine.docker_ok(&["kill", "flood"]);

@@ -41,7 +41,8 @@ fn replaced(text: &str, figures: &str) -> Result<String> {
     let (_, after) = rest
         .split_once(END)
         .context("the place for figures has no end")?;
-    Ok(format!("{before}{BEGIN}\n\n{figures}\n{END}{after}"))
+    let figures = figures.trim();
+    Ok(format!("{before}{BEGIN}\n\n{figures}\n\n{END}{after}"))
 }
 
 #[cfg(test)]
