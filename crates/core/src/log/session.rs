@@ -30,6 +30,9 @@ const FRAME: Duration = Duration::from_millis(33);
 const FRAME_OF_FLOOD: Duration = Duration::from_millis(100);
 /// So many new lines at once are a flood: more than a window shows.
 const FLOOD_LINES: u64 = 100;
+/// A log that is read from the disk comes faster than any container writes.
+const FRAME_OF_BACKLOG: Duration = Duration::from_millis(250);
+const BACKLOG_LINES: u64 = 10_000;
 /// No window shows more rows.
 const MAX_ROWS: u32 = 2_000;
 /// More matches than this are of no use to a person.
@@ -244,10 +247,10 @@ async fn follow(
             error: error.clone(),
         };
         let before = told.as_ref().map_or(0, |told| told.end);
-        let pause = if end - before > FLOOD_LINES {
-            FRAME_OF_FLOOD
-        } else {
-            FRAME
+        let pause = match end - before {
+            lines if lines > BACKLOG_LINES => FRAME_OF_BACKLOG,
+            lines if lines > FLOOD_LINES => FRAME_OF_FLOOD,
+            _ => FRAME,
         };
         next = Instant::now() + pause;
         // Lines that stopped coming leave a rate that has to fall.
