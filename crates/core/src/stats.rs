@@ -1,6 +1,7 @@
 //! What containers use: one stream for each container that somebody looks at, and none for the others.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -8,7 +9,7 @@ use slipway_api::ApiError;
 use slipway_api::stats::StatsView;
 use slipway_engine::Engine;
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 
 use crate::error::api_error;
 use crate::{Slipway, view};
@@ -21,24 +22,58 @@ const MAX_WATCHED: usize = 100;
 /// The watch of the window, at most one.
 #[derive(Default)]
 pub(crate) struct StatsWatch {
-    task: Mutex<Option<AbortHandle>>,
+    watch: Mutex<Option<Watch>>,
 }
 
-impl StatsWatch {
-    fn replace(&self, task: Option<AbortHandle>) {
-        let old = std::mem::replace(
-            &mut *self.task.lock().unwrap_or_else(PoisonError::into_inner),
-            task,
-        );
-        if let Some(old) = old {
-            old.abort();
+type Sink = Box<dyn Fn(Vec<StatsView>) -> bool + Send>;
+
+/// One stream for each container, and a task that hands on what they bring. Dropping it ends all of them.
+struct Watch {
+    sink: Arc<Mutex<Sink>>,
+    sender: mpsc::Sender<StatsView>,
+    /// By full id.
+    streams: HashMap<String, AbortHandle>,
+    handing_on: AbortHandle,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.handing_on.abort();
+        for stream in self.streams.values() {
+            stream.abort();
         }
     }
 }
 
-impl Drop for StatsWatch {
-    fn drop(&mut self) {
-        self.replace(None);
+impl Watch {
+    fn new(sink: Sink) -> Self {
+        let (sender, receiver) = mpsc::channel(MAX_WATCHED);
+        let sink = Arc::new(Mutex::new(sink));
+        Self {
+            handing_on: tokio::spawn(hand_on(receiver, Arc::clone(&sink))).abort_handle(),
+            sink,
+            sender,
+            streams: HashMap::new(),
+        }
+    }
+
+    /// Follows these containers and no others. Streams that go on are left alone: opening one costs the engine more
+    /// than keeping it.
+    fn follow(&mut self, engine: &Engine, ids: Vec<String>) {
+        let wanted: HashSet<&String> = ids.iter().collect();
+        self.streams.retain(|id, stream| {
+            let keep = wanted.contains(id) && !stream.is_finished();
+            if !keep {
+                stream.abort();
+            }
+            keep
+        });
+        for id in ids {
+            let sender = &self.sender;
+            self.streams.entry(id).or_insert_with_key(|id| {
+                tokio::spawn(read(engine.clone(), id.clone(), sender.clone())).abort_handle()
+            });
+        }
     }
 }
 
@@ -52,12 +87,22 @@ impl Slipway {
     ) -> Result<(), ApiError> {
         ids.truncate(MAX_WATCHED);
         if ids.is_empty() {
-            self.stats.replace(None);
+            *lock(&self.stats.watch) = None;
             return Ok(());
         }
         let engine = self.selected().await?.engine;
-        let task = tokio::spawn(watch(engine, ids, samples));
-        self.stats.replace(Some(task.abort_handle()));
+        let mut current = lock(&self.stats.watch);
+        match &mut *current {
+            Some(watch) if !watch.handing_on.is_finished() => {
+                *lock(&watch.sink) = Box::new(samples);
+                watch.follow(&engine, ids);
+            }
+            _ => {
+                let mut watch = Watch::new(Box::new(samples));
+                watch.follow(&engine, ids);
+                *current = Some(watch);
+            }
+        }
         Ok(())
     }
 
@@ -116,32 +161,31 @@ impl Slipway {
     }
 }
 
-async fn watch(engine: Engine, ids: Vec<String>, samples: impl Fn(Vec<StatsView>) -> bool) {
-    let (sender, mut receiver) = mpsc::channel(ids.len());
-    let mut streams = JoinSet::new();
-    for id in ids {
-        let engine = engine.clone();
-        let sender = sender.clone();
-        streams.spawn(async move {
-            let Ok(mut stream) = engine.stats_stream(&id).await else {
-                return;
-            };
-            while let Some(Ok(sample)) = stream.next().await {
-                if sender.send(view::stats(&id, &sample)).await.is_err() {
-                    return;
-                }
-            }
-        });
+async fn read(engine: Engine, id: String, sender: mpsc::Sender<StatsView>) {
+    let Ok(mut stream) = engine.stats_stream(&id).await else {
+        return;
+    };
+    while let Some(Ok(sample)) = stream.next().await {
+        if sender.send(view::stats(&id, &sample)).await.is_err() {
+            return;
+        }
     }
-    drop(sender);
+}
+
+async fn hand_on(mut receiver: mpsc::Receiver<StatsView>, sink: Arc<Mutex<Sink>>) {
     while let Some(first) = receiver.recv().await {
         tokio::time::sleep(BATCH).await;
         let mut batch = vec![first];
         while let Ok(more) = receiver.try_recv() {
             batch.push(more);
         }
-        if !samples(batch) {
+        let sink = lock(&sink);
+        if !sink(batch) {
             return;
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
