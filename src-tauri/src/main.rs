@@ -78,6 +78,8 @@ fn forward(app: &AppHandle, core: &Slipway) {
                     Ok(Change::Images) => emit(&events::ImagesChanged, &app),
                     Err(RecvError::Lagged(missed)) => {
                         tracing::debug!(missed, "the window fell behind");
+                        // Images have no revisions by which the page would notice.
+                        emit(&events::ImagesChanged, &app);
                     }
                     Err(RecvError::Closed) => return,
                 }

@@ -171,8 +171,10 @@ pub struct ContainerDetail {
     pub health_output: Option<String>,
     /// The error with which the engine failed to start it.
     pub start_error: Option<String>,
-    /// The same container as a `docker run` line.
+    /// The same container as a `docker run` line, with values of secrets left out.
     pub docker_run: String,
+    /// The same line with the values of secrets, for the clipboard.
+    pub docker_run_full: String,
     /// First-use note of its catalog entry, with its own values filled in.
     pub note: Option<String>,
 }

@@ -207,6 +207,7 @@ mod tests {
             health_output: None,
             start_error: None,
             docker_run: String::new(),
+            docker_run_full: String::new(),
             note: None,
         };
         insta::assert_snapshot!(summary(&detail).render(false));

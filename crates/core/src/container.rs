@@ -12,6 +12,7 @@ use slipway_engine::{self as domain, Changed, EngineError, ListFilter, RemoveCon
 
 use crate::docker_run_line::docker_run_line;
 use crate::error::{api_error, invalid, not_found};
+use crate::selection::Selected;
 use crate::{Slipway, exit_reason, run, view};
 
 /// Actions on many containers run this many at a time.
@@ -81,7 +82,8 @@ impl Slipway {
         ids: &[String],
         action: ContainerAction,
     ) -> Result<Vec<ActionOutcome>, ApiError> {
-        let engine = self.selected().await?.engine;
+        let Selected { engine, endpoint } = self.selected().await?;
+        let local = view::is_local(&endpoint);
         let one = |id: String| {
             let engine = engine.clone();
             async move {
@@ -95,7 +97,7 @@ impl Slipway {
                         error: None,
                     },
                     Err(error) => ActionOutcome {
-                        error: Some(self.explain(&engine, &id, &error).await),
+                        error: Some(explain(&engine, local, &id, &error).await),
                         id,
                         name,
                         changed: false,
@@ -136,26 +138,25 @@ impl Slipway {
             }
         }
     }
+}
 
-    /// Why an action failed, with what Slipway can find out about it.
-    async fn explain(&self, engine: &domain::Engine, id: &str, error: &EngineError) -> ApiError {
-        if let EngineError::PortTaken {
-            port: Some(port),
-            host_ip,
-            ..
-        } = error
-        {
-            let taken =
-                run::port::describe_taken(engine, host_ip.as_ref().copied(), *port, Some(id)).await;
-            return ApiError {
-                kind: ErrorKind::PortTaken,
-                message: taken.message,
-                hint: Some("Stop what holds the port, then start this container again".to_owned()),
-                detail: Some(error.to_string()),
-            };
-        }
-        api_error(error)
+/// Why an action failed, with what Slipway can find out about it.
+async fn explain(engine: &domain::Engine, local: bool, id: &str, error: &EngineError) -> ApiError {
+    if let EngineError::PortTaken {
+        port: Some(port),
+        host_ip,
+        ..
+    } = error
+    {
+        let taken = run::port::describe_taken(engine, local, *host_ip, *port, Some(id)).await;
+        return ApiError {
+            kind: ErrorKind::PortTaken,
+            message: taken.message,
+            hint: Some("Stop what holds the port, then start this container again".to_owned()),
+            detail: Some(error.to_string()),
+        };
     }
+    api_error(error)
 }
 
 async fn act(
@@ -208,7 +209,8 @@ fn detail_view(detail: &domain::ContainerDetail, container: ContainerView) -> Co
     let note = view::note(entry, |name| values.get(name).copied(), true);
     let plan = run::plan_of(detail, &container);
     ContainerDetail {
-        docker_run: docker_run_line(&plan, true),
+        docker_run: docker_run_line(&plan, false),
+        docker_run_full: docker_run_line(&plan, true),
         command: detail
             .entrypoint
             .iter()

@@ -147,7 +147,7 @@ fn is_same_time(known: Option<&str>, rounded: Option<&str>) -> bool {
         return false;
     };
     let now = Timestamp::now().unix_nanos();
-    let (known_age, rounded_age) = (now - known, now - rounded);
+    let (known_age, rounded_age) = (now.saturating_sub(known), now.saturating_sub(rounded));
     known_age <= rounded_age.saturating_mul(2).saturating_add(MINUTE)
 }
 

@@ -17,7 +17,11 @@ pub(crate) fn docker_run_line(plan: &RunPlan, secrets: bool) -> String {
         push("-it".to_owned());
     }
     for port in &plan.ports {
-        let ip = port.host_ip.as_deref().unwrap_or("127.0.0.1");
+        // Read as `spec::read_port` does: nothing before the port would publish to the whole network.
+        let ip = match port.host_ip.as_deref() {
+            None | Some("" | "localhost") => "127.0.0.1",
+            Some(ip) => ip,
+        };
         let ip = if ip.contains(':') {
             format!("[{ip}]")
         } else {

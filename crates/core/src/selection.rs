@@ -74,6 +74,19 @@ async fn connect(endpoint: Endpoint) -> Result<Selected, EngineError> {
     Ok(Selected { endpoint, engine })
 }
 
+/// Whether the engine that would be used is on this computer, where looking for it again costs nothing.
+pub(crate) fn is_local(environment: &Environment, wanted: Option<&str>) -> bool {
+    let discovery = discover(environment);
+    match wanted {
+        Some(wanted) => find(&discovery, wanted).ok(),
+        None => discovery
+            .default
+            .and_then(|index| discovery.candidates.get(index))
+            .and_then(|candidate| candidate.endpoint.clone().ok()),
+    }
+    .is_none_or(|endpoint| view::is_local(&endpoint))
+}
+
 fn find(discovery: &Discovery, wanted: &str) -> Result<Endpoint, ApiError> {
     if let Some(candidate) = discovery
         .candidates

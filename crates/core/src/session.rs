@@ -36,7 +36,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::connection::still_searching;
 use crate::container_store::ContainerStore;
 use crate::error::api_error;
-use crate::selection::{Selected, list as list_endpoints, select};
+use crate::selection::{self, Selected, list as list_endpoints, select};
 use crate::settings::SettingsFile;
 use crate::{exit_reason, view};
 
@@ -52,7 +52,9 @@ const PING_DEADLINE: Duration = Duration::from_secs(2);
 const RELIST: Duration = Duration::from_mins(1);
 /// First and longest pause before the engine is looked for again.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(1));
-/// The same for engines on other computers.
+/// While there is no engine, every endpoint is probed at most this often.
+const PROBE_PAUSE: Duration = Duration::from_secs(10);
+/// The same for engines on other computers, and while nobody watches.
 const BACK_OFF_REMOTE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 /// More changed containers than this are cheaper to list all together.
 const MANY: usize = 40;
@@ -110,6 +112,7 @@ impl Session {
             changes: changes.clone(),
             requests: request_receiver,
             watched: true,
+            probed: None,
         };
         let task = tokio::spawn(follower.run()).abort_handle();
         let session = Self {
@@ -159,6 +162,8 @@ struct Follower {
     changes: broadcast::Sender<Change>,
     requests: mpsc::UnboundedReceiver<Request>,
     watched: bool,
+    /// When all endpoints were probed last, for want of an engine.
+    probed: Option<Instant>,
 }
 
 /// Why following an engine ended.
@@ -215,7 +220,12 @@ impl Follower {
                         Some(selected) => self.lost(&selected.clone(), error),
                         None => self.nothing_found(error).await,
                     }
-                    BACK_OFF.1
+                    let wanted = self.settings.load().engine;
+                    if self.watched && selection::is_local(&self.environment, wanted.as_deref()) {
+                        BACK_OFF.1
+                    } else {
+                        BACK_OFF_REMOTE.1
+                    }
                 }
             };
             match self.rest(pause).await {
@@ -237,9 +247,18 @@ impl Follower {
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return Some(false),
                 request = self.requests.recv() => match request? {
-                    Request::Retry => return Some(false),
+                    Request::Retry => {
+                        self.probed = None;
+                        return Some(false);
+                    }
                     Request::Reselect => return Some(true),
-                    Request::Watched(watched) => self.watched = watched,
+                    Request::Watched(watched) => {
+                        let looks_again = watched && !self.watched;
+                        self.watched = watched;
+                        if looks_again {
+                            return Some(false);
+                        }
+                    }
                 },
             }
         }
@@ -262,10 +281,24 @@ impl Follower {
         });
     }
 
-    async fn nothing_found(&self, error: ApiError) {
+    /// Says that there is no engine, and what was tried. Other endpoints, remote ones among them, are asked only now
+    /// and then: an unanswered login every second is a nuisance to whoever runs that host.
+    async fn nothing_found(&mut self, error: ApiError) {
         self.select(Err(error.clone()));
-        let tried = list_endpoints(&self.environment, None).await;
-        self.set_state(EngineState::NoEngine { error, tried });
+        let known = match &*self.state.borrow() {
+            EngineState::NoEngine { tried, .. } => tried.clone(),
+            _ => Vec::new(),
+        };
+        let is_due = self.probed.is_none_or(|at| at.elapsed() > PROBE_PAUSE);
+        self.set_state(EngineState::NoEngine {
+            error: error.clone(),
+            tried: known,
+        });
+        if is_due && self.watched {
+            let tried = list_endpoints(&self.environment, None).await;
+            self.probed = Some(Instant::now());
+            self.set_state(EngineState::NoEngine { error, tried });
+        }
     }
 
     fn set_state(&self, state: EngineState) {

@@ -30,7 +30,11 @@ pub(crate) fn engine_host(endpoint: &Endpoint) -> &str {
 
 /// Whether the engine publishes ports on this computer.
 pub(crate) fn is_local(endpoint: &Endpoint) -> bool {
-    matches!(engine_host(endpoint), "127.0.0.1" | "localhost" | "::1")
+    is_local_host(engine_host(endpoint))
+}
+
+pub(crate) fn is_local_host(host: &str) -> bool {
+    matches!(host, "127.0.0.1" | "localhost" | "::1")
 }
 
 pub(crate) fn endpoint(
@@ -158,8 +162,10 @@ pub(crate) fn container(container: domain::Container, engine_host: &str) -> Cont
             .unwrap_or_default(),
         image_id: container.image_id.unwrap_or_default(),
         state,
-        since: age(&container.status)
-            .map(|age| Timestamp::from_unix_nanos(Timestamp::now().unix_nanos() - age).to_string()),
+        since: age(&container.status).map(|age| {
+            Timestamp::from_unix_nanos(Timestamp::now().unix_nanos().saturating_sub(age))
+                .to_string()
+        }),
         status: container.status,
         id: container.id,
         name: container.name,
@@ -181,7 +187,7 @@ fn age(status: &str) -> Option<i64> {
     let (number, unit) = match (words.next()?, words.next()?) {
         ("Less", "than") => return Some(0),
         ("About", _) => (1, words.next()?),
-        (number, unit) => (number.parse::<i64>().ok()?, unit),
+        (number, unit) => (i64::from(number.parse::<u32>().ok()?), unit),
     };
     let seconds = match unit.trim_end_matches('s') {
         "second" => 1,

@@ -3,6 +3,8 @@
 use slipway_catalog::{Catalog, Entry};
 use slipway_engine::{Port, Protocol};
 
+use crate::view;
+
 /// Ports of well-known services that speak something else than HTTP. A browser is not offered for them.
 const NOT_WEB: [u16; 26] = [
     21, 22, 25, 53, 110, 143, 389, 465, 587, 636, 993, 995, 1025, 1433, 1521, 1883, 3306, 4222,
@@ -12,7 +14,7 @@ const NOT_WEB: [u16; 26] = [
 /// The address to open for a published port, `None` when it is not published or not a web page.
 pub(crate) fn url(port: &Port, entry: Option<&Entry>, engine_host: &str) -> Option<String> {
     let host_port = port.host_port?;
-    if port.protocol != Protocol::Tcp {
+    if port.protocol != Protocol::Tcp || !is_reachable(port, engine_host) {
         return None;
     }
     let host = match port.host_ip {
@@ -20,6 +22,7 @@ pub(crate) fn url(port: &Port, entry: Option<&Entry>, engine_host: &str) -> Opti
             std::net::IpAddr::V4(ip) => ip.to_string(),
             std::net::IpAddr::V6(ip) => format!("[{ip}]"),
         },
+        _ if engine_host.contains(':') => format!("[{engine_host}]"),
         _ => engine_host.to_owned(),
     };
     let known = entry.and_then(|entry| {
@@ -45,6 +48,11 @@ pub(crate) fn url(port: &Port, entry: Option<&Entry>, engine_host: &str) -> Opti
             Some(format!("{scheme}://{host}:{host_port}"))
         }
     }
+}
+
+/// Whether a published port is one that this computer can connect to: the loopback address of another one is not ours.
+pub(crate) fn is_reachable(port: &Port, engine_host: &str) -> bool {
+    port.host_ip.is_none_or(|ip| !ip.is_loopback()) || view::is_local_host(engine_host)
 }
 
 /// The catalog entry of an image, by its reference as the engine gives it.

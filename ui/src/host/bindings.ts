@@ -280,8 +280,10 @@ export type ContainerDetail = {
 	health_output: string | null,
 	/**  The error with which the engine failed to start it. */
 	start_error: string | null,
-	/**  The same container as a `docker run` line. */
+	/**  The same container as a `docker run` line, with values of secrets left out. */
 	docker_run: string,
+	/**  The same line with the values of secrets, for the clipboard. */
+	docker_run_full: string,
 	/**  First-use note of its catalog entry, with its own values filled in. */
 	note: string | null,
 };
@@ -520,7 +522,7 @@ export type ImageUser = {
 	id: string,
 	/**  Its name. */
 	name: string,
-	/**  Whether it is running. */
+	/**  Whether it has processes: running or paused. */
 	running: boolean,
 };
 

@@ -31,13 +31,16 @@ impl Slipway {
             .map_err(|error| api_error(&error))?;
         let failed = |source: std::io::Error| file_error("Saving the log to", path, &source);
         let mut file = std::io::BufWriter::new(AtomicWriteFile::open(path).map_err(failed)?);
+        let mut continues = false;
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|error| api_error(&error))?;
             for line in &chunk.lines {
                 let mut write = || -> std::io::Result<()> {
-                    if let Some(at) = line.timestamp {
+                    // A line that is too long comes in pieces, each with the time of the line.
+                    if let Some(at) = line.timestamp.filter(|_| !continues) {
                         write!(file, "{at} ")?;
                     }
+                    continues = line.partial;
                     file.write_all(chunk.line(line))?;
                     if line.partial {
                         Ok(())

@@ -172,14 +172,16 @@ impl Slipway {
     ) -> Result<String, ApiError> {
         let buffer = self.logs.buffer(session)?;
         let mut text = String::new();
+        let mut continues = false;
         lock(&buffer).lines(first, end.saturating_sub(first), |_, line, bytes| {
             if text.len() > MAX_TEXT_BYTES {
                 return;
             }
-            if let Some(at) = line.timestamp.filter(|_| timestamps) {
+            if let Some(at) = line.timestamp.filter(|_| timestamps && !continues) {
                 // Writing to a String does not fail.
                 let _ = write!(text, "{at} ");
             }
+            continues = line.partial;
             text.push_str(&String::from_utf8_lossy(&ansi::without_escapes(bytes)));
             if !line.partial {
                 text.push('\n');

@@ -171,7 +171,14 @@ fn mounts(name: &str, entry: Option<&Entry>, image: Option<&ImageDetail>) -> Vec
             .chars()
             .filter(|c| c.is_ascii_alphanumeric() || "_.-".contains(*c))
             .collect();
-        mounts.push(volume(&suffix, path));
+        // `/a/data` and `/b/data` are two volumes.
+        let mut mount = volume(&suffix, path);
+        let mut number = 2;
+        while mounts.iter().any(|other| other.source == mount.source) {
+            mount = volume(&format!("{suffix}-{number}"), path);
+            number += 1;
+        }
+        mounts.push(mount);
     }
     mounts
 }

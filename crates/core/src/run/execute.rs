@@ -59,6 +59,7 @@ impl Slipway {
             plan,
             entry,
             in_window: self.session.is_some(),
+            name: String::new(),
             emit: &emit,
             notices: Vec::new(),
             creating: None,
@@ -91,6 +92,8 @@ struct Run<'a, E> {
     entry: Option<&'static Entry>,
     /// A window shows secrets only to those who ask; a terminal is where they are asked for.
     in_window: bool,
+    /// The name that was asked for last; a plan may leave it to Slipway.
+    name: String,
     emit: &'a E,
     notices: Vec<String>,
     /// A request to create that is under way. It goes on when the run is cancelled: only its answer tells whether
@@ -272,6 +275,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
     async fn create(&mut self, spec: &mut ContainerSpec, own_name: bool) -> Result<(), ApiError> {
         for _ in 0..MAX_TRIES {
             let name = spec.name.clone().unwrap_or_default();
+            self.name.clone_from(&name);
             let result = self.request_create(spec).await;
             self.creating = None;
             match result {
@@ -360,7 +364,8 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         };
         let ip = spec.published_ports[index].host_ip;
         let own = self.created.as_ref().map(|created| created.id.as_str());
-        let taken = describe_taken(self.engine(), ip, wanted, own).await;
+        let local = view::is_local(&self.selected.endpoint);
+        let taken = describe_taken(self.engine(), local, ip, wanted, own).await;
         if fixed || tries >= MAX_TRIES {
             return Err(ApiError {
                 kind: ErrorKind::PortTaken,
@@ -393,7 +398,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
     /// Takes away what this run made, and says so. An engine that does not answer is not waited for where the process
     /// `stays`: the removal goes on behind.
     async fn undo(mut self, stays: bool) -> Vec<String> {
-        let name = self.plan.name.clone().unwrap_or_default();
+        let name = std::mem::take(&mut self.name);
         let undoing = tokio::spawn({
             let engine = self.engine().clone();
             let creating = self.creating.take();
@@ -495,6 +500,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                 .ports
                 .iter()
                 .filter(|port| port.host_port.is_some() && port.protocol == Protocol::Tcp)
+                .filter(move |port| web_page::is_reachable(port, host))
         };
         let primary = self.entry.and_then(Entry::primary_port);
         let port = primary

@@ -59,19 +59,40 @@ pub(crate) fn looks_secret(plan: &RunPlan, variable: &str) -> bool {
     if let Some(known) = known {
         return known.secret || known.generate.is_some();
     }
-    let name = variable.to_ascii_uppercase();
-    [
+    is_secret_name(variable)
+}
+
+/// Whether a variable's name says that its value is a secret. The window has the same rule in
+/// `ui/src/format/secret.ts`.
+fn is_secret_name(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "PASS",
         "PASSWORD",
         "PASSWD",
-        "SECRET",
+        "PASSPHRASE",
+        "PWD",
         "TOKEN",
-        "APIKEY",
-        "API_KEY",
-        "PRIVATE_KEY",
+        "SECRET",
         "CREDENTIAL",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
+        "KEY",
+        "APIKEY",
+        "ACCESSKEY",
+        "PRIVATEKEY",
+    ];
+    /// Names that official images use without an underscore: `PGPASSWORD`.
+    const GLUED: [&str; 5] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY"];
+    let name = name.to_ascii_uppercase();
+    let is_about_one = ["_FILE", "_PATH", "_DIR", "_ID"]
+        .iter()
+        .any(|end| name.ends_with(end));
+    if is_about_one || matches!(name.as_str(), "PWD" | "OLDPWD") {
+        return false;
+    }
+    let is_word = |part: &str| {
+        let singular = part.strip_suffix('S').unwrap_or(part);
+        WORDS.contains(&part) || WORDS.contains(&singular)
+    };
+    name.split('_').any(is_word) || GLUED.iter().any(|word| name.contains(word))
 }
 
 /// The plan that would make a container like this one.
@@ -115,7 +136,33 @@ pub(crate) fn plan_of(detail: &ContainerDetail, container: &ContainerView) -> Ru
 
 #[cfg(test)]
 mod tests {
-    use super::check_name;
+    use super::{check_name, is_secret_name};
+
+    #[test]
+    fn secrets_are_told_by_their_names() {
+        for name in [
+            "POSTGRES_PASSWORD",
+            "PGPASSWORD",
+            "DB_PASS",
+            "MYSQL_PWD",
+            "SSH_PASSPHRASE",
+            "ENCRYPTION_KEY",
+            "API_KEYS",
+            "github_token",
+        ] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in [
+            "PATH",
+            "PWD",
+            "POSTGRES_PASSWORD_FILE",
+            "AWS_ACCESS_KEY_ID",
+            "KEYBOARD",
+            "COMPASS",
+        ] {
+            assert!(!is_secret_name(name), "{name}");
+        }
+    }
 
     fn check(name: &str, hint_has: Option<&str>) {
         match (check_name(name), hint_has) {

@@ -62,14 +62,8 @@ impl HostPorts {
             return Some("another port of this container".to_owned());
         }
         let container = self
-            .published
-            .get(&(port, protocol))
-            .and_then(|holders| {
-                holders
-                    .iter()
-                    .find(|(held, _)| held.is_unspecified() || ip.is_unspecified() || *held == ip)
-            })
-            .map(|(_, name)| format!("`{name}`"));
+            .container(ip, port, protocol)
+            .map(|name| format!("`{name}`"));
         if container.is_some() || !self.local || can_bind(ip, port, protocol) {
             return container;
         }
@@ -83,6 +77,22 @@ impl HostPorts {
         )
     }
 
+    /// The container that publishes a port.
+    fn container(&self, ip: IpAddr, port: u16, protocol: Protocol) -> Option<&str> {
+        self.published
+            .get(&(port, protocol))?
+            .iter()
+            .find(|(held, _)| held.is_unspecified() || ip.is_unspecified() || *held == ip)
+            .map(|(_, name)| name.as_str())
+    }
+
+    /// Whether nobody holds a port. Unlike [`Self::holder`] it does not look for who does, which takes a while.
+    fn is_free(&self, ip: IpAddr, port: u16, protocol: Protocol) -> bool {
+        !self.given.contains(&(port, protocol))
+            && self.container(ip, port, protocol).is_none()
+            && (!self.local || can_bind(ip, port, protocol))
+    }
+
     /// The wanted port or the next free one above it; any free one when nothing nearby is.
     pub(crate) fn free(&self, ip: IpAddr, wanted: u16, protocol: Protocol) -> Option<u16> {
         let nearby = (0..NEARBY)
@@ -91,7 +101,7 @@ impl HostPorts {
             .map(|port| if port < 1024 { port + 8000 } else { port });
         nearby
             .chain((49152..=65535).step_by(61))
-            .find(|port| self.holder(ip, *port, protocol).is_none())
+            .find(|port| self.is_free(ip, *port, protocol))
     }
 
     /// [`Self::holder`] as a sentence, with a free port.
@@ -121,6 +131,7 @@ fn can_bind(ip: IpAddr, port: u16, protocol: Protocol) -> bool {
 /// Who holds a port that the engine said is taken.
 pub(crate) async fn describe_taken(
     engine: &Engine,
+    local: bool,
     ip: Option<IpAddr>,
     port: u16,
     except: Option<&str>,
@@ -132,7 +143,7 @@ pub(crate) async fn describe_taken(
     let mut containers = engine.list_containers(&filter).await.unwrap_or_default();
     containers.retain(|container| Some(container.id.as_str()) != except);
     let ip = ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-    HostPorts::new(&containers, true)
+    HostPorts::new(&containers, local)
         .taken(ip, port, Protocol::Tcp)
         .unwrap_or_else(|| Taken {
             message: format!("Port {port} is in use"),

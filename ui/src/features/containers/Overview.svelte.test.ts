@@ -35,6 +35,7 @@ const detail: ContainerDetail = {
 	health_output: null,
 	start_error: null,
 	docker_run: "docker run -d --name web nginx",
+	docker_run_full: "docker run -d --name web nginx",
 	note: "Sign in as `admin`",
 };
 

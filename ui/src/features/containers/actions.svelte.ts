@@ -64,8 +64,8 @@ export async function copyId(container: ContainerView) {
 
 export async function copyDockerRun(container: ContainerView) {
 	try {
-		const { docker_run } = await host.containerDetail(container.id);
-		if (await copyText(docker_run))
+		const { docker_run_full } = await host.containerDetail(container.id);
+		if (await copyText(docker_run_full))
 			toasts.show(`A docker run line for ${container.name} is on the clipboard`, { kind: "ok" });
 		else toasts.show("The clipboard cannot be used", { kind: "warn" });
 	} catch (thrown) {

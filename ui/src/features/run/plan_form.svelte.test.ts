@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { looksSecret } from "../../format/secret";
 import { fixture } from "../../host/fixture/index";
 import { host } from "../../host/host";
-import { isSecretName, PlanForm, splitTag } from "./plan_form.svelte";
+import { PlanForm, splitTag } from "./plan_form.svelte";
 
 beforeEach(() => fixture.setUp("normal"));
 
@@ -21,7 +22,7 @@ test.each([
 	["GITHUB_TOKEN", true],
 	["KEYBOARD", false],
 	["PATH", false],
-])("%s is a secret: %s", (name, secret) => expect(isSecretName(name)).toBe(secret));
+])("%s is a secret: %s", (name, secret) => expect(looksSecret(name)).toBe(secret));
 
 describe("the plan", () => {
 	test("is the draft's as long as nothing is edited", async () => {

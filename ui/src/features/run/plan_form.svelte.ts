@@ -1,3 +1,4 @@
+import { looksSecret } from "../../format/secret";
 import { joinWords, splitWords } from "../../format/shell_words";
 import {
 	type CatalogEntry,
@@ -66,7 +67,7 @@ export class EnvRow {
 	}
 
 	get secret() {
-		return this.known ? this.known.secret : isSecretName(this.name);
+		return this.known ? this.known.secret : looksSecret(this.name);
 	}
 
 	get required() {
@@ -100,11 +101,6 @@ export class MountRow {
 		const source = this.kind === "tmpfs" ? null : this.source.trim() || null;
 		return { kind: this.kind, source, target: this.target.trim(), read_only: this.readOnly };
 	}
-}
-
-/** Whether a variable's value should be masked though no catalog entry says so. */
-export function isSecretName(name: string): boolean {
-	return /(PASSW(OR)?D|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL)/i.test(name);
 }
 
 /** Repository and tag of a reference. A digest counts as part of the repository: it has no tag to choose. */

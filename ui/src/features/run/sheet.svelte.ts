@@ -22,6 +22,9 @@ class Sheet {
 	/** Opens for a request. */
 	async take(request: RunRequest) {
 		if (request.how === "show") {
+			// A draft that is still on its way belongs to what was shown before.
+			this.#asked += 1;
+			this.loading = false;
 			this.run = this.#toShow;
 			this.form = null;
 			this.error = null;
