@@ -68,7 +68,7 @@ fn do_nothing() -> Result<std::path::PathBuf> {
     std::fs::create_dir_all(target())?;
     std::fs::write(
         &path,
-        "#!/bin/sh\nout=\nwhile [ $# -gt 0 ]; do case $1 in -o) out=$2; shift;; -Fo*) out=${1#-Fo};; esac; shift; done\n\
+        "#!/bin/sh\nout=\nwhile [ $# -gt 0 ]; do case $1 in -o) out=$2; shift;; -Fo*) out=${1#-Fo};; [-/][oO][uU][tT]:*) out=${1#*:};; esac; shift; done\n\
          [ -z \"$out\" ] || : > \"$out\"\n",
     )?;
     make_executable(&path)?;
