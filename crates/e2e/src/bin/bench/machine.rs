@@ -30,14 +30,17 @@ pub(crate) fn facts(engine: Option<&Engine>) -> Value {
             Some(line.split_once('=')?.1.trim_matches('"').to_owned())
         })
         .unwrap_or_default();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     json!({
         "measured_at": said("date", &["--utc", "+%Y-%m-%d %H:%M UTC"]),
-        "commit": said("git", &["-C", env!("CARGO_MANIFEST_DIR"), "rev-parse", "--short=10", "HEAD"]),
+        "commit": said("git", &[
+            "-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*",
+        ]),
         "cpu": models.first().copied().unwrap_or(std::env::consts::ARCH),
         "cpus": std::thread::available_parallelism().map_or(1, usize::from),
         "memory_gib": memory,
         "system": system,
-        "kernel": fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
+        "kernel": kernel.split('-').next().unwrap_or_default().trim(),
         "webkitgtk": said("dpkg-query", &["--show", "--showformat=${Version}", "libwebkit2gtk-4.1-0"]),
         "docker_command": said("docker", &["version", "--format", "{{.Client.Version}}"]),
         "dockerd": engine.map(|engine| engine.docker_ok(&["version", "--format", "{{.Server.Version}}"])),
