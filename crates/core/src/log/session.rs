@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use regex::bytes::{Regex, RegexBuilder};
 use slipway_api::ApiError;
-use slipway_api::log::{LogExtent, LogMatches, LogQuery, LogRow};
+use slipway_api::log::{LogExtent, LogMatches, LogQuery, LogRow, LogSpan};
 use slipway_engine::{LogOptions, LogOutput, LogStream, Tail};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
@@ -33,6 +33,8 @@ const FLOOD_LINES: u64 = 100;
 /// A log that is read from the disk comes faster than any container writes.
 const FRAME_OF_BACKLOG: Duration = Duration::from_millis(250);
 const BACKLOG_LINES: u64 = 10_000;
+/// More of a line than this is not shown in a row.
+const MAX_ROW_BYTES: usize = 16 << 10;
 /// No window shows more rows.
 const MAX_ROWS: u32 = 2_000;
 /// More matches than this are of no use to a person.
@@ -121,7 +123,7 @@ impl Slipway {
                 line: number,
                 at: line.timestamp.map(|at| at.to_string()),
                 stderr: line.output == LogOutput::Stderr,
-                spans: ansi::spans(text),
+                spans: row_spans(text),
                 partial: line.partial,
             });
         });
@@ -267,6 +269,24 @@ async fn follow(
             return;
         }
     }
+}
+
+/// The text of a row. A line without an end in sight is cut: nobody reads it in a row, and the page has to hold it.
+fn row_spans(text: &[u8]) -> Vec<LogSpan> {
+    let Some(head) = text.get(..MAX_ROW_BYTES) else {
+        return ansi::spans(text);
+    };
+    let mut spans = ansi::spans(head);
+    spans.push(LogSpan {
+        text: format!(" … {} more bytes; Save has them", text.len() - head.len()),
+        fg: None,
+        bg: None,
+        bold: false,
+        dim: true,
+        italic: true,
+        underline: false,
+    });
+    spans
 }
 
 /// Lines per second over about the last second.

@@ -5,6 +5,7 @@ use slipway_catalog::{Catalog, ImageReference};
 use slipway_engine::{Container, ListFilter};
 
 use crate::docker_run_line::docker_run_line;
+use crate::run::draft::LOOK_DEADLINE;
 use crate::run::port::HostPorts;
 use crate::run::spec;
 use crate::selection::Selected;
@@ -23,6 +24,7 @@ impl Slipway {
                 };
                 selected
                     .engine
+                    .with_deadline(LOOK_DEADLINE)
                     .list_containers(&everything)
                     .await
                     .unwrap_or_default()
@@ -142,7 +144,7 @@ fn port_findings(plan: &RunPlan, containers: &[Container], local: bool) -> Vec<P
                 free_port: None,
             });
         }
-        host_ports.give(wanted, published.protocol);
+        host_ports.give(ip, wanted, published.protocol);
     }
     findings
 }

@@ -1,18 +1,21 @@
 //! A plan that can be run as it is, for anything that can be run.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use slipway_api::ApiError;
 use slipway_api::container::{EnvVar, MountKind, RestartPolicy};
 use slipway_api::run::{MountPlan, PortPlan, RunDraft, RunPlan};
 use slipway_catalog::{Catalog, Entry, ImageReference};
-use slipway_engine::{Container, EngineError, ImageDetail, ListFilter, Protocol};
+use slipway_engine::{Container, Engine, ImageDetail, ListFilter, Protocol};
 
-use crate::error::{api_error, invalid, reference_error};
+use crate::error::{invalid, reference_error};
 use crate::run::check::{check, free_name};
 use crate::run::port::HostPorts;
 use crate::{Slipway, view};
 
+/// How long a draft or a check waits for the engine.
+pub(crate) const LOOK_DEADLINE: Duration = Duration::from_secs(3);
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 impl Slipway {
@@ -38,23 +41,7 @@ impl Slipway {
         };
         let selected = self.selected().await.ok();
         let (image, containers) = match &selected {
-            Some(selected) => {
-                let everything = ListFilter {
-                    all: true,
-                    ..ListFilter::default()
-                };
-                let reference = reference.to_string();
-                let (image, containers) = tokio::join!(
-                    selected.engine.inspect_image(&reference),
-                    selected.engine.list_containers(&everything)
-                );
-                let image = match image {
-                    Ok(image) => Some(image),
-                    Err(EngineError::NotFound { .. } | EngineError::ImageNotFound { .. }) => None,
-                    Err(error) => return Err(api_error(&error)),
-                };
-                (image, containers.map_err(|error| api_error(&error))?)
-            }
+            Some(selected) => look(&selected.engine, &reference).await,
             None => (None, Vec::new()),
         };
         let local = selected
@@ -68,6 +55,25 @@ impl Slipway {
             image: image.as_ref().map(view::image_config),
         })
     }
+}
+
+/// What the engine knows of the image, and its containers. A draft is wanted at once: what an engine in trouble does
+/// not tell in time is left out, and the run finds it out.
+async fn look(
+    engine: &Engine,
+    reference: &ImageReference,
+) -> (Option<ImageDetail>, Vec<Container>) {
+    let engine = engine.with_deadline(LOOK_DEADLINE);
+    let everything = ListFilter {
+        all: true,
+        ..ListFilter::default()
+    };
+    let reference = reference.to_string();
+    let (image, containers) = tokio::join!(
+        engine.inspect_image(&reference),
+        engine.list_containers(&everything)
+    );
+    (image.ok(), containers.unwrap_or_default())
 }
 
 fn draft(
@@ -84,7 +90,7 @@ fn draft(
     for (port, protocol) in wanted_ports(entry, image) {
         let host_port = host_ports.free(LOOPBACK, port, protocol);
         if let Some(host_port) = host_port {
-            host_ports.give(host_port, protocol);
+            host_ports.give(LOOPBACK, host_port, protocol);
         }
         ports.push(PortPlan {
             container_port: port.into(),

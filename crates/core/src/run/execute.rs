@@ -234,7 +234,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                 }
             }
             if let Some(chosen) = port.host_port {
-                host_ports.give(chosen, port.protocol);
+                host_ports.give(ip, chosen, port.protocol);
             }
         }
         Ok(())

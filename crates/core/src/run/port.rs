@@ -25,7 +25,7 @@ pub(crate) struct HostPorts {
     local: bool,
     published: HashMap<(u16, Protocol), Vec<(IpAddr, String)>>,
     /// Ports that the same plan has been given already.
-    given: Vec<(u16, Protocol)>,
+    given: Vec<(IpAddr, u16, Protocol)>,
 }
 
 impl HostPorts {
@@ -52,13 +52,13 @@ impl HostPorts {
     }
 
     /// Marks a port as used by the plan itself.
-    pub(crate) fn give(&mut self, port: u16, protocol: Protocol) {
-        self.given.push((port, protocol));
+    pub(crate) fn give(&mut self, ip: IpAddr, port: u16, protocol: Protocol) {
+        self.given.push((ip, port, protocol));
     }
 
     /// Why a port cannot be used, in words without the port: "`web`", "`nginx` (process 412)".
     pub(crate) fn holder(&self, ip: IpAddr, port: u16, protocol: Protocol) -> Option<String> {
-        if self.given.contains(&(port, protocol)) {
+        if self.is_given(ip, port, protocol) {
             return Some("another port of this container".to_owned());
         }
         let container = self
@@ -82,13 +82,19 @@ impl HostPorts {
         self.published
             .get(&(port, protocol))?
             .iter()
-            .find(|(held, _)| held.is_unspecified() || ip.is_unspecified() || *held == ip)
+            .find(|(held, _)| overlap(*held, ip))
             .map(|(_, name)| name.as_str())
+    }
+
+    fn is_given(&self, ip: IpAddr, port: u16, protocol: Protocol) -> bool {
+        self.given
+            .iter()
+            .any(|given| given.1 == port && given.2 == protocol && overlap(given.0, ip))
     }
 
     /// Whether nobody holds a port. Unlike [`Self::holder`] it does not look for who does, which takes a while.
     fn is_free(&self, ip: IpAddr, port: u16, protocol: Protocol) -> bool {
-        !self.given.contains(&(port, protocol))
+        !self.is_given(ip, port, protocol)
             && self.container(ip, port, protocol).is_none()
             && (!self.local || can_bind(ip, port, protocol))
     }
@@ -112,6 +118,11 @@ impl HostPorts {
             free: self.free(ip, port.saturating_add(1), protocol),
         })
     }
+}
+
+/// Whether two addresses cannot both be listened on at one port.
+fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    one.is_unspecified() || other.is_unspecified() || one == other
 }
 
 /// Whether this computer lets us listen there. Permission is the engine's affair: it runs as another user.
@@ -178,7 +189,7 @@ mod tests {
     #[test]
     fn two_ports_of_one_plan_do_not_get_the_same_host_port() {
         let mut ports = HostPorts::new(&[], false);
-        ports.give(8080, Protocol::Tcp);
+        ports.give(LOOPBACK, 8080, Protocol::Tcp);
         assert_eq!(ports.free(LOOPBACK, 8080, Protocol::Tcp), Some(8081));
         assert_eq!(ports.free(LOOPBACK, 8080, Protocol::Udp), Some(8080));
     }

@@ -36,6 +36,12 @@ export class Usage {
 		this.#settle(this.#wanted.size === 0 ? 0 : SETTLE);
 	}
 
+	/** Asks for the same anew: the engine went away and is back, and streams of before have ended. */
+	again() {
+		this.#watched = [];
+		this.#settle(0);
+	}
+
 	#settle(after: number) {
 		clearTimeout(this.#timer);
 		this.#timer = setTimeout(() => this.#watch(), after);
