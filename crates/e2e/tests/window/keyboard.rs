@@ -1,9 +1,14 @@
 //! The main job without a mouse.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use slipway_e2e::{App, eventually, http};
 use slipway_testkit::Engine;
 use thirtyfour::Key;
+
+/// How long somebody may press Tab to get somewhere.
+const TABBING: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn browse_run_logs_stop_rename_remove() -> Result<()> {
@@ -54,6 +59,8 @@ async fn browse_run_logs_stop_rename_remove() -> Result<()> {
     focused(&app, "palette-input").await;
     app.press("go to containers").await?;
     app.press(Key::Enter + "").await?;
+    app.gone("container-detail").await?;
+    app.gone("palette").await?;
     tab_to(&app, "container-row-nginx").await?;
     app.press(Key::F2 + "").await?;
     app.fill("rename-input", "typed").await?;
@@ -89,7 +96,10 @@ async fn focused(app: &App, testid: &str) {
 
 /// Presses Tab until the focus is there, as somebody without a mouse does.
 async fn tab_to(app: &App, testid: &str) -> Result<()> {
-    for _ in 0..60 {
+    app.find(testid).await?;
+    // A closing dialog gives the focus back a moment later, so one round of the screen may not be enough.
+    let began = Instant::now();
+    while began.elapsed() < TABBING {
         if focus(app).await == testid {
             return Ok(());
         }
