@@ -198,6 +198,21 @@ fn images() {
     );
 }
 
+/// The engine keeps no order between the two outputs: what was written to the error output explains the end, also when
+/// something else comes after it in the log.
+#[test]
+fn what_a_container_complained_of_is_its_last_word() {
+    let script = "echo 'error: no licence' >&2; sleep 0.1; seq 40; echo bye; exit 3";
+    check(
+        "complains",
+        &["slipway/busybox", "--", "sh", "-c", script],
+        1,
+        "container_failed",
+        "ended right after its start: exit code 3",
+        "Its last words: error: no licence",
+    );
+}
+
 /// The sample says that it is for arm64, but what is in it runs here: its shell is replaced by one that does not.
 #[test]
 fn an_image_for_another_architecture() {

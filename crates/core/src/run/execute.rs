@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use slipway_api::run::{RunEvent, RunFailure, RunOutcome, RunPlan, RunStep};
 use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::{Catalog, Entry, ImageReference};
 use slipway_engine::{
     Container, ContainerDetail, ContainerSpec, ContainerState, CreatedContainer, Engine,
-    EngineError, Health, ListFilter, LogOptions, Port, Product, Protocol, RemoveContainer, Tail,
+    EngineError, Health, ListFilter, Port, Product, Protocol, RemoveContainer,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{api_error, cancelled};
 use crate::run::check::{free_name, missing_env};
+use crate::run::last_words::LastWords;
 use crate::run::port::{HostPorts, describe_taken};
 use crate::run::{readiness, spec};
 use crate::selection::Selected;
@@ -33,8 +33,6 @@ const MAX_TRIES: usize = 5;
 const UNDO_PATIENCE: Duration = Duration::from_secs(4);
 /// The same for a command, which ends afterwards, and the clean-up with it.
 const UNDO_PATIENCE_OF_COMMAND: Duration = Duration::from_secs(30);
-/// So many of the last lines of a failed container's log go into the details.
-const LAST_LINES: u64 = 12;
 
 impl Slipway {
     /// Runs a plan to the end. `emit` is told of every step. Cancelling undoes what was done.
@@ -545,25 +543,21 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
 
     /// The container was started and ended by itself: its own last words are the best explanation.
     async fn ended(&self, reference: &ImageReference, detail: &ContainerDetail) -> ApiError {
-        let last_words = last_lines(self.engine(), detail).await;
-        if last_words.contains("exec format error") {
-            return wrong_architecture(reference, &self.selected, &last_words);
+        let last_words = LastWords::of(self.engine(), detail).await;
+        let text = last_words.text();
+        if text.contains("exec format error") {
+            return wrong_architecture(reference, &self.selected, &text);
         }
         let how = exit_reason::of_detail(detail)
             .unwrap_or_else(|| format!("exit code {}", detail.state.exit_code.unwrap_or_default()));
-        let last_line = last_words
-            .lines()
-            .rev()
-            .map(str::trim)
-            .find(|line| !line.is_empty());
         ApiError {
             kind: ErrorKind::ContainerFailed,
             message: format!("`{}` ended right after its start: {how}", detail.name),
-            hint: Some(last_line.map_or_else(
+            hint: Some(last_words.complaint().map_or_else(
                 || "It wrote nothing to its log; check its command and variables".to_owned(),
-                |line| format!("Its last line was: {}", crate::log::plain_text(line, 300)),
+                |line| format!("Its last words: {}", crate::log::plain_text(line, 300)),
             )),
-            detail: (!last_words.is_empty()).then_some(last_words),
+            detail: (!text.is_empty()).then_some(text),
         }
     }
 }
@@ -624,31 +618,4 @@ fn wrong_architecture(reference: &ImageReference, selected: &Selected, detail: &
         hint: Some("Look for another tag or image that is".to_owned()),
         detail: Some(detail.to_owned()),
     }
-}
-
-async fn last_lines(engine: &Engine, detail: &ContainerDetail) -> String {
-    let options = LogOptions {
-        follow: false,
-        tail: Tail::Lines(LAST_LINES),
-        since: None,
-        until: None,
-        timestamps: false,
-        stdout: true,
-        stderr: true,
-        tty: Some(detail.tty),
-    };
-    let Ok(mut stream) = engine.logs(&detail.id, &options).await else {
-        return String::new();
-    };
-    let mut text = String::new();
-    while let Some(Ok(chunk)) = stream.next().await {
-        for line in &chunk.lines {
-            text.push_str(&crate::log::plain_text(
-                &String::from_utf8_lossy(chunk.line(line)),
-                2000,
-            ));
-            text.push('\n');
-        }
-    }
-    text
 }

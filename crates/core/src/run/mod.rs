@@ -3,6 +3,7 @@
 mod check;
 mod draft;
 mod execute;
+mod last_words;
 pub(crate) mod port;
 mod readiness;
 mod spec;

@@ -1,0 +1,116 @@
+//! What a container wrote before it ended: the best explanation of why it did.
+
+use futures_util::StreamExt as _;
+use slipway_engine::{ContainerDetail, Engine, LogOptions, LogOutput, Tail};
+
+/// So many lines of the log are looked at. The engine counts lines of both outputs together, and a complaint may be
+/// followed by much else.
+const LOOKED_AT: u64 = 200;
+/// So many of the last ones go into the details.
+const SHOWN: usize = 12;
+/// Longer lines are cut.
+const MAX_LINE: usize = 2000;
+
+/// The last lines of a log, in the engine's order. That is the order in which it read them: between standard output
+/// and standard error it need not be the one in which they were written.
+#[derive(Debug, Default)]
+pub(crate) struct LastWords {
+    lines: Vec<(LogOutput, String)>,
+}
+
+impl LastWords {
+    /// Reads what an ended container left. Nothing when the engine does not tell.
+    pub(crate) async fn of(engine: &Engine, detail: &ContainerDetail) -> Self {
+        let options = LogOptions {
+            follow: false,
+            tail: Tail::Lines(LOOKED_AT),
+            since: None,
+            until: None,
+            timestamps: false,
+            stdout: true,
+            stderr: true,
+            tty: Some(detail.tty),
+        };
+        let mut last_words = Self::default();
+        let Ok(mut stream) = engine.logs(&detail.id, &options).await else {
+            return last_words;
+        };
+        while let Some(Ok(chunk)) = stream.next().await {
+            for line in &chunk.lines {
+                let text = String::from_utf8_lossy(chunk.line(line));
+                last_words
+                    .lines
+                    .push((line.output, crate::log::plain_text(&text, MAX_LINE)));
+            }
+        }
+        last_words
+    }
+
+    /// The line that says most: the last one on standard error, where programs complain, else the last one at all.
+    pub(crate) fn complaint(&self) -> Option<&str> {
+        let last = |wanted: Option<LogOutput>| {
+            self.lines
+                .iter()
+                .rev()
+                .filter(|(output, _)| wanted.is_none_or(|wanted| wanted == *output))
+                .map(|(_, line)| line.trim())
+                .find(|line| !line.is_empty())
+        };
+        last(Some(LogOutput::Stderr)).or_else(|| last(None))
+    }
+
+    /// The last lines of both outputs.
+    pub(crate) fn text(&self) -> String {
+        let from = self.lines.len().saturating_sub(SHOWN);
+        let mut text = String::new();
+        for (_, line) in &self.lines[from..] {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(lines: &[(LogOutput, &str)], complaint: Option<&str>) {
+        let lines = lines
+            .iter()
+            .map(|(output, line)| (*output, (*line).to_owned()))
+            .collect();
+        assert_eq!(LastWords { lines }.complaint(), complaint);
+    }
+
+    #[test]
+    fn a_complaint_is_found_wherever_the_engine_put_it() {
+        use LogOutput::{Stderr, Stdout};
+        check(
+            &[(Stdout, "starting"), (Stderr, "no file")],
+            Some("no file"),
+        );
+        check(
+            &[(Stderr, "no file"), (Stdout, "starting")],
+            Some("no file"),
+        );
+        check(
+            &[(Stderr, "first"), (Stderr, "second "), (Stderr, "  ")],
+            Some("second"),
+        );
+        check(&[(Stdout, "only this"), (Stdout, "")], Some("only this"));
+        check(&[(Stderr, " "), (Stdout, "this")], Some("this"));
+        check(&[], None);
+    }
+
+    #[test]
+    fn the_details_show_the_last_lines_only() {
+        let lines = (0..100)
+            .map(|number| (LogOutput::Stdout, number.to_string()))
+            .collect();
+        let text = LastWords { lines }.text();
+        assert_eq!(text.lines().count(), SHOWN);
+        assert!(text.starts_with("88\n") && text.ends_with("99\n"), "{text}");
+    }
+}
