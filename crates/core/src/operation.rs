@@ -1,17 +1,29 @@
-//! Long operations by name, so that whoever started one can cancel it.
+//! Long operations by name, so that whoever started one can cancel it, and what goes on behind them.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Mutex;
+use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::Slipway;
 
-/// The operations that are going on.
+/// The operations that are going on. Dropping it ends what goes on behind them.
 #[derive(Default)]
 pub(crate) struct Operations {
     running: Mutex<HashMap<String, CancellationToken>>,
+    /// Counts operations and what goes on behind them.
+    tracker: TaskTracker,
+    over: CancellationToken,
+}
+
+impl Drop for Operations {
+    fn drop(&mut self) {
+        self.over.cancel();
+    }
 }
 
 impl Operations {
@@ -19,6 +31,15 @@ impl Operations {
         self.running
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Lets something go on behind an operation that has ended. It comes to `None` when Slipway ends before it.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        body: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<Option<T>> {
+        let over = self.over.clone();
+        self.tracker.spawn(over.run_until_cancelled_owned(body))
     }
 }
 
@@ -48,7 +69,7 @@ impl Slipway {
             operations: &self.operations,
             name,
         };
-        body(cancel).await
+        self.operations.tracker.track_future(body(cancel)).await
     }
 
     /// Cancels an operation. It ends by itself, with its own clean-up; one that has ended is left alone.
@@ -56,5 +77,21 @@ impl Slipway {
         if let Some(cancel) = self.operations.lock().get(name) {
             cancel.cancel();
         }
+    }
+
+    /// Whether something goes on that must not just be dropped.
+    pub fn is_busy(&self) -> bool {
+        !self.operations.tracker.is_empty()
+    }
+
+    /// Cancels all operations and waits until what they made is taken away, but not longer than `patience`. Says
+    /// whether that was enough.
+    pub async fn end_operations(&self, patience: Duration) -> bool {
+        for cancel in self.operations.lock().values() {
+            cancel.cancel();
+        }
+        let tracker = &self.operations.tracker;
+        tracker.close();
+        tokio::time::timeout(patience, tracker.wait()).await.is_ok()
     }
 }

@@ -18,6 +18,8 @@ use crate::{exit_reason, web_page};
 
 /// Label by which a container remembers the catalog entry it was planned from.
 pub(crate) const CATALOG_LABEL: &str = "io.slipway.catalog";
+/// Label by which a run finds what it made.
+pub(crate) const RUN_LABEL: &str = "io.slipway.run";
 const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 
 /// The name under which the engine's published ports are reached from here.

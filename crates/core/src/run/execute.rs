@@ -8,18 +8,19 @@ use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::{Catalog, Entry, ImageReference};
 use slipway_engine::{
     Container, ContainerDetail, ContainerSpec, ContainerState, CreatedContainer, Engine,
-    EngineError, Health, ListFilter, Port, Product, Protocol, RemoveContainer,
+    EngineError, Health, ListFilter, Port, Product, Protocol,
 };
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{api_error, cancelled};
 use crate::run::check::{free_name, missing_env};
 use crate::run::last_words::LastWords;
 use crate::run::port::{HostPorts, describe_taken};
+use crate::run::undo::{self, Made, Undo, may_be_done, remove};
 use crate::run::{readiness, spec};
 use crate::selection::Selected;
+use crate::view::RUN_LABEL;
 use crate::{Slipway, exit_reason, image, view, web_page};
 
 /// How long a container may take to answer before it is handed over as "running, but does not answer yet".
@@ -29,10 +30,6 @@ const SETTLED: Duration = Duration::from_millis(700);
 const POLL: Duration = Duration::from_millis(150);
 /// A port or a name can be taken between the check and the start; more often than this is no coincidence.
 const MAX_TRIES: usize = 5;
-/// How long a failed or cancelled run waits for its own clean-up before it leaves that behind.
-const UNDO_PATIENCE: Duration = Duration::from_secs(4);
-/// The same for a command, which ends afterwards, and the clean-up with it.
-const UNDO_PATIENCE_OF_COMMAND: Duration = Duration::from_secs(30);
 
 impl Slipway {
     /// Runs a plan to the end. `emit` is told of every step. Cancelling undoes what was done.
@@ -47,6 +44,7 @@ impl Slipway {
             undone: Vec::new(),
         };
         let selected = self.selected().await.map_err(nothing_done)?;
+        let id = undo::run_id().map_err(nothing_done)?;
         let entry = plan
             .catalog
             .as_deref()
@@ -54,14 +52,14 @@ impl Slipway {
             .or_else(|| web_page::entry_of_image(&plan.image));
         let mut run = Run {
             selected,
+            id,
             plan,
             entry,
             in_window: self.session.is_some(),
             name: String::new(),
             emit: &emit,
             notices: Vec::new(),
-            creating: None,
-            created: None,
+            made: Made::Nothing,
         };
         let result = tokio::select! {
             result = run.execute(cancel) => result,
@@ -70,22 +68,20 @@ impl Slipway {
         match result {
             Ok(outcome) => Ok(outcome),
             Err(error) => Err(RunFailure {
-                undone: run.undo(self.session.is_some()).await,
+                undone: run
+                    .undo()
+                    .run(self.session.is_some(), &self.operations)
+                    .await,
                 error,
             }),
         }
     }
 }
 
-/// A container that exists because of this run.
-#[derive(Clone)]
-struct Created {
-    id: String,
-    name: String,
-}
-
 struct Run<'a, E> {
     selected: Selected,
+    /// By which the engine knows what this run made.
+    id: String,
     plan: RunPlan,
     entry: Option<&'static Entry>,
     /// A window shows secrets only to those who ask; a terminal is where they are asked for.
@@ -94,11 +90,7 @@ struct Run<'a, E> {
     name: String,
     emit: &'a E,
     notices: Vec<String>,
-    /// A request to create that is under way. It goes on when the run is cancelled: only its answer tells whether
-    /// there is a container to take away.
-    creating: Option<JoinHandle<Result<CreatedContainer, EngineError>>>,
-    /// Set from the creation until the run has succeeded.
-    created: Option<Created>,
+    made: Made,
 }
 
 impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
@@ -135,30 +127,28 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             // It would be pulled and started only to end at once.
             return Err(crate::error::invalid(finding.message, finding.hint));
         }
+        spec.labels.insert(RUN_LABEL.to_owned(), self.id.clone());
         let containers = self.containers().await?;
         let own_name = self.choose_name(&mut spec, &reference, &containers)?;
         self.choose_ports(&mut spec, &containers)?;
         self.have_image(&reference, cancel).await?;
         let mut tries = 0;
-        loop {
+        let id = loop {
             tries += 1;
             self.step(RunStep::Create);
-            self.create(&mut spec, own_name).await?;
+            let id = self.create(&mut spec, own_name).await?;
             self.step(RunStep::Start);
-            let Some(created) = self.created.clone() else {
-                return Err(cancelled());
-            };
-            match self.engine().start_container(&created.id).await {
-                Ok(_) => break,
+            match self.engine().start_container(&id).await {
+                Ok(_) => break id,
                 Err(error @ EngineError::PortTaken { .. }) => {
-                    self.dodge_port(&mut spec, &error, tries).await?;
+                    self.dodge_port(&mut spec, &id, &error, tries).await?;
                 }
                 Err(error) => return Err(start_error(&reference, &self.selected, &error)),
             }
-        }
+        };
         self.step(RunStep::Wait);
-        let outcome = self.wait(&reference).await?;
-        self.created = None;
+        let outcome = self.wait(&reference, &id).await?;
+        self.made = Made::Nothing;
         Ok(outcome)
     }
 
@@ -270,26 +260,29 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         Ok(())
     }
 
-    async fn create(&mut self, spec: &mut ContainerSpec, own_name: bool) -> Result<(), ApiError> {
+    /// Returns the id of the new container.
+    async fn create(
+        &mut self,
+        spec: &mut ContainerSpec,
+        own_name: bool,
+    ) -> Result<String, ApiError> {
         for _ in 0..MAX_TRIES {
             let name = spec.name.clone().unwrap_or_default();
             self.name.clone_from(&name);
-            let result = self.request_create(spec).await;
-            self.creating = None;
-            match result {
+            match self.request_create(spec).await {
                 Ok(made) => {
-                    self.created = Some(Created {
-                        id: made.id.clone(),
-                        name: name.clone(),
+                    let id = made.id;
+                    (self.emit)(RunEvent::Created {
+                        id: id.clone(),
+                        name,
                     });
-                    (self.emit)(RunEvent::Created { id: made.id, name });
                     for warning in made.warnings {
                         // `have_image` has said this better.
                         if !warning.contains("does not match the detected host platform") {
                             self.notice(warning);
                         }
                     }
-                    return Ok(());
+                    return Ok(id);
                 }
                 Err(EngineError::NameTaken { .. }) if own_name => {
                     let containers = self.containers().await?;
@@ -324,23 +317,32 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
     ) -> Result<CreatedContainer, EngineError> {
         let engine = self.engine().clone();
         let spec = spec.clone();
-        let creating =
-            self.creating.insert(tokio::spawn(
-                async move { engine.create_container(&spec).await },
-            ));
-        match creating.await {
+        self.made = Made::Asked(tokio::spawn(
+            async move { engine.create_container(&spec).await },
+        ));
+        let Made::Asked(asked) = &mut self.made else {
+            unreachable!("it has just been set");
+        };
+        let result = match asked.await {
             Ok(result) => result,
             // The task neither panics nor is aborted; the runtime is shutting down.
             Err(_) => Err(EngineError::CutOff {
                 what: "the creation of the container",
             }),
-        }
+        };
+        self.made = match &result {
+            Ok(created) => Made::Container(created.id.clone()),
+            Err(error) if may_be_done(error) => Made::Perhaps,
+            Err(_) => Made::Nothing,
+        };
+        result
     }
 
     /// The engine found a port taken that looked free. A fixed one is an error; others move.
     async fn dodge_port(
         &mut self,
         spec: &mut ContainerSpec,
+        id: &str,
         error: &EngineError,
         tries: usize,
     ) -> Result<(), ApiError> {
@@ -361,9 +363,8 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             return Err(api_error(error));
         };
         let ip = spec.published_ports[index].host_ip;
-        let own = self.created.as_ref().map(|created| created.id.as_str());
         let local = view::is_local(&self.selected.endpoint);
-        let taken = describe_taken(self.engine(), local, ip, wanted, own).await;
+        let taken = describe_taken(self.engine(), local, ip, wanted, Some(id)).await;
         if fixed || tries >= MAX_TRIES {
             return Err(ApiError {
                 kind: ErrorKind::PortTaken,
@@ -379,79 +380,35 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         self.notice(format!("{}; {free} is used instead", taken.message));
         spec.published_ports[index].host_port = Some(free);
         // A container whose start failed keeps its ports; it is made anew.
-        self.remove_created()
+        remove(self.engine(), id)
             .await
-            .map_err(|error| api_error(&error))
-    }
-
-    async fn remove_created(&mut self) -> Result<(), EngineError> {
-        let Some(created) = &self.created else {
-            return Ok(());
-        };
-        remove(self.engine(), &created.id).await?;
-        self.created = None;
+            .map_err(|error| api_error(&error))?;
+        self.made = Made::Nothing;
         Ok(())
     }
 
-    /// Takes away what this run made, and says so. An engine that does not answer is not waited for where the process
-    /// `stays`: the removal goes on behind.
-    async fn undo(mut self, stays: bool) -> Vec<String> {
-        let name = std::mem::take(&mut self.name);
-        let undoing = tokio::spawn({
-            let engine = self.engine().clone();
-            let creating = self.creating.take();
-            let created = self.created.take();
-            async move {
-                let created = match (created, creating) {
-                    (Some(created), _) => created,
-                    (None, Some(creating)) => Created {
-                        id: creating.await.ok()?.ok()?.id,
-                        name,
-                    },
-                    (None, None) => return None,
-                };
-                let removed = remove(&engine, &created.id).await;
-                Some((created.name, removed))
-            }
-        });
-        let patience = if stays {
-            UNDO_PATIENCE
-        } else {
-            UNDO_PATIENCE_OF_COMMAND
-        };
-        match timeout(patience, undoing).await {
-            Ok(Ok(Some((name, Ok(()))))) => vec![format!("The container `{name}` was removed")],
-            Ok(Ok(Some((name, Err(error))))) => {
-                vec![format!(
-                    "The container `{name}` could not be removed: {error}"
-                )]
-            }
-            Ok(_) => Vec::new(),
-            Err(_) if stays => {
-                vec!["What was made is removed as soon as the engine answers".to_owned()]
-            }
-            Err(_) => {
-                vec!["What was made could not be removed: the engine does not answer".to_owned()]
-            }
+    fn undo(self) -> Undo {
+        Undo {
+            engine: self.selected.engine,
+            run: self.id,
+            name: self.name,
+            made: self.made,
         }
     }
 
     /// Waits until the container answers, has done its work, or has failed.
-    async fn wait(&mut self, reference: &ImageReference) -> Result<RunOutcome, ApiError> {
-        let Some(created) = self.created.clone() else {
-            return Err(cancelled());
-        };
+    async fn wait(&mut self, reference: &ImageReference, id: &str) -> Result<RunOutcome, ApiError> {
         let started = Instant::now();
         let mut pause = POLL / 3;
         loop {
             let detail = self
                 .engine()
-                .inspect_container(&created.id)
+                .inspect_container(id)
                 .await
                 .map_err(|error| api_error(&error))?;
             match detail.state.state {
                 ContainerState::Exited if detail.state.exit_code == Some(0) => {
-                    self.notice(format!("`{}` has done its work and ended", created.name));
+                    self.notice(format!("`{}` has done its work and ended", detail.name));
                     return Ok(self.outcome(&detail, true));
                 }
                 ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting => {
@@ -465,7 +422,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             if started.elapsed() > READY_DEADLINE {
                 self.notice(format!(
                     "`{}` runs, but did not answer within {} seconds",
-                    created.name,
+                    detail.name,
                     READY_DEADLINE.as_secs()
                 ));
                 return Ok(self.outcome(&detail, false));
@@ -559,18 +516,6 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             )),
             detail: (!text.is_empty()).then_some(text),
         }
-    }
-}
-
-async fn remove(engine: &Engine, id: &str) -> Result<(), EngineError> {
-    let how = RemoveContainer {
-        force: true,
-        // Anonymous volumes came with it and hold nothing that was there before.
-        volumes: true,
-    };
-    match engine.remove_container(id, how).await {
-        Ok(()) | Err(EngineError::NotFound { .. }) => Ok(()),
-        Err(error) => Err(error),
     }
 }
 

@@ -7,6 +7,7 @@ mod last_words;
 pub(crate) mod port;
 mod readiness;
 mod spec;
+mod undo;
 
 use slipway_api::container::{ContainerView, MountKind};
 use slipway_api::run::{PortPlan, RunPlan};
