@@ -1,12 +1,12 @@
 //! Following a real engine: the list is right soon after whatever happens.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use slipway_api::container::{ContainerState, ContainerView};
 use slipway_core::{SettingsFile, Slipway};
 use slipway_engine::Environment;
-use slipway_testkit::Engine;
+use slipway_testkit::{Engine, Stopwatch};
 
 fn follow(engine: &Engine) -> Slipway {
     let mut environment = Environment::from_process();
@@ -24,13 +24,13 @@ async fn shows(
     what: &str,
     right: impl Fn(&[ContainerView]) -> bool,
 ) -> Duration {
-    let began = Instant::now();
+    let began = Stopwatch::start();
     loop {
         let containers = slipway.containers().containers;
         if right(&containers) {
             return began.elapsed();
         }
-        assert!(began.elapsed() < within, "{what}: {containers:#?}");
+        began.within(within, what);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

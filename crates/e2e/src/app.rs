@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
 use thirtyfour::{Capabilities, Key};
 
@@ -165,14 +166,11 @@ impl App {
     pub async fn find_css(&self, selector: &str) -> Result<WebElement> {
         let started = Instant::now();
         loop {
-            if let Some(element) = self
-                .driver
-                .find_all(By::Css(selector))
-                .await?
-                .into_iter()
-                .next()
-            {
-                return Ok(element);
+            match self.driver.find(By::Css(selector)).await {
+                Ok(element) => return Ok(element),
+                // Not there, or drawn anew while it was looked for.
+                Err(error) if is_stale(&error) => {}
+                Err(error) => return Err(error.into()),
             }
             if started.elapsed() > PATIENCE {
                 bail!(
@@ -186,8 +184,13 @@ impl App {
 
     /// Whether the part is there now.
     pub async fn has(&self, testid: &str) -> Result<bool> {
-        let selector = format!("[data-testid=\"{testid}\"]");
-        Ok(!self.driver.find_all(By::Css(&selector)).await?.is_empty())
+        let there = self
+            .script(
+                "return document.querySelector(`[data-testid=\"${arguments[0]}\"]`) !== null",
+                vec![json!(testid)],
+            )
+            .await?;
+        Ok(there == json!(true))
     }
 
     /// Waits until the part is gone.
@@ -223,23 +226,32 @@ impl App {
 
     /// Replaces what is in a text field.
     pub async fn fill(&self, testid: &str, text: &str) -> Result<()> {
-        let field = self.find(testid).await?;
-        if field.focus().await.is_err() {
-            // Drawn anew meanwhile.
-            self.find(testid).await?.focus().await?;
+        let started = Instant::now();
+        loop {
+            let field = self.find(testid).await?;
+            match type_into(&field, text).await {
+                Ok(()) => return Ok(()),
+                // It was drawn anew meanwhile: all of it again.
+                Err(error) if is_stale(&error) && started.elapsed() < PATIENCE => {
+                    tokio::time::sleep(POLL).await;
+                }
+                Err(error) => return Err(error).with_context(|| format!("filling {testid}")),
+            }
         }
-        let field = self.find(testid).await?;
-        field.send_keys(Key::Control + "a").await?;
-        field.send_keys(Key::Delete + "").await?;
-        if !text.is_empty() {
-            field.send_keys(text).await?;
-        }
-        Ok(())
     }
 
     /// Types on the keyboard, to whatever has the focus.
     pub async fn press(&self, keys: impl Into<thirtyfour::TypingData>) -> Result<()> {
-        let active = self.driver.active_element().await?;
+        let started = Instant::now();
+        let active = loop {
+            match self.driver.active_element().await {
+                Ok(active) => break active,
+                Err(error) if is_stale(&error) && started.elapsed() < PATIENCE => {
+                    tokio::time::sleep(POLL).await;
+                }
+                Err(error) => return Err(error).context("looking for what has the focus"),
+            }
+        };
         active.send_keys(keys).await?;
         Ok(())
     }
@@ -264,14 +276,25 @@ impl App {
 
     /// The words in a part, once it is there. `WebDriver`'s own idea of what is visible leaves out too much.
     pub async fn text_of(&self, testid: &str) -> Result<String> {
-        self.find(testid).await?;
-        let text = self
-            .script(
-                "return document.querySelector(`[data-testid=\"${arguments[0]}\"]`)?.innerText ?? ''",
-                vec![json!(testid)],
-            )
-            .await?;
-        Ok(text.as_str().unwrap_or_default().to_owned())
+        let started = Instant::now();
+        loop {
+            let text = self
+                .script(
+                    "return document.querySelector(`[data-testid=\"${arguments[0]}\"]`)?.innerText ?? null",
+                    vec![json!(testid)],
+                )
+                .await?;
+            if let Some(text) = text.as_str() {
+                return Ok(text.to_owned());
+            }
+            if started.elapsed() > PATIENCE {
+                bail!(
+                    "{testid} did not appear; the screen says:\n{}",
+                    self.text().await?
+                );
+            }
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// All text on the screen.
@@ -365,6 +388,24 @@ impl Drop for App {
         let _ = self.webdriver.kill();
         let _ = self.webdriver.wait();
     }
+}
+
+async fn type_into(field: &WebElement, text: &str) -> WebDriverResult<()> {
+    field.focus().await?;
+    field.send_keys(Key::Control + "a").await?;
+    field.send_keys(Key::Delete + "").await?;
+    if !text.is_empty() {
+        field.send_keys(text).await?;
+    }
+    Ok(())
+}
+
+/// Whether a part of the screen is not there, or was drawn anew between finding and using it.
+fn is_stale(error: &WebDriverError) -> bool {
+    matches!(
+        error.as_inner(),
+        WebDriverErrorInner::NoSuchElement(_) | WebDriverErrorInner::StaleElementReference(_)
+    )
 }
 
 /// Lets a program see this engine and home directory, and nothing else of the computer it runs on.

@@ -24,6 +24,7 @@ mod request_log;
 mod rootfs;
 mod run_dir;
 pub mod samples;
+mod stopwatch;
 mod storage;
 mod subnet;
 mod wait;
@@ -37,6 +38,7 @@ pub use podman::Podman;
 pub use registry::Registry;
 pub use request_log::Request;
 pub use run_dir::{keep_runs_in, runs_dir, sweep};
+pub use stopwatch::Stopwatch;
 
 /// One engine for all tests of a test binary, started by the first that asks. It ends with the process.
 ///

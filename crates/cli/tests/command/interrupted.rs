@@ -2,9 +2,9 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use slipway_testkit::{Engine, Fault, FaultProxy};
+use slipway_testkit::{Engine, Fault, FaultProxy, Stopwatch};
 
 use crate::slipway::{Ended, Slipway, containers, eventually};
 
@@ -28,15 +28,11 @@ fn interrupted(engine: &Engine, arguments: &[&str]) -> Ended {
     eventually("the registry is asked", || {
         engine.registry().proxy().count("/blobs/") > 0
     });
-    let began = Instant::now();
+    let began = Stopwatch::start();
     interrupt(&child);
     std::io::Read::read_to_string(&mut stderr, &mut told).expect("text");
     let output = child.wait_with_output().expect("it ends");
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        began.elapsed()
-    );
+    began.within(Duration::from_secs(2), "cancelling");
     let mut ended = Ended::of(arguments, &output);
     ended.stderr = told;
     ended
@@ -112,12 +108,8 @@ fn the_second_time_it_quits_at_once() {
         "it waits for the engine"
     );
     interrupt(&child);
-    let began = Instant::now();
+    let began = Stopwatch::start();
     let status = child.wait().expect("it ends");
     assert_eq!(status.code(), Some(130));
-    assert!(
-        began.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        began.elapsed()
-    );
+    began.within(Duration::from_secs(1), "ending at the second signal");
 }

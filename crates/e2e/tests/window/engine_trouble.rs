@@ -3,11 +3,11 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use slipway_e2e::{App, AppOptions, eventually_within};
-use slipway_testkit::{Engine, Fault, FaultProxy};
+use slipway_testkit::{Engine, Fault, FaultProxy, Stopwatch};
 
 const RESTARTS: usize = 20;
 
@@ -26,7 +26,7 @@ async fn the_list_is_right_soon_after_each_of_twenty_crashes() -> Result<()> {
         app.find("engine-banner").await?;
         // Changed while nobody could tell the window: it has to find out by itself.
         engine.start_again()?;
-        let answered = Instant::now();
+        let answered = Stopwatch::start();
         engine.docker_ok(&["rm", &name]);
         let new = format!("after-{round}");
         engine.docker_ok(&["create", "--name", &new, "slipway/busybox"]);
@@ -41,8 +41,7 @@ async fn the_list_is_right_soon_after_each_of_twenty_crashes() -> Result<()> {
             },
         )
         .await;
-        let took = answered.elapsed();
-        assert!(took <= Duration::from_secs(2), "round {round}: {took:?}");
+        answered.within(Duration::from_secs(2), &format!("round {round}"));
         engine.docker_ok(&["rm", &new]);
     }
     app.close().await
@@ -59,24 +58,16 @@ async fn a_frozen_engine_is_named_and_the_window_goes_on() -> Result<()> {
     app.click("nav-containers").await?;
     app.find("container-row-still-here").await?;
     engine.stop_signal()?;
-    let frozen = Instant::now();
+    let frozen = Stopwatch::start();
     app.says("engine-banner", "has not answered").await?;
-    assert!(
-        frozen.elapsed() <= Duration::from_secs(5),
-        "{:?}",
-        frozen.elapsed()
-    );
+    frozen.within(Duration::from_secs(5), "naming a frozen engine");
     // What was last known stays, and the rest of the window works.
     app.find("container-row-still-here").await?;
-    let clicked = Instant::now();
+    let clicked = Stopwatch::start();
     app.click("nav-browse").await?;
     app.fill("browse-search", "redis").await?;
     app.find("card-redis").await?;
-    assert!(
-        clicked.elapsed() <= Duration::from_secs(3),
-        "{:?}",
-        clicked.elapsed()
-    );
+    clicked.within(Duration::from_secs(3), "looking for an image meanwhile");
     engine.cont_signal()?;
     app.gone("engine-banner").await?;
     app.close().await
@@ -93,14 +84,10 @@ async fn a_run_on_a_freezing_engine_can_be_cancelled() -> Result<()> {
     app.click("card-run-nginx").await?;
     app.find("run-pull").await?;
     engine.stop_signal()?;
-    let cancelled = Instant::now();
+    let cancelled = Stopwatch::start();
     app.click("run-cancel").await?;
     app.find("run-cancelled").await?;
-    assert!(
-        cancelled.elapsed() <= Duration::from_secs(6),
-        "{:?}",
-        cancelled.elapsed()
-    );
+    cancelled.within(Duration::from_secs(6), "cancelling");
     engine.cont_signal()?;
     engine.registry().set(Fault::Pass);
     assert_eq!(engine.docker_ok(&["ps", "-aq"]), "");
@@ -128,9 +115,7 @@ async fn without_an_engine_the_window_says_so_and_recovers() -> Result<()> {
     let engine = Engine::start()?;
     std::os::unix::fs::symlink(engine.socket(), &socket)?;
     app.gone("no-engine").await?;
-    app.says("engine-state", "20.10")
-        .await
-        .or(app.says("engine-current", "Docker").await)?;
+    app.says("engine-current", "docker.sock").await?;
     app.close().await
 }
 
