@@ -7,6 +7,7 @@
 //! It knows neither Tauri nor a terminal, never starts an engine, and remembers nothing about an engine that the
 //! engine can say itself.
 
+mod blocking;
 mod catalog;
 mod connection;
 mod container;
@@ -17,6 +18,7 @@ mod engine;
 mod error;
 mod exit_reason;
 mod image;
+mod killed;
 mod log;
 mod operation;
 mod port_holder;

@@ -4,9 +4,10 @@ use slipway_api::engine::EndpointView;
 use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::{
     Candidate, Discovery, Endpoint, EndpointSource, Engine, EngineError, Environment, Probe,
-    discover, probe_all,
+    probe_all,
 };
 
+use crate::blocking::blocking;
 use crate::error::api_error;
 use crate::view;
 
@@ -17,6 +18,12 @@ pub(crate) struct Selected {
     pub(crate) engine: Engine,
 }
 
+/// Reads what is configured on this computer.
+async fn discover(environment: &Environment) -> Discovery {
+    let environment = environment.clone();
+    blocking(move || slipway_engine::discover(&environment)).await
+}
+
 /// Connects to the engine to use. `wanted` is the name of an endpoint or an address.
 ///
 /// A wanted engine that does not answer is an error: silently using another one would show a person somebody
@@ -25,7 +32,7 @@ pub(crate) async fn select(
     environment: &Environment,
     wanted: Option<&str>,
 ) -> Result<Selected, ApiError> {
-    let discovery = discover(environment);
+    let discovery = discover(environment).await;
     if let Some(wanted) = wanted {
         let endpoint = find(&discovery, wanted)?;
         return connect(endpoint).await.map_err(|error| api_error(&error));
@@ -75,8 +82,8 @@ async fn connect(endpoint: Endpoint) -> Result<Selected, EngineError> {
 }
 
 /// Whether the engine that would be used is on this computer, where looking for it again costs nothing.
-pub(crate) fn is_local(environment: &Environment, wanted: Option<&str>) -> bool {
-    let discovery = discover(environment);
+pub(crate) async fn is_local(environment: &Environment, wanted: Option<&str>) -> bool {
+    let discovery = discover(environment).await;
     match wanted {
         Some(wanted) => find(&discovery, wanted).ok(),
         None => discovery
@@ -142,7 +149,7 @@ pub(crate) async fn list(
     environment: &Environment,
     current: Option<&Endpoint>,
 ) -> Vec<EndpointView> {
-    let discovery = discover(environment);
+    let discovery = discover(environment).await;
     let mut probes: Vec<Probe> = probe_all(&discovery.endpoints()).await;
     let mut views: Vec<EndpointView> = discovery
         .candidates

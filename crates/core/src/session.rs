@@ -36,9 +36,10 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::connection::still_searching;
 use crate::container_store::ContainerStore;
 use crate::error::api_error;
+use crate::killed::{Inquiries, Question};
 use crate::selection::{self, Selected, list as list_endpoints, select};
 use crate::settings::SettingsFile;
-use crate::{exit_reason, view};
+use crate::view;
 
 /// Events that come within this time are answered with one list.
 const GATHER: Duration = Duration::from_millis(30);
@@ -58,8 +59,6 @@ const PROBE_PAUSE: Duration = Duration::from_secs(10);
 const BACK_OFF_REMOTE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 /// More changed containers than this are cheaper to list all together.
 const MANY: usize = 40;
-/// At most this many containers are inspected for why they were killed, per list.
-const MAX_INSPECTED: usize = 16;
 
 /// Something that changed.
 #[derive(Debug, Clone)]
@@ -75,7 +74,6 @@ pub type Changes = broadcast::Receiver<Change>;
 
 enum Request {
     Retry,
-    Reselect,
     Watched(bool),
 }
 
@@ -84,6 +82,8 @@ pub(crate) struct Session {
     state: watch::Receiver<EngineState>,
     changes: broadcast::Sender<Change>,
     requests: mpsc::UnboundedSender<Request>,
+    /// Tells that another engine was chosen. A channel of its own: whatever goes on is dropped for it.
+    chosen: mpsc::UnboundedSender<()>,
     task: AbortHandle,
 }
 
@@ -103,9 +103,11 @@ impl Session {
         let (selected_sender, selected) = watch::channel(Err(still_searching()));
         let (changes, _) = broadcast::channel(256);
         let (requests, request_receiver) = mpsc::unbounded_channel();
+        let (chosen, chosen_receiver) = mpsc::unbounded_channel();
         let follower = Follower {
             environment,
             settings,
+            inquiries: Inquiries::new(Arc::clone(&store), changes.clone()),
             store,
             state: state_sender,
             selected: selected_sender,
@@ -113,12 +115,14 @@ impl Session {
             requests: request_receiver,
             watched: true,
             probed: None,
+            last: None,
         };
-        let task = tokio::spawn(follower.run()).abort_handle();
+        let task = tokio::spawn(follower.run(chosen_receiver)).abort_handle();
         let session = Self {
             state,
             changes,
             requests,
+            chosen,
             task,
         };
         (session, selected)
@@ -145,7 +149,7 @@ impl Session {
     }
 
     pub(crate) fn reselect(&self) {
-        let _ = self.requests.send(Request::Reselect);
+        let _ = self.chosen.send(());
     }
 
     pub(crate) fn set_watched(&self, watched: bool) {
@@ -164,99 +168,114 @@ struct Follower {
     watched: bool,
     /// When all endpoints were probed last, for want of an engine.
     probed: Option<Instant>,
-}
-
-/// Why following an engine ended.
-enum Ended {
-    Lost(EngineError),
-    Reselect,
-    Closed,
+    /// The engine that was connected last; it is waited for rather than replaced by another one.
+    last: Option<Selected>,
+    /// Why containers were killed.
+    inquiries: Inquiries,
 }
 
 impl Follower {
-    async fn run(mut self) {
-        let mut pause = BACK_OFF.0;
-        // The engine that was connected last; it is waited for rather than replaced by another one.
-        let mut last: Option<Selected> = None;
+    /// Whatever goes on with one engine, hung or not, is dropped when another one is chosen.
+    async fn run(mut self, mut chosen: mpsc::UnboundedReceiver<()>) {
         loop {
-            let found = match &last {
-                Some(selected) => Engine::connect(&selected.endpoint)
-                    .await
-                    .map(|engine| Selected {
-                        endpoint: selected.endpoint.clone(),
-                        engine,
-                    })
-                    .map_err(|error| api_error(&error)),
-                None => select(&self.environment, self.settings.load().engine.as_deref()).await,
-            };
-            let longest = match found {
+            tokio::select! {
+                biased;
+                another = chosen.recv() => match another {
+                    Some(()) => self.forget(),
+                    None => return,
+                },
+                () = self.follow_the_choice() => return,
+            }
+        }
+    }
+
+    /// Finds the engine, follows it, and finds it again, until the handle is gone.
+    async fn follow_the_choice(&mut self) {
+        let mut pause = BACK_OFF.0;
+        loop {
+            let longest = match self.find().await {
                 Ok(selected) => {
-                    last = Some(selected.clone());
+                    self.last = Some(selected.clone());
                     let longest = if view::is_local(&selected.endpoint) {
                         BACK_OFF.1
                     } else {
                         BACK_OFF_REMOTE.1
                     };
                     let connected_at = Instant::now();
-                    match self.follow(&selected).await {
-                        Ended::Closed => return,
-                        Ended::Reselect => {
-                            last = None;
-                            self.forget();
-                            continue;
-                        }
-                        Ended::Lost(error) => {
-                            tracing::debug!(%error, "lost the engine");
-                            if connected_at.elapsed() > BACK_OFF.1 {
-                                pause = BACK_OFF.0;
-                            }
-                            self.lost(&selected, api_error(&error));
-                        }
+                    let error = self.follow(&selected).await;
+                    tracing::debug!(%error, "lost the engine");
+                    if connected_at.elapsed() > BACK_OFF.1 {
+                        pause = BACK_OFF.0;
                     }
+                    self.lost(&selected, api_error(&error));
                     longest
                 }
                 Err(error) => {
-                    match &last {
+                    match &self.last {
                         Some(selected) => self.lost(&selected.clone(), error),
-                        None => self.nothing_found(error).await,
+                        None => {
+                            if self.nothing_found(error).await.is_none() {
+                                continue;
+                            }
+                        }
                     }
-                    let wanted = self.settings.load().engine;
-                    if self.watched && selection::is_local(&self.environment, wanted.as_deref()) {
+                    let wanted = self.settings.loaded().await.engine;
+                    if self.watched
+                        && selection::is_local(&self.environment, wanted.as_deref()).await
+                    {
                         BACK_OFF.1
                     } else {
                         BACK_OFF_REMOTE.1
                     }
                 }
             };
-            match self.rest(pause).await {
-                Some(true) => {
-                    last = None;
-                    self.forget();
-                    pause = BACK_OFF.0;
+            if self.rest(pause).await.is_none() {
+                return;
+            }
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// Connects to the engine that was connected last, or selects one. Being asked to try at once begins anew: the
+    /// attempt that goes on may be hung on something that is over.
+    async fn find(&mut self) -> Result<Selected, ApiError> {
+        loop {
+            let (environment, settings, last) = (&self.environment, &self.settings, &self.last);
+            let finding = async {
+                match last {
+                    Some(selected) => Engine::connect(&selected.endpoint)
+                        .await
+                        .map(|engine| Selected {
+                            endpoint: selected.endpoint.clone(),
+                            engine,
+                        })
+                        .map_err(|error| api_error(&error)),
+                    None => select(environment, settings.loaded().await.engine.as_deref()).await,
                 }
-                Some(false) => pause = (pause * 2).min(longest),
-                None => return,
+            };
+            let found = unless_retried(&mut self.requests, &mut self.watched, finding).await;
+            if let Some(found) = found {
+                return found;
             }
         }
     }
 
-    /// Waits before the next try. `Some(true)` when another engine was chosen, `None` when the handle is gone.
-    async fn rest(&mut self, pause: Duration) -> Option<bool> {
+    /// Waits before the next try. `None` when the handle is gone.
+    async fn rest(&mut self, pause: Duration) -> Option<()> {
         let until = Instant::now() + pause;
         loop {
             tokio::select! {
-                () = tokio::time::sleep_until(until) => return Some(false),
+                () = tokio::time::sleep_until(until) => return Some(()),
                 request = self.requests.recv() => match request? {
                     Request::Retry => {
                         self.probed = None;
-                        return Some(false);
+                        return Some(());
                     }
-                    Request::Reselect => return Some(true),
                     Request::Watched(watched) => {
                         let looks_again = watched && !self.watched;
                         self.watched = watched;
                         if looks_again {
-                            return Some(false);
+                            return Some(());
                         }
                     }
                 },
@@ -265,7 +284,9 @@ impl Follower {
     }
 
     /// Another engine was chosen: nothing of the old one may stay on screen.
-    fn forget(&self) {
+    fn forget(&mut self) {
+        self.last = None;
+        self.inquiries.end();
         self.select(Err(still_searching()));
         self.state.send_replace(EngineState::Searching);
         self.tell(self.store.reset(Vec::new()));
@@ -283,7 +304,8 @@ impl Follower {
 
     /// Says that there is no engine, and what was tried. Other endpoints, remote ones among them, are asked only now
     /// and then: an unanswered login every second is a nuisance to whoever runs that host.
-    async fn nothing_found(&mut self, error: ApiError) {
+    /// `None` when it was asked to try again meanwhile.
+    async fn nothing_found(&mut self, error: ApiError) -> Option<()> {
         self.select(Err(error.clone()));
         let known = match &*self.state.borrow() {
             EngineState::NoEngine { tried, .. } => tried.clone(),
@@ -295,10 +317,12 @@ impl Follower {
             tried: known,
         });
         if is_due && self.watched {
-            let tried = list_endpoints(&self.environment, None).await;
+            let listing = list_endpoints(&self.environment, None);
+            let tried = unless_retried(&mut self.requests, &mut self.watched, listing).await?;
             self.probed = Some(Instant::now());
             self.set_state(EngineState::NoEngine { error, tried });
         }
+        Some(())
     }
 
     fn set_state(&self, state: EngineState) {
@@ -318,19 +342,20 @@ impl Follower {
         let _ = self.changes.send(Change::Containers(delta));
     }
 
-    async fn follow(&mut self, selected: &Selected) -> Ended {
+    /// Follows an engine until it is lost.
+    async fn follow(&mut self, selected: &Selected) -> EngineError {
         let engine = selected.engine.clone();
         let mut events = match timeout(PING_DEADLINE * 2, engine.events(None)).await {
             Ok(Ok(events)) => events,
-            Ok(Err(error)) => return Ended::Lost(error),
+            Ok(Err(error)) => return error,
             Err(_) => {
-                return Ended::Lost(EngineError::NotResponding {
+                return EngineError::NotResponding {
                     after: PING_DEADLINE * 2,
-                });
+                };
             }
         };
         if let Err(error) = self.list_all(selected).await {
-            return Ended::Lost(error);
+            return error;
         }
         self.connected(selected);
         let _ = self.changes.send(Change::Images);
@@ -342,23 +367,21 @@ impl Follower {
                 event = events.next() => {
                     let first = match event {
                         Some(Ok(event)) => event,
-                        Some(Err(error)) => return Ended::Lost(error),
-                        None => return Ended::Lost(EngineError::CutOff { what: "the event stream" }),
+                        Some(Err(error)) => return error,
+                        None => return EngineError::CutOff { what: "the event stream" },
                     };
                     if let Err(error) = self.handle(selected, first, &mut events, &mut dying).await {
-                        return Ended::Lost(error);
+                        return error;
                     }
                 }
                 () = tokio::time::sleep_until(dying.next_look()), if !dying.is_empty() => {
                     if let Err(error) = self.look_again(selected, &mut dying).await {
-                        return Ended::Lost(error);
+                        return error;
                     }
                 }
-                request = self.requests.recv() => match request {
-                    None => return Ended::Closed,
-                    Some(Request::Reselect) => return Ended::Reselect,
-                    Some(Request::Retry) => heartbeat = Instant::now(),
-                    Some(Request::Watched(watched)) => {
+                Some(request) = self.requests.recv() => match request {
+                    Request::Retry => heartbeat = Instant::now(),
+                    Request::Watched(watched) => {
                         if watched && !self.watched {
                             heartbeat = Instant::now();
                         }
@@ -366,12 +389,12 @@ impl Follower {
                     }
                 },
                 () = tokio::time::sleep_until(heartbeat), if self.watched => {
-                    if let Some(ended) = self.ping(selected).await {
-                        return ended;
+                    if let Err(error) = self.ping(selected).await {
+                        return error;
                     }
                     if Instant::now() >= relist {
                         if let Err(error) = self.list_all(selected).await {
-                            return Ended::Lost(error);
+                            return error;
                         }
                         relist = Instant::now() + RELIST;
                     }
@@ -389,19 +412,17 @@ impl Follower {
     }
 
     /// Pings until the engine answers or is gone. While it does not answer, the window shows what was last known.
-    async fn ping(&mut self, selected: &Selected) -> Option<Ended> {
+    async fn ping(&mut self, selected: &Selected) -> Result<(), EngineError> {
         let mut silent = false;
         loop {
             match selected.engine.ping(PING_DEADLINE).await {
                 Ok(_) if silent => {
                     // Events may have been dropped meanwhile.
-                    if let Err(error) = self.list_all(selected).await {
-                        return Some(Ended::Lost(error));
-                    }
+                    self.list_all(selected).await?;
                     self.connected(selected);
-                    return None;
+                    return Ok(());
                 }
-                Ok(_) => return None,
+                Ok(_) => return Ok(()),
                 Err(error @ EngineError::NotResponding { .. }) => {
                     silent = true;
                     self.set_state(EngineState::NotResponding {
@@ -409,21 +430,19 @@ impl Follower {
                         error: not_responding(&error),
                     });
                 }
-                Err(error) => return Some(Ended::Lost(error)),
+                Err(error) => return Err(error),
             }
             tokio::select! {
                 () = sleep(Duration::from_millis(500)) => {}
-                request = self.requests.recv() => match request {
-                    None => return Some(Ended::Closed),
-                    Some(Request::Reselect) => return Some(Ended::Reselect),
-                    Some(Request::Retry) => {}
-                    Some(Request::Watched(watched)) => self.watched = watched,
+                Some(request) = self.requests.recv() => match request {
+                    Request::Retry => {}
+                    Request::Watched(watched) => self.watched = watched,
                 }
             }
         }
     }
 
-    async fn list_all(&self, selected: &Selected) -> Result<(), EngineError> {
+    async fn list_all(&mut self, selected: &Selected) -> Result<(), EngineError> {
         let list = list(selected, None).await?;
         self.find_reasons(selected, &list);
         self.tell(self.store.reset(list));
@@ -432,7 +451,7 @@ impl Follower {
 
     /// Gathers what comes right behind an event, then learns about all containers named in one call.
     async fn handle(
-        &self,
+        &mut self,
         selected: &Selected,
         first: Event,
         events: &mut EventStream,
@@ -456,12 +475,11 @@ impl Follower {
                             Action::Die { .. } => dying.add(event.id.clone()),
                             Action::Start => dying.remove(&event.id),
                             Action::Oom => {
-                                tokio::spawn(explain_oom(
-                                    selected.engine.clone(),
-                                    event.id.clone(),
-                                    Arc::clone(&self.store),
-                                    self.changes.clone(),
-                                ));
+                                self.inquiries.ask(
+                                    &selected.engine,
+                                    &event.id,
+                                    Question::WasItMemory,
+                                );
                             }
                             _ => {}
                         }
@@ -502,7 +520,7 @@ impl Follower {
     }
 
     async fn list_some(
-        &self,
+        &mut self,
         selected: &Selected,
         ids: Vec<String>,
         dying: &mut Dying,
@@ -524,43 +542,46 @@ impl Follower {
     }
 
     /// Looks again at those that died and were still listed as running.
-    async fn look_again(&self, selected: &Selected, dying: &mut Dying) -> Result<(), EngineError> {
+    async fn look_again(
+        &mut self,
+        selected: &Selected,
+        dying: &mut Dying,
+    ) -> Result<(), EngineError> {
         let ids = dying.due();
         self.list_some(selected, ids, dying).await
     }
 
-    /// Exit code 137 says "killed", but not by whom: only inspect knows whether memory ran out.
-    fn find_reasons(&self, selected: &Selected, list: &[ContainerView]) {
-        let unknown: Vec<String> = list
-            .iter()
-            .filter(|view| {
-                view.exit_code == Some(137)
-                    && self
-                        .store
-                        .get(&view.id)
-                        .is_none_or(|old| old.exit_code != Some(137))
-            })
-            .map(|view| view.id.clone())
-            .take(MAX_INSPECTED)
-            .collect();
-        if unknown.is_empty() {
-            return;
-        }
-        let engine = selected.engine.clone();
-        let store = Arc::clone(&self.store);
-        let changes = self.changes.clone();
-        tokio::spawn(async move {
-            for id in unknown {
-                let Ok(detail) = engine.inspect_container(&id).await else {
-                    continue;
-                };
-                if let Some(reason) = exit_reason::of_detail(&detail)
-                    && let Some(delta) = store.set_reason(&id, reason)
-                {
-                    let _ = changes.send(Change::Containers(delta));
-                }
+    /// Exit code 137 says "killed", but not by whom.
+    fn find_reasons(&mut self, selected: &Selected, list: &[ContainerView]) {
+        for view in list {
+            let is_news = view.exit_code == Some(137)
+                && self
+                    .store
+                    .get(&view.id)
+                    .is_none_or(|old| old.exit_code != Some(137));
+            if is_news {
+                self.inquiries
+                    .ask(&selected.engine, &view.id, Question::WhyKilled);
             }
-        });
+        }
+    }
+}
+
+/// Does something that may take long. `None` when it was asked to try at once instead.
+async fn unless_retried<T>(
+    requests: &mut mpsc::UnboundedReceiver<Request>,
+    watched: &mut bool,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Some(done),
+            Some(request) = requests.recv() => match request {
+                Request::Retry => return None,
+                Request::Watched(is_watched) => *watched = is_watched,
+            },
+        }
     }
 }
 
@@ -614,32 +635,6 @@ fn not_responding(error: &EngineError) -> ApiError {
         message: "The engine does not answer".to_owned(),
         hint: Some("What you see is what was last known. Slipway goes on trying; restarting the engine may help".to_owned()),
         detail: Some(error.to_string()),
-    }
-}
-
-/// Follows up an event that says that memory ran out. It may have hit a lesser process of the container, so the
-/// container's end decides, and that may come a little later.
-async fn explain_oom(
-    engine: Engine,
-    id: String,
-    store: Arc<ContainerStore>,
-    changes: broadcast::Sender<Change>,
-) {
-    for look in 1..=DYING.1 {
-        sleep(DYING.0 * 2_u32.pow(look)).await;
-        let Ok(mut detail) = engine.inspect_container(&id).await else {
-            return;
-        };
-        if detail.state.exit_code != Some(137) {
-            continue;
-        }
-        detail.state.oom_killed = true;
-        let delta =
-            exit_reason::of_detail(&detail).and_then(|reason| store.set_reason(&id, reason));
-        if let Some(delta) = delta {
-            let _ = changes.send(Change::Containers(delta));
-            return;
-        }
     }
 }
 

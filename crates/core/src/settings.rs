@@ -7,6 +7,7 @@ use atomic_write_file::AtomicWriteFile;
 use serde::{Deserialize, Serialize};
 use slipway_api::ApiError;
 
+use crate::blocking::blocking;
 use crate::error::file_error;
 
 /// Larger settings files are not ours.
@@ -68,6 +69,12 @@ impl SettingsFile {
             serde_json::from_slice(&std::fs::read(path).ok()?).ok()
         };
         read().unwrap_or_default()
+    }
+
+    /// [`Self::load`] for asynchronous code: the disk may be slow.
+    pub(crate) async fn loaded(&self) -> Settings {
+        let file = self.clone();
+        blocking(move || file.load()).await
     }
 
     /// Changes the settings. The file is replaced as a whole, so that a crash leaves the old or the new one.

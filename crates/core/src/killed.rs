@@ -1,0 +1,185 @@
+//! Finds out why containers were killed.
+//!
+//! Exit code 137 says "killed", but not by whom: only inspect knows whether memory ran out. However many are killed at
+//! once, the engine is asked about a few at a time, and about each one once.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use slipway_engine::{ContainerDetail, Engine, EngineError};
+use tokio::sync::{Semaphore, broadcast};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::container_store::ContainerStore;
+use crate::exit_reason;
+use crate::session::Change;
+
+/// So many containers are inspected at once.
+const AT_ONCE: usize = 4;
+/// So many inquiries go on or wait. Whatever comes on top is found out when somebody looks at the container.
+const MOST: usize = 64;
+/// How often a container whose memory ran out is looked at until it has ended, and the pause before the first time; the
+/// pause doubles each time.
+const LOOKS: (u32, Duration) = (5, Duration::from_millis(120));
+
+/// What there is to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Question {
+    /// It was killed: by a lack of memory?
+    WhyKilled,
+    /// Memory ran out: was that its end? It may have hit a lesser process of the container, so the container's end
+    /// decides, and that may come a little later.
+    WasItMemory,
+}
+
+/// The inquiries that go on. Dropping it ends them.
+pub(crate) struct Inquiries {
+    store: Arc<ContainerStore>,
+    changes: broadcast::Sender<Change>,
+    tasks: JoinSet<()>,
+    open: Arc<Mutex<HashSet<(String, Question)>>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Inquiries {
+    pub(crate) fn new(store: Arc<ContainerStore>, changes: broadcast::Sender<Change>) -> Self {
+        Self {
+            store,
+            changes,
+            tasks: JoinSet::new(),
+            open: Arc::default(),
+            permits: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+
+    /// Finds something out behind, and tells it as a change.
+    pub(crate) fn ask(&mut self, engine: &Engine, id: &str, question: Question) {
+        while self.tasks.try_join_next().is_some() {}
+        if self.tasks.len() >= MOST {
+            return;
+        }
+        let key = (id.to_owned(), question);
+        if !lock(&self.open).insert(key.clone()) {
+            return;
+        }
+        let open = Arc::clone(&self.open);
+        let inquiry = Inquiry {
+            engine: engine.clone(),
+            id: id.to_owned(),
+            store: Arc::clone(&self.store),
+            changes: self.changes.clone(),
+            permits: Arc::clone(&self.permits),
+        };
+        self.tasks.spawn(async move {
+            match question {
+                Question::WhyKilled => inquiry.why_killed().await,
+                Question::WasItMemory => inquiry.was_it_memory().await,
+            }
+            lock(&open).remove(&key);
+        });
+    }
+
+    /// Another engine was chosen.
+    pub(crate) fn end(&mut self) {
+        self.tasks = JoinSet::new();
+        self.open = Arc::default();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Inquiry {
+    engine: Engine,
+    id: String,
+    store: Arc<ContainerStore>,
+    changes: broadcast::Sender<Change>,
+    permits: Arc<Semaphore>,
+}
+
+impl Inquiry {
+    async fn inspect(&self) -> Result<ContainerDetail, EngineError> {
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await;
+        self.engine.inspect_container(&self.id).await
+    }
+
+    /// Returns whether it was news.
+    fn tell(&self, detail: &ContainerDetail) -> bool {
+        let delta = exit_reason::of_detail(detail)
+            .and_then(|reason| self.store.set_reason(&self.id, reason));
+        let Some(delta) = delta else { return false };
+        // Nobody may be listening.
+        let _ = self.changes.send(Change::Containers(delta));
+        true
+    }
+
+    async fn why_killed(&self) {
+        if let Ok(detail) = self.inspect().await {
+            self.tell(&detail);
+        }
+    }
+
+    async fn was_it_memory(&self) {
+        for look in 0..LOOKS.0 {
+            sleep(LOOKS.1 * 2_u32.pow(look)).await;
+            let Ok(mut detail) = self.inspect().await else {
+                return;
+            };
+            if detail.state.exit_code != Some(137) {
+                continue;
+            }
+            detail.state.oom_killed = true;
+            if self.tell(&detail) {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipway_engine::Endpoint;
+    use slipway_testkit::{Engine as Dockerd, Fault, FaultProxy};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    async fn eventually(what: &str, right: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !right() {
+            assert!(began.elapsed() < Duration::from_secs(20), "{what}");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_hundred_deaths_are_looked_at_a_few_at_a_time() {
+        let dockerd = Dockerd::start().expect("an engine");
+        let proxy = FaultProxy::in_front_of(&dockerd).expect("a proxy");
+        let endpoint = Endpoint::at(proxy.host().parse().expect("an address"));
+        let engine = Engine::connect(&endpoint).await.expect("it answers");
+        let (changes, _) = broadcast::channel(4);
+        let mut inquiries = Inquiries::new(Arc::default(), changes);
+        proxy.set(Fault::Delay(Duration::from_hours(1)));
+        proxy.clear();
+        for number in 0..100 {
+            // The same container is not asked about twice.
+            for _ in 0..3 {
+                inquiries.ask(&engine, &format!("{number:064}"), Question::WhyKilled);
+            }
+        }
+        let asked = || proxy.count("GET ");
+        eventually("the engine is asked", || asked() == AT_ONCE).await;
+        sleep(Duration::from_millis(300)).await;
+        assert_eq!(asked(), AT_ONCE);
+        proxy.set(Fault::Pass);
+        eventually("the others have their turn", || asked() == MOST).await;
+        eventually("nothing is left", || lock(&inquiries.open).is_empty()).await;
+        inquiries.ask(&engine, &"0".repeat(64), Question::WhyKilled);
+        eventually("it can be asked again", || asked() == MOST + 1).await;
+    }
+}
