@@ -71,7 +71,7 @@ pub(crate) async fn choose(
         }
         return Ok(Exit::Done);
     }
-    slipway.engine_use_default()?;
+    slipway.engine_use_default().await?;
     // The handle that is open still has the old choice.
     let now = open().engine_view().await;
     if output.json_wanted() {

@@ -56,7 +56,7 @@ async fn run_with_progress(
     progress: &Progress,
 ) -> Result<RunOutcome, Failure> {
     let draft = tokio::select! {
-        draft = slipway.run_draft(&options.image) => draft?,
+        draft = slipway.run_draft_as(&options.image, options.name.as_deref()) => draft?,
         () = cancel.cancelled() => return Err(interrupt::cancelled().into()),
     };
     let mut plan = options.apply(&draft)?;
@@ -66,7 +66,10 @@ async fn run_with_progress(
         let check = slipway.run_check(&plan).await;
         if !check.findings.iter().any(|finding| finding.blocking) {
             pull_with_progress(slipway, &plan.image, cancel, progress).await?;
-            plan = options.apply(&slipway.run_draft(&options.image).await?)?;
+            let draft = slipway
+                .run_draft_as(&options.image, options.name.as_deref())
+                .await?;
+            plan = options.apply(&draft)?;
         }
     }
     let image = plan.image.clone();

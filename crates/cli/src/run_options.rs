@@ -17,7 +17,8 @@ use crate::size;
 pub(crate) struct Options {
     /// What is to be run, as it was typed.
     pub(crate) image: String,
-    name: Option<String>,
+    /// After which the draft calls its volumes.
+    pub(crate) name: Option<String>,
     ports: Vec<PortSpec>,
     env: Vec<EnvVar>,
     mounts: Vec<MountPlan>,
@@ -94,17 +95,6 @@ impl Options {
     pub(crate) fn apply(&self, draft: &RunDraft) -> Result<RunPlan, ApiError> {
         let mut plan = draft.plan.clone();
         if let Some(name) = &self.name {
-            // Volumes of a draft are called after the container.
-            let of_old = plan.name.as_deref().map(|old| format!("{old}-"));
-            for source in plan
-                .mounts
-                .iter_mut()
-                .filter_map(|mount| mount.source.as_mut())
-            {
-                if let Some(suffix) = of_old.as_deref().and_then(|old| source.strip_prefix(old)) {
-                    *source = format!("{name}-{suffix}");
-                }
-            }
             plan.name = Some(name.clone());
         }
         if self.ports.contains(&PortSpec::None) {

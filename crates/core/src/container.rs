@@ -148,7 +148,26 @@ async fn explain(engine: &domain::Engine, local: bool, id: &str, error: &EngineE
         ..
     } = error
     {
-        let taken = run::port::describe_taken(engine, local, *host_ip, *port, Some(id)).await;
+        // The engine does not say whether it is a TCP or a UDP port; the container does.
+        let mut wanted: Vec<_> = match engine.inspect_container(id).await {
+            Ok(detail) => detail
+                .configured_ports
+                .iter()
+                .flat_map(|configured| {
+                    configured
+                        .bindings
+                        .iter()
+                        .map(|(ip, host_port)| (*ip, *host_port, configured.protocol))
+                })
+                .filter(|(_, host_port, _)| *host_port == Some(*port))
+                .map(|(ip, _, protocol)| (ip.or(*host_ip), protocol))
+                .collect(),
+            Err(_) => Vec::new(),
+        };
+        if wanted.is_empty() {
+            wanted.push((*host_ip, domain::Protocol::Tcp));
+        }
+        let (_, taken) = run::port::describe_taken(engine, local, wanted, *port, Some(id)).await;
         return ApiError {
             kind: ErrorKind::PortTaken,
             message: taken.message,

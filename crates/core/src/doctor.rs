@@ -3,7 +3,6 @@
 use slipway_api::app::{DoctorCheck, Verdict};
 use slipway_api::engine::EndpointView;
 use slipway_catalog::Catalog;
-use slipway_engine::discover;
 
 use crate::error::api_error;
 use crate::{Slipway, selection, view};
@@ -11,7 +10,7 @@ use crate::{Slipway, selection, view};
 impl Slipway {
     /// Looks at everything that keeps people from running containers.
     pub async fn doctor(&self) -> Vec<DoctorCheck> {
-        let mut checks = vec![self.check_configuration()];
+        let mut checks = vec![self.check_configuration().await];
         let endpoints = selection::list(&self.environment, None).await;
         checks.push(check_endpoints(&endpoints));
         checks.push(self.check_engine().await);
@@ -20,8 +19,8 @@ impl Slipway {
         checks
     }
 
-    fn check_configuration(&self) -> DoctorCheck {
-        let discovery = discover(&self.environment);
+    async fn check_configuration(&self) -> DoctorCheck {
+        let discovery = selection::discover(&self.environment).await;
         let broken = discovery
             .candidates
             .iter()

@@ -5,6 +5,7 @@ use slipway_api::engine::{EndpointView, EngineState};
 use slipway_engine::Candidate;
 use tokio::sync::watch;
 
+use crate::blocking::blocking;
 use crate::session::Changes;
 use crate::{Slipway, selection, view};
 
@@ -41,8 +42,7 @@ impl Slipway {
     /// Uses another engine from now on, also after a restart. It has to answer.
     pub async fn engine_use(&self, name: &str) -> Result<EndpointView, ApiError> {
         let selected = selection::select(&self.environment, Some(name)).await?;
-        self.settings
-            .update(|settings| settings.engine = Some(name.to_owned()))?;
+        self.choose(Some(name.to_owned())).await?;
         if let Some(session) = &self.session {
             session.reselect();
         }
@@ -59,11 +59,17 @@ impl Slipway {
     }
 
     /// Forgets the choice of [`Self::engine_use`]: Docker's own choice counts again.
-    pub fn engine_use_default(&self) -> Result<(), ApiError> {
-        self.settings.update(|settings| settings.engine = None)?;
+    pub async fn engine_use_default(&self) -> Result<(), ApiError> {
+        self.choose(None).await?;
         if let Some(session) = &self.session {
             session.reselect();
         }
+        Ok(())
+    }
+
+    async fn choose(&self, engine: Option<String>) -> Result<(), ApiError> {
+        let file = self.settings.clone();
+        blocking(move || file.update(|settings| settings.engine = engine)).await?;
         Ok(())
     }
 

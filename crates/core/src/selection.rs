@@ -19,7 +19,7 @@ pub(crate) struct Selected {
 }
 
 /// Reads what is configured on this computer.
-async fn discover(environment: &Environment) -> Discovery {
+pub(crate) async fn discover(environment: &Environment) -> Discovery {
     let environment = environment.clone();
     blocking(move || slipway_engine::discover(&environment)).await
 }

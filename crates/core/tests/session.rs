@@ -130,11 +130,7 @@ async fn another_engine_is_used_at_once_however_the_first_one_hangs() {
     let began = Instant::now();
     slipway.engine_use(&other.host()).await.expect("it answers");
     connects(&slipway, &other.host()).await;
-    assert!(
-        began.elapsed() < GIVES_UP / 2,
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < GIVES_UP / 2, "{:?}", began.elapsed());
 }
 
 /// What was tried before may hang on something that is over: asked to try again, Slipway begins anew.

@@ -29,6 +29,8 @@ pub struct ContainerSpec {
     pub published_ports: Vec<PublishedPort>,
     /// Mounts.
     pub mounts: Vec<MountSpec>,
+    /// Labels of the named volumes that are made with it. One that exists keeps its own.
+    pub volume_labels: BTreeMap<String, String>,
     /// Restart policy.
     pub restart_policy: RestartPolicy,
     /// Limits.
@@ -163,6 +165,14 @@ struct WireMount<'a> {
     read_only: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     tmpfs_options: Option<WireTmpfs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    volume_options: Option<WireVolume<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireVolume<'a> {
+    labels: &'a BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -194,8 +204,8 @@ impl From<&RestartPolicy> for WireRestartPolicy {
     }
 }
 
-impl<'a> From<&'a MountSpec> for WireMount<'a> {
-    fn from(mount: &'a MountSpec) -> Self {
+impl<'a> WireMount<'a> {
+    fn new(mount: &'a MountSpec, volume_labels: &'a BTreeMap<String, String>) -> Self {
         match mount {
             MountSpec::Volume {
                 name,
@@ -207,6 +217,11 @@ impl<'a> From<&'a MountSpec> for WireMount<'a> {
                 target: destination,
                 read_only: *read_only,
                 tmpfs_options: None,
+                volume_options: (name.is_some() && !volume_labels.is_empty()).then_some(
+                    WireVolume {
+                        labels: volume_labels,
+                    },
+                ),
             },
             MountSpec::Bind {
                 source,
@@ -218,6 +233,7 @@ impl<'a> From<&'a MountSpec> for WireMount<'a> {
                 target: destination,
                 read_only: *read_only,
                 tmpfs_options: None,
+                volume_options: None,
             },
             MountSpec::Tmpfs { destination, size } => Self {
                 kind: "tmpfs",
@@ -225,6 +241,7 @@ impl<'a> From<&'a MountSpec> for WireMount<'a> {
                 target: destination,
                 read_only: false,
                 tmpfs_options: size.map(|size_bytes| WireTmpfs { size_bytes }),
+                volume_options: None,
             },
         }
     }
@@ -264,7 +281,11 @@ impl ContainerSpec {
             working_dir: self.working_dir.as_deref(),
             host_config: WireHostConfig {
                 port_bindings,
-                mounts: self.mounts.iter().map(WireMount::from).collect(),
+                mounts: self
+                    .mounts
+                    .iter()
+                    .map(|mount| WireMount::new(mount, &self.volume_labels))
+                    .collect(),
                 restart_policy: WireRestartPolicy::from(&self.restart_policy),
                 memory: self.limits.memory,
                 nano_cpus: self.limits.nano_cpus,

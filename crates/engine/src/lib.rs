@@ -32,6 +32,7 @@ mod system;
 mod timestamp;
 mod tls;
 mod transport;
+mod volume;
 
 pub use connect::{Connection, Dialer};
 pub use container::{
@@ -56,3 +57,4 @@ pub use pull::{PullEvent, PullPhase, PullProgress, PullRequest, PullStream};
 pub use stats::{CpuReading, StatsSample, StatsStream};
 pub use system::SystemInfo;
 pub use timestamp::Timestamp;
+pub use volume::Volume;

@@ -1,6 +1,6 @@
 //! From an image to a page, and everything that is done to a container afterwards.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use slipway_testkit::shared;
 
 use crate::slipway::{Slipway, containers, eventually, get};
@@ -290,4 +290,35 @@ fn what_a_container_uses_is_measured() {
         "{table}"
     );
     slipway.ok(&["rm", "busy"]);
+}
+
+/// A generated password does not fit the data of an earlier container: the two are never mixed without a word.
+#[test]
+fn the_data_of_an_earlier_container_is_neither_lost_nor_mixed_with_a_new_one() {
+    let engine = shared();
+    let slipway = Slipway::with(engine);
+    let run = |more: &[&str]| {
+        let line = ["run", "postgres", "--name", "pgagain"];
+        slipway.json(&[&line[..], more].concat())
+    };
+    let volume = |run: &Value| run["mounts"][0]["source"].clone();
+    let first = run(&[]);
+    assert_eq!(volume(&first), "pgagain-data");
+    assert_eq!(first["notices"], json!([]));
+    slipway.ok(&["rm", "pgagain"]);
+    let second = run(&[]);
+    assert_eq!(volume(&second), "pgagain-data-2");
+    let told = second["notices"][0].as_str().expect("a notice");
+    assert!(
+        told.contains("`pgagain-data` of an earlier container is left alone")
+            && told.contains("its old password still holds"),
+        "{told}"
+    );
+    slipway.ok(&["rm", "pgagain"]);
+    let third = run(&["-v", "pgagain-data:/var/lib/postgresql/data"]);
+    assert_eq!(volume(&third), "pgagain-data");
+    let told = third["notices"][0].as_str().expect("a notice");
+    assert!(told.contains("`pgagain-data` exists already"), "{told}");
+    slipway.ok(&["rm", "pgagain"]);
+    engine.docker_ok(&["volume", "rm", "pgagain-data", "pgagain-data-2"]);
 }

@@ -7,10 +7,11 @@ use slipway_api::ApiError;
 use slipway_api::container::{EnvVar, MountKind, RestartPolicy};
 use slipway_api::run::{MountPlan, PortPlan, RunDraft, RunPlan};
 use slipway_catalog::{Catalog, Entry, ImageReference};
-use slipway_engine::{Container, Engine, ImageDetail, ListFilter, Protocol};
+use slipway_engine::{Engine, ImageDetail, Protocol};
 
+use crate::blocking::blocking;
 use crate::error::{invalid, reference_error};
-use crate::run::check::{check, free_name};
+use crate::run::check::{Present, check, free_name};
 use crate::run::port::HostPorts;
 use crate::{Slipway, view};
 
@@ -22,6 +23,11 @@ impl Slipway {
     /// A plan for a catalog entry (by slug) or an image reference: a free name, free ports on 127.0.0.1, volumes for
     /// the paths that hold data, generated secrets. Works without an engine, with less to tell.
     pub async fn run_draft(&self, what: &str) -> Result<RunDraft, ApiError> {
+        self.run_draft_as(what, None).await
+    }
+
+    /// The same with a name of the caller's choice, after which volumes are called.
+    pub async fn run_draft_as(&self, what: &str, name: Option<&str>) -> Result<RunDraft, ApiError> {
         let what = what.trim();
         let catalog = Catalog::bundled();
         let (reference, entry) = if let Some(entry) = catalog.entry(what) {
@@ -40,52 +46,49 @@ impl Slipway {
             (reference, entry)
         };
         let selected = self.selected().await.ok();
-        let (image, containers) = match &selected {
+        let (image, present) = match &selected {
             Some(selected) => look(&selected.engine, &reference).await,
-            None => (None, Vec::new()),
+            None => (None, Present::default()),
         };
-        let local = selected
-            .as_ref()
-            .is_none_or(|selected| view::is_local(&selected.endpoint));
-        let plan = draft(&reference, entry, image.as_ref(), &containers, local)?;
-        Ok(RunDraft {
-            check: check(&plan, selected.as_ref(), &containers),
-            plan,
-            entry: entry.map(view::entry),
-            image: image.as_ref().map(view::image_config),
+        let name = name.map(str::to_owned);
+        blocking(move || {
+            let local = selected
+                .as_ref()
+                .is_none_or(|selected| view::is_local(&selected.endpoint));
+            let plan = draft(&reference, name, entry, image.as_ref(), &present, local)?;
+            Ok(RunDraft {
+                check: check(&plan, selected.as_ref(), &present),
+                plan,
+                entry: entry.map(view::entry),
+                image: image.as_ref().map(view::image_config),
+            })
         })
+        .await
     }
 }
 
-/// What the engine knows of the image, and its containers. A draft is wanted at once: what an engine in trouble does
+/// What the engine knows of the image, and what it has. A draft is wanted at once: what an engine in trouble does
 /// not tell in time is left out, and the run finds it out.
-async fn look(
-    engine: &Engine,
-    reference: &ImageReference,
-) -> (Option<ImageDetail>, Vec<Container>) {
-    let engine = engine.with_deadline(LOOK_DEADLINE);
-    let everything = ListFilter {
-        all: true,
-        ..ListFilter::default()
-    };
+async fn look(engine: &Engine, reference: &ImageReference) -> (Option<ImageDetail>, Present) {
+    let patient = engine.with_deadline(LOOK_DEADLINE);
     let reference = reference.to_string();
-    let (image, containers) = tokio::join!(
-        engine.inspect_image(&reference),
-        engine.list_containers(&everything)
-    );
-    (image.ok(), containers.unwrap_or_default())
+    let (image, present) = tokio::join!(patient.inspect_image(&reference), Present::on(engine));
+    (image.ok(), present)
 }
 
 fn draft(
     reference: &ImageReference,
+    name: Option<String>,
     entry: Option<&Entry>,
     image: Option<&ImageDetail>,
-    containers: &[Container],
+    present: &Present,
     local: bool,
 ) -> Result<RunPlan, ApiError> {
-    let base = entry.map_or_else(|| container_name(reference), |entry| entry.slug.clone());
-    let name = free_name(&base, containers);
-    let mut host_ports = HostPorts::new(containers, local);
+    let name = name.unwrap_or_else(|| {
+        let base = entry.map_or_else(|| container_name(reference), |entry| entry.slug.clone());
+        free_name(&base, &present.containers)
+    });
+    let mut host_ports = HostPorts::new(&present.containers, local);
     let mut ports = Vec::new();
     for (port, protocol) in wanted_ports(entry, image) {
         let host_port = host_ports.free(LOOPBACK, port, protocol);
@@ -102,7 +105,7 @@ fn draft(
     }
     Ok(RunPlan {
         image: reference.familiar(),
-        mounts: mounts(&name, entry, image),
+        mounts: mounts(&name, entry, image, &present.volumes),
         name: Some(name),
         command: entry.map(|entry| entry.command.clone()).unwrap_or_default(),
         entrypoint: None,
@@ -153,38 +156,55 @@ fn wanted_ports(entry: Option<&Entry>, image: Option<&ImageDetail>) -> Vec<(u16,
     }
 }
 
-/// A named volume for each path that holds data: an anonymous one is lost with its container.
-fn mounts(name: &str, entry: Option<&Entry>, image: Option<&ImageDetail>) -> Vec<MountPlan> {
-    let volume = |suffix: &str, target: &str| MountPlan {
-        kind: MountKind::Volume,
-        source: Some(format!("{name}-{suffix}")),
-        target: target.to_owned(),
-        read_only: false,
-    };
-    let mut mounts: Vec<MountPlan> = entry
+/// A named volume for each path that holds data: an anonymous one is lost with its container. One that exists is left
+/// alone: its data goes with another password than the one that is generated now.
+fn mounts(
+    name: &str,
+    entry: Option<&Entry>,
+    image: Option<&ImageDetail>,
+    volumes: &[String],
+) -> Vec<MountPlan> {
+    let known = entry
         .iter()
         .flat_map(|entry| &entry.volumes)
-        .map(|known| volume(&known.suffix, &known.path))
-        .collect();
-    for path in image.iter().flat_map(|image| &image.volumes) {
-        if mounts.iter().any(|mount| mount.target == *path) {
-            continue;
-        }
-        let suffix: String = path
+        .map(|known| (known.path.as_str(), known.suffix.clone()));
+    let declared = image.iter().flat_map(|image| &image.volumes).map(|path| {
+        let suffix = path
             .rsplit('/')
             .find(|part| !part.is_empty())
             .unwrap_or("data")
             .chars()
             .filter(|c| c.is_ascii_alphanumeric() || "_.-".contains(*c))
             .collect();
-        // `/a/data` and `/b/data` are two volumes.
-        let mut mount = volume(&suffix, path);
-        let mut number = 2;
-        while mounts.iter().any(|other| other.source == mount.source) {
-            mount = volume(&format!("{suffix}-{number}"), path);
-            number += 1;
+        (path.as_str(), suffix)
+    });
+    let mut mounts: Vec<MountPlan> = Vec::new();
+    for (path, suffix) in known.chain(declared) {
+        if mounts.iter().any(|mount| mount.target == *path) {
+            continue;
         }
-        mounts.push(mount);
+        // `/a/data` and `/b/data` are two volumes.
+        let is_taken = |source: &String| {
+            volumes.contains(source)
+                || mounts
+                    .iter()
+                    .any(|mount| mount.source.as_ref() == Some(source))
+        };
+        let base = format!("{name}-{suffix}");
+        let source = if is_taken(&base) {
+            (2..=u32::MAX)
+                .map(|number| format!("{base}-{number}"))
+                .find(|source| !is_taken(source))
+                .unwrap_or(base)
+        } else {
+            base
+        };
+        mounts.push(MountPlan {
+            kind: MountKind::Volume,
+            source: Some(source),
+            target: path.to_owned(),
+            read_only: false,
+        });
     }
     mounts
 }
@@ -207,4 +227,24 @@ fn env(entry: Option<&Entry>) -> Result<Vec<EnvVar>, ApiError> {
         });
     }
     Ok(env)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_that_exist_are_left_alone() {
+        let entry = Catalog::bundled().entry("postgres").expect("bundled");
+        let names = |volumes: &[&str]| -> Vec<String> {
+            let volumes: Vec<String> = volumes.iter().map(|name| (*name).to_owned()).collect();
+            mounts("db", Some(entry), None, &volumes)
+                .into_iter()
+                .filter_map(|mount| mount.source)
+                .collect()
+        };
+        assert_eq!(names(&["data", "postgres-data"]), ["db-data"]);
+        assert_eq!(names(&["db-data"]), ["db-data-2"]);
+        assert_eq!(names(&["db-data-2", "db-data"]), ["db-data-3"]);
+    }
 }

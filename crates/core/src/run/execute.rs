@@ -1,22 +1,25 @@
 //! Running a plan: check, pull, create, start, wait. Whatever goes wrong after the container exists takes it away
 //! again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use slipway_api::container::MountKind;
 use slipway_api::run::{RunEvent, RunFailure, RunOutcome, RunPlan, RunStep};
 use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::{Catalog, Entry, ImageReference};
 use slipway_engine::{
     Container, ContainerDetail, ContainerSpec, ContainerState, CreatedContainer, Engine,
-    EngineError, Health, ListFilter, Port, Product, Protocol,
+    EngineError, Health, ListFilter, Port, Product, Protocol, PublishedPort,
 };
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::blocking::blocking;
 use crate::error::{api_error, cancelled};
-use crate::run::check::{free_name, missing_env};
+use crate::run::check::{free_name, missing_env, only_there, volume_news};
 use crate::run::last_words::LastWords;
-use crate::run::port::{HostPorts, describe_taken};
+use crate::run::port::{HostPorts, describe_taken, settle};
 use crate::run::undo::{self, Made, Undo, may_be_done, remove};
 use crate::run::{readiness, spec};
 use crate::selection::Selected;
@@ -128,9 +131,11 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             return Err(crate::error::invalid(finding.message, finding.hint));
         }
         spec.labels.insert(RUN_LABEL.to_owned(), self.id.clone());
+        spec.volume_labels = BTreeMap::from([(RUN_LABEL.to_owned(), self.id.clone())]);
         let containers = self.containers().await?;
         let own_name = self.choose_name(&mut spec, &reference, &containers)?;
-        self.choose_ports(&mut spec, &containers)?;
+        self.choose_ports(&mut spec, &containers).await?;
+        self.tell_of_volumes().await;
         self.have_image(&reference, cancel).await?;
         let mut tries = 0;
         let id = loop {
@@ -190,42 +195,49 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
     }
 
     /// Moves host ports that are taken, unless they are fixed.
-    fn choose_ports(
+    async fn choose_ports(
         &mut self,
         spec: &mut ContainerSpec,
         containers: &[Container],
     ) -> Result<(), ApiError> {
-        let mut host_ports = HostPorts::new(containers, view::is_local(&self.selected.endpoint));
-        for (index, port) in spec.published_ports.iter_mut().enumerate() {
-            let Some(ip) = port.host_ip else { continue };
-            let Some(wanted) = port.host_port else {
-                continue;
-            };
-            if let Some(taken) = host_ports.taken(ip, wanted, port.protocol) {
-                let fixed = self.plan.ports.get(index).is_some_and(|plan| plan.fixed);
-                match taken.free {
-                    Some(free) if !fixed => {
-                        self.notice(format!("{}; {free} is used instead", taken.message));
-                        port.host_port = Some(free);
-                    }
-                    free => {
-                        return Err(ApiError {
-                            kind: ErrorKind::PortTaken,
-                            message: taken.message,
-                            hint: Some(free.map_or_else(
-                                || "Choose another port".to_owned(),
-                                |free| format!("Use port {free}, or stop what holds {wanted}"),
-                            )),
-                            detail: None,
-                        });
-                    }
-                }
-            }
-            if let Some(chosen) = port.host_port {
-                host_ports.give(ip, chosen, port.protocol);
-            }
+        let endpoint = &self.selected.endpoint;
+        let local = view::is_local(endpoint);
+        let is_loopback = |port: &PublishedPort| port.host_ip.is_some_and(|ip| ip.is_loopback());
+        if !local && spec.published_ports.iter().any(is_loopback) {
+            let host = view::engine_host(endpoint).to_owned();
+            self.notice(only_there(&host));
+        }
+        let host_ports = HostPorts::new(containers, local);
+        let fixed: Vec<bool> = self.plan.ports.iter().map(|port| port.fixed).collect();
+        let mut ports = std::mem::take(&mut spec.published_ports);
+        let (settled, ports) = blocking(move || {
+            let settled = settle(&mut ports, &fixed, host_ports);
+            (settled, ports)
+        })
+        .await;
+        spec.published_ports = ports;
+        for notice in settled? {
+            self.notice(notice);
         }
         Ok(())
+    }
+
+    /// Says whose data the container will work with, where that is not plain.
+    async fn tell_of_volumes(&mut self) {
+        if !self
+            .plan
+            .mounts
+            .iter()
+            .any(|mount| mount.kind == MountKind::Volume)
+        {
+            return;
+        }
+        // An engine that does not tell its volumes can still run containers.
+        let volumes = self.engine().list_volumes(&[]).await.unwrap_or_default();
+        let volumes: Vec<String> = volumes.into_iter().map(|volume| volume.name).collect();
+        for news in volume_news(&self.plan, &volumes) {
+            self.notice(format!("{}. {}", news.message, news.hint));
+        }
     }
 
     async fn have_image(
@@ -349,32 +361,28 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         let EngineError::PortTaken { port, .. } = error else {
             return Err(api_error(error));
         };
-        let index = spec
-            .published_ports
-            .iter()
-            .position(|published| port.is_none() || published.host_port == *port);
-        let fixed = index
-            .and_then(|index| self.plan.ports.get(index))
-            .is_some_and(|plan| plan.fixed);
-        let wanted = index
-            .and_then(|index| spec.published_ports.get(index))
-            .and_then(|published| published.host_port);
-        let (Some(index), Some(wanted)) = (index, wanted) else {
+        let meant: Vec<usize> = (0..spec.published_ports.len())
+            .filter(|index| port.is_none() || spec.published_ports[*index].host_port == *port)
+            .collect();
+        let wanted = meant
+            .first()
+            .and_then(|index| spec.published_ports[*index].host_port);
+        let Some(wanted) = wanted else {
             return Err(api_error(error));
         };
-        let ip = spec.published_ports[index].host_ip;
+        // The same number may be published for TCP and for UDP.
+        let (meant, places): (Vec<usize>, Vec<_>) = meant
+            .iter()
+            .map(|index| (*index, &spec.published_ports[*index]))
+            .filter(|(_, published)| published.host_port == Some(wanted))
+            .map(|(index, published)| (index, (published.host_ip, published.protocol)))
+            .unzip();
         let local = view::is_local(&self.selected.endpoint);
-        let taken = describe_taken(self.engine(), local, ip, wanted, Some(id)).await;
+        let (which, taken) = describe_taken(self.engine(), local, places, wanted, Some(id)).await;
+        let index = meant[which];
+        let fixed = self.plan.ports.get(index).is_some_and(|plan| plan.fixed);
         if fixed || tries >= MAX_TRIES {
-            return Err(ApiError {
-                kind: ErrorKind::PortTaken,
-                message: taken.message,
-                hint: Some(taken.free.map_or_else(
-                    || "Choose another port".to_owned(),
-                    |free| format!("Use port {free}, or stop what holds {wanted}"),
-                )),
-                detail: Some(error.to_string()),
-            });
+            return Err(taken.into_error(wanted, Some(error.to_string())));
         }
         let free = taken.free.unwrap_or_else(|| wanted.saturating_add(1));
         self.notice(format!("{}; {free} is used instead", taken.message));

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
-use slipway_engine::{Container, Engine, ListFilter, Protocol};
+use slipway_api::{ApiError, ErrorKind};
+use slipway_engine::{Container, Engine, ListFilter, Protocol, PublishedPort};
 
+use crate::blocking::blocking;
 use crate::port_holder::port_holder;
 
 /// How far above the wanted port a free one is looked for before the system chooses.
@@ -139,27 +141,82 @@ fn can_bind(ip: IpAddr, port: u16, protocol: Protocol) -> bool {
     }
 }
 
-/// Who holds a port that the engine said is taken.
+impl Taken {
+    /// As what stands in the way of a start.
+    pub(crate) fn into_error(self, port: u16, detail: Option<String>) -> ApiError {
+        ApiError {
+            kind: ErrorKind::PortTaken,
+            message: self.message,
+            hint: Some(self.free.map_or_else(
+                || "Choose another port".to_owned(),
+                |free| format!("Use port {free}, or stop what holds {port}"),
+            )),
+            detail,
+        }
+    }
+}
+
+/// Moves host ports that are taken, unless they are `fixed`, and says so.
+pub(crate) fn settle(
+    ports: &mut [PublishedPort],
+    fixed: &[bool],
+    mut host_ports: HostPorts,
+) -> Result<Vec<String>, ApiError> {
+    let mut notices = Vec::new();
+    for (index, port) in ports.iter_mut().enumerate() {
+        let (Some(ip), Some(wanted)) = (port.host_ip, port.host_port) else {
+            continue;
+        };
+        if let Some(taken) = host_ports.taken(ip, wanted, port.protocol) {
+            let fixed = fixed.get(index).is_some_and(|fixed| *fixed);
+            match taken.free {
+                Some(free) if !fixed => {
+                    notices.push(format!("{}; {free} is used instead", taken.message));
+                    port.host_port = Some(free);
+                }
+                _ => return Err(taken.into_error(wanted, None)),
+            }
+        }
+        if let Some(chosen) = port.host_port {
+            host_ports.give(ip, chosen, port.protocol);
+        }
+    }
+    Ok(notices)
+}
+
+/// Who holds a port that the engine said is taken. It does not say for which protocol: `wanted` are those that may be
+/// meant. Returns which one it is.
 pub(crate) async fn describe_taken(
     engine: &Engine,
     local: bool,
-    ip: Option<IpAddr>,
+    wanted: Vec<(Option<IpAddr>, Protocol)>,
     port: u16,
     except: Option<&str>,
-) -> Taken {
+) -> (usize, Taken) {
     let filter = ListFilter {
         all: false,
         ..ListFilter::default()
     };
     let mut containers = engine.list_containers(&filter).await.unwrap_or_default();
     containers.retain(|container| Some(container.id.as_str()) != except);
-    let ip = ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-    HostPorts::new(&containers, local)
-        .taken(ip, port, Protocol::Tcp)
-        .unwrap_or_else(|| Taken {
-            message: format!("Port {port} is in use"),
-            free: None,
-        })
+    blocking(move || {
+        let host_ports = HostPorts::new(&containers, local);
+        wanted
+            .iter()
+            .enumerate()
+            .find_map(|(index, (ip, protocol))| {
+                let ip = ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+                Some((index, host_ports.taken(ip, port, *protocol)?))
+            })
+            .unwrap_or_else(|| {
+                let taken = Taken {
+                    message: format!("Port {port} is in use"),
+                    free: None,
+                };
+                (0, taken)
+            })
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -198,5 +255,28 @@ mod tests {
     fn privileged_ports_are_moved_up() {
         let ports = HostPorts::new(&[], false);
         assert_eq!(ports.free(LOOPBACK, 80, Protocol::Tcp), Some(8080));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_protocol_that_is_taken_is_found_out() {
+        let dockerd = slipway_testkit::Engine::start().expect("an engine");
+        let address = dockerd.host().parse().expect("an address");
+        let engine = Engine::connect(&slipway_engine::Endpoint::at(address))
+            .await
+            .expect("it answers");
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let port = socket.local_addr().expect("bound").port();
+        let wanted = vec![
+            (Some(LOOPBACK), Protocol::Tcp),
+            (Some(LOOPBACK), Protocol::Udp),
+        ];
+        let (which, taken) = describe_taken(&engine, true, wanted, port, None).await;
+        assert_eq!(which, 1);
+        assert!(
+            taken.message.contains("is in use by another program"),
+            "{}",
+            taken.message
+        );
+        assert!(taken.free.is_some_and(|free| free != port));
     }
 }

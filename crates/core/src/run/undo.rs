@@ -63,7 +63,8 @@ pub(crate) struct Undo {
 
 /// How it came out.
 enum Undone {
-    Removed,
+    /// With the volumes that came with it.
+    Removed(Vec<String>),
     NothingThere,
     Failed(EngineError),
 }
@@ -84,7 +85,14 @@ impl Undo {
         let is_there = matches!(self.made, Made::Container(_));
         let undoing = operations.spawn(self.take_away());
         let told = match timeout(patience, undoing).await {
-            Ok(Ok(Some(Undone::Removed))) => format!("The container `{name}` was removed"),
+            Ok(Ok(Some(Undone::Removed(volumes)))) => {
+                let volumes = volumes
+                    .iter()
+                    .map(|volume| format!("The new volume `{volume}` was removed"));
+                return std::iter::once(format!("The container `{name}` was removed"))
+                    .chain(volumes)
+                    .collect();
+            }
             Ok(Ok(Some(Undone::NothingThere))) => return Vec::new(),
             Ok(Ok(Some(Undone::Failed(error)))) => {
                 format!("The container `{name}` could not be removed: {error}")
@@ -126,9 +134,14 @@ impl Undo {
                 Some(id) => remove(&self.engine, id).await.map(|()| true),
                 None => remove_labelled(&self.engine, &self.run).await,
             };
+            let tried = match tried {
+                Ok(true) => remove_volumes(&self.engine, &self.run).await.map(Some),
+                Ok(false) => Ok(None),
+                Err(error) => Err(error),
+            };
             match tried {
-                Ok(true) => return Undone::Removed,
-                Ok(false) => {
+                Ok(Some(volumes)) => return Undone::Removed(volumes),
+                Ok(None) => {
                     if answers_since.get_or_insert_with(Instant::now).elapsed() > COMES_YET {
                         return Undone::NothingThere;
                     }
@@ -169,11 +182,34 @@ pub(crate) async fn remove(engine: &Engine, id: &str) -> Result<(), EngineError>
     }
 }
 
-/// Removes what a run made, and says whether there was anything.
+/// Removes the named volumes that were made for a run, half filled as they may be. Those that existed before do not
+/// have its label.
+async fn remove_volumes(engine: &Engine, run: &str) -> Result<Vec<String>, EngineError> {
+    let mut removed = Vec::new();
+    for volume in engine.list_volumes(&[label(run)]).await? {
+        match engine.remove_volume(&volume.name).await {
+            Ok(()) => removed.push(volume.name),
+            // Somebody else uses it by now, or removed it.
+            Err(
+                EngineError::InUse { .. }
+                | EngineError::Conflict { .. }
+                | EngineError::NotFound { .. },
+            ) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(removed)
+}
+
+fn label(run: &str) -> String {
+    format!("{RUN_LABEL}={run}")
+}
+
+/// Removes a container that a run made, and says whether there was one.
 async fn remove_labelled(engine: &Engine, run: &str) -> Result<bool, EngineError> {
     let filter = ListFilter {
         all: true,
-        labels: vec![format!("{RUN_LABEL}={run}")],
+        labels: vec![label(run)],
         ..ListFilter::default()
     };
     let found = engine.list_containers(&filter).await?;
@@ -212,6 +248,7 @@ mod tests {
         async fn set(stays: bool) -> Arc<Self> {
             let dockerd = Dockerd::start().expect("an engine");
             dockerd.load_sample(IMAGE).expect("a sample");
+            dockerd.docker_ok(&["volume", "create", "kept"]);
             let proxy = FaultProxy::in_front_of(&dockerd).expect("a proxy");
             let endpoint = Endpoint::at(proxy.host().parse().expect("an address"));
             let engine = Engine::connect(&endpoint)
@@ -278,7 +315,14 @@ mod tests {
             entrypoint: None,
             env: Vec::new(),
             ports: Vec::new(),
-            mounts: Vec::new(),
+            mounts: ["kept", "late-new"]
+                .map(|name| slipway_api::run::MountPlan {
+                    kind: slipway_api::container::MountKind::Volume,
+                    source: Some(name.to_owned()),
+                    target: format!("/{name}"),
+                    read_only: false,
+                })
+                .to_vec(),
             restart: slipway_api::container::RestartPolicy::No,
             memory_bytes: None,
             cpus: None,
@@ -308,8 +352,15 @@ mod tests {
         });
         let failure = stage.fails(RunStep::Create, HELD, false).await;
         assert_eq!(failure.error.kind, slipway_api::ErrorKind::NotResponding);
-        assert_eq!(failure.undone, ["The container `late` was removed"]);
+        assert_eq!(
+            failure.undone,
+            [
+                "The container `late` was removed",
+                "The new volume `late-new` was removed"
+            ]
+        );
         assert_eq!(stage.containers(), "");
+        assert_eq!(stage.dockerd.docker_ok(&["volume", "ls", "-q"]), "kept");
         lifted.await.expect("the fault is lifted");
     }
 
