@@ -12,12 +12,16 @@ mod events;
 mod window;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use slipway_core::{Change, SettingsFile, Slipway};
 use slipway_engine::Environment;
-use tauri::{AppHandle, Manager as _};
+use tauri::{AppHandle, Manager as _, RunEvent};
 use tokio::sync::broadcast::error::RecvError;
 use tracing_subscriber::EnvFilter;
+
+/// How long the process stays behind its closed window to take away what unfinished runs made.
+const TIDY_UP: Duration = Duration::from_secs(10);
 
 /// The use-cases, as commands get them.
 pub(crate) type Core<'a> = tauri::State<'a, Arc<Slipway>>;
@@ -49,13 +53,38 @@ fn main() {
             window::open(app.handle())?;
             Ok(())
         })
-        .run(tauri::generate_context!());
-    if let Err(error) = result {
-        tracing::error!(%error, "Slipway cannot start");
-        eprintln!("error: Slipway cannot open its window: {error}");
-        eprintln!("hint: the `slipway` command works without a window");
-        std::process::exit(1);
+        .build(tauri::generate_context!());
+    match result {
+        Ok(app) => app.run(tidy_up_before_exit),
+        Err(error) => {
+            tracing::error!(%error, "Slipway cannot start");
+            eprintln!("error: Slipway cannot open its window: {error}");
+            eprintln!("hint: the `slipway` command works without a window");
+            std::process::exit(1);
+        }
     }
+}
+
+/// Closing the window in the middle of a run cancels it, and cancelling takes a moment.
+fn tidy_up_before_exit(app: &AppHandle, event: RunEvent) {
+    let RunEvent::ExitRequested {
+        api, code: None, ..
+    } = event
+    else {
+        return;
+    };
+    let core = Arc::clone(&app.state::<Arc<Slipway>>());
+    if !core.is_busy() {
+        return;
+    }
+    api.prevent_exit();
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        if !core.end_operations(TIDY_UP).await {
+            tracing::warn!("the engine did not answer in time; a container may be left behind");
+        }
+        app.exit(0);
+    });
 }
 
 /// Tells the window what changes. Whoever misses something sees a gap in the revisions and asks anew.

@@ -2,6 +2,7 @@
 
 mod accessibility;
 mod bad_input;
+mod closing;
 mod desktop;
 mod engine_trouble;
 mod journey;
