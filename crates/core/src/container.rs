@@ -58,11 +58,15 @@ impl Slipway {
         if let (Some(session), Some(reason)) = (&self.session, exit_reason::of_detail(&detail)) {
             session.learnt(&self.store, &detail.id, reason);
         }
+        let image = match &detail.image_id {
+            Some(id) => selected.engine.inspect_image(id).await.ok(),
+            None => None,
+        };
         let mut container = view::inspected(&detail, view::engine_host(&selected.endpoint));
         if let Some(listed) = self.store.get(&detail.id) {
             container.status = listed.status;
         }
-        Ok(detail_view(&detail, container))
+        Ok(detail_view(&detail, container, image.as_ref()))
     }
 
     /// Everything that the engine tells about a container, as it tells it.
@@ -215,7 +219,11 @@ async fn act(
     Ok(changed == Changed::Yes)
 }
 
-fn detail_view(detail: &domain::ContainerDetail, container: ContainerView) -> ContainerDetail {
+fn detail_view(
+    detail: &domain::ContainerDetail,
+    container: ContainerView,
+    image: Option<&domain::ImageDetail>,
+) -> ContainerDetail {
     let env: Vec<_> = detail.env.iter().map(|line| view::env_var(line)).collect();
     let values: HashMap<&str, &str> = env
         .iter()
@@ -226,7 +234,7 @@ fn detail_view(detail: &domain::ContainerDetail, container: ContainerView) -> Co
         &detail.image,
     );
     let note = view::note(entry, |name| values.get(name).copied(), true);
-    let plan = run::plan_of(detail, &container);
+    let plan = run::plan_of(detail, &container, image);
     ContainerDetail {
         docker_run: docker_run_line(&plan, false),
         docker_run_full: docker_run_line(&plan, true),

@@ -2,8 +2,10 @@
 
 use slipway_api::app::{DoctorCheck, Verdict};
 use slipway_api::engine::EndpointView;
+use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::Catalog;
 
+use crate::blocking::blocking;
 use crate::error::api_error;
 use crate::{Slipway, selection, view};
 
@@ -11,6 +13,7 @@ impl Slipway {
     /// Looks at everything that keeps people from running containers.
     pub async fn doctor(&self) -> Vec<DoctorCheck> {
         let mut checks = vec![self.check_configuration().await];
+        checks.push(self.check_settings().await);
         let endpoints = selection::list(&self.environment, None).await;
         checks.push(check_endpoints(&endpoints));
         checks.push(self.check_engine().await);
@@ -43,6 +46,33 @@ impl Slipway {
                 ToString::to_string,
             ),
             error: broken.map(api_error),
+        }
+    }
+
+    async fn check_settings(&self) -> DoctorCheck {
+        let file = self.settings.clone();
+        let damage = blocking(move || file.damage()).await;
+        DoctorCheck {
+            name: "slipway.settings".to_owned(),
+            title: "Slipway's settings can be read".to_owned(),
+            verdict: if damage.is_some() {
+                Verdict::Warning
+            } else {
+                Verdict::Ok
+            },
+            finding: damage
+                .clone()
+                .unwrap_or_else(|| "They are readable or at their defaults".to_owned()),
+            error: damage.map(|damage| ApiError {
+                kind: ErrorKind::Other,
+                message: damage,
+                hint: Some(
+                    "The defaults are used. Repair or remove it; when a setting is changed, it is kept beside the \
+                     new one"
+                        .to_owned(),
+                ),
+                detail: None,
+            }),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the person chose, kept in one small JSON file.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
 use serde::{Deserialize, Serialize};
@@ -59,16 +59,33 @@ impl SettingsFile {
 
     /// Reads the settings. A missing or damaged file gives the defaults: settings are no reason not to start.
     pub fn load(&self) -> Settings {
+        self.read().unwrap_or_default()
+    }
+
+    /// Why the file cannot be used, if it is there and cannot.
+    pub(crate) fn damage(&self) -> Option<String> {
+        let path = self.path.as_ref()?;
+        let problem = self.read().err()?;
+        Some(format!("{} cannot be used: {problem}", path.display()))
+    }
+
+    /// A file that is not there is as good as an empty one.
+    fn read(&self) -> Result<Settings, String> {
         let Some(path) = &self.path else {
-            return Settings::default();
+            return Ok(Settings::default());
         };
-        let read = || -> Option<Settings> {
-            if std::fs::metadata(path).ok()?.len() > MAX_BYTES {
-                return None;
+        let length = match std::fs::metadata(path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Settings::default());
             }
-            serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+            Err(error) => return Err(error.to_string()),
         };
-        read().unwrap_or_default()
+        if length > MAX_BYTES {
+            return Err(format!("it has {length} bytes"));
+        }
+        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+        serde_json::from_slice(&bytes).map_err(|error| error.to_string())
     }
 
     /// [`Self::load`] for asynchronous code: the disk may be slow.
@@ -77,11 +94,29 @@ impl SettingsFile {
         blocking(move || file.load()).await
     }
 
-    /// Changes the settings. The file is replaced as a whole, so that a crash leaves the old or the new one.
+    /// A free place for a damaged file: what was kept before stays.
+    fn aside(path: &Path) -> PathBuf {
+        let place = |number: u32| path.with_extension(format!("damaged-{number}.json"));
+        (1..u32::MAX)
+            .map(place)
+            .find(|place| !place.exists())
+            .unwrap_or_else(|| place(u32::MAX))
+    }
+
+    /// Changes the settings. The file is replaced as a whole, so that a crash leaves the old or the new one; one that
+    /// cannot be read is kept beside it, because somebody may have written it by hand.
     pub fn update(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, ApiError> {
+        let damage = self.damage();
         let mut settings = self.load();
         change(&mut settings);
         if let Some(path) = &self.path {
+            if let Some(damage) = damage {
+                let aside = Self::aside(path);
+                std::fs::rename(path, &aside).map_err(|source| {
+                    file_error("Keeping the damaged settings of", path, &source)
+                })?;
+                tracing::warn!("{damage}; it is kept as {}", aside.display());
+            }
             let write = || -> std::io::Result<()> {
                 if let Some(directory) = path.parent() {
                     std::fs::create_dir_all(directory)?;
@@ -121,5 +156,30 @@ mod tests {
         let path = directory.path().join("settings.json");
         std::fs::write(&path, "{\"engine\": ").expect("writable");
         assert_eq!(SettingsFile::at(path).load(), Settings::default());
+    }
+
+    #[test]
+    fn a_damaged_file_is_kept_when_it_is_replaced() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("settings.json");
+        let file = SettingsFile::at(path.clone());
+        assert_eq!(file.damage(), None);
+        for (number, damaged) in [(1, "{\"engine\": "), (2, "engine = work")] {
+            std::fs::write(&path, damaged).expect("writable");
+            let damage = file.damage().expect("it is damaged");
+            assert!(damage.contains("settings.json cannot be used"), "{damage}");
+            file.update(|settings| settings.engine = Some("work".to_owned()))
+                .expect("writable");
+            let kept = directory
+                .path()
+                .join(format!("settings.damaged-{number}.json"));
+            assert_eq!(std::fs::read_to_string(kept).expect("kept"), damaged);
+            assert_eq!(file.load().engine.as_deref(), Some("work"));
+            assert_eq!(file.damage(), None);
+        }
+        let files = std::fs::read_dir(directory.path())
+            .expect("a directory")
+            .count();
+        assert_eq!(files, 3);
     }
 }

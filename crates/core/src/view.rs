@@ -204,6 +204,53 @@ fn age(status: &str) -> Option<i64> {
     number.checked_mul(seconds)?.checked_mul(SECOND)
 }
 
+/// How a container is, in the words that engines use in lists: inspect does not have them.
+fn status(state: &domain::StateDetail, now: Timestamp) -> String {
+    use domain::ContainerState as S;
+    let code = state.exit_code.unwrap_or_default();
+    let since = |at: Option<Timestamp>| {
+        let nanos = at.map_or(0, |at| now.unix_nanos().saturating_sub(at.unix_nanos()));
+        duration(u64::try_from(nanos / 1_000_000_000).unwrap_or_default())
+    };
+    match &state.state {
+        S::Created => "Created".to_owned(),
+        S::Running => {
+            let health = match state.health.as_ref().map(|health| health.health) {
+                Some(domain::Health::Starting) => " (health: starting)",
+                Some(domain::Health::Healthy) => " (healthy)",
+                Some(domain::Health::Unhealthy) => " (unhealthy)",
+                None => "",
+            };
+            format!("Up {}{health}", since(state.started_at))
+        }
+        S::Paused => format!("Up {} (Paused)", since(state.started_at)),
+        S::Restarting => format!("Restarting ({code}) {} ago", since(state.finished_at)),
+        S::Removing => "Removal In Progress".to_owned(),
+        S::Exited => format!("Exited ({code}) {} ago", since(state.finished_at)),
+        S::Dead => "Dead".to_owned(),
+        S::Unknown(word) => word.clone(),
+    }
+}
+
+/// A duration in the engines' words; [`age`] reads them.
+fn duration(seconds: u64) -> String {
+    let minutes = seconds / 60;
+    let hours = (seconds + 1_800) / 3_600;
+    match (seconds, minutes, hours) {
+        (0, ..) => "Less than a second".to_owned(),
+        (1, ..) => "1 second".to_owned(),
+        (2..60, ..) => format!("{seconds} seconds"),
+        (_, 1, _) => "About a minute".to_owned(),
+        (_, 2..60, _) => format!("{minutes} minutes"),
+        (.., 1) => "About an hour".to_owned(),
+        (.., 2..48) => format!("{hours} hours"),
+        (.., 48..336) => format!("{} days", hours / 24),
+        (.., 336..1_440) => format!("{} weeks", hours / 24 / 7),
+        (.., 1_440..17_520) => format!("{} months", hours / 24 / 30),
+        _ => format!("{} years", hours / 24 / 365),
+    }
+}
+
 /// The same from everything that inspect tells.
 pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> ContainerView {
     let entry = catalog_entry(
@@ -239,7 +286,7 @@ pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> 
         }
         .map(|at| at.to_string()),
         state,
-        status: String::new(),
+        status: status(&detail.state, Timestamp::now()),
         health: detail.state.health.as_ref().map(|h| health(h.health)),
         exit_code: detail
             .state
@@ -476,7 +523,33 @@ pub(crate) fn oci_arch(arch: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::age;
+    use super::{age, duration};
+
+    #[test]
+    fn durations_are_told_in_the_engines_words() {
+        for (seconds, words) in [
+            (0, "Less than a second"),
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (60, "About a minute"),
+            (3_599, "59 minutes"),
+            (3_600, "About an hour"),
+            (7_200, "2 hours"),
+            (47 * 3_600, "47 hours"),
+            (72 * 3_600, "3 days"),
+            (21 * 86_400, "3 weeks"),
+            (90 * 86_400, "3 months"),
+            (800 * 86_400, "2 years"),
+        ] {
+            assert_eq!(duration(seconds), words);
+        }
+        // What is written can be read: it is never off by more than its unit.
+        for seconds in [0, 5, 60, 600, 3_600, 50_000, 200_000] {
+            let read = age(&format!("Up {}", duration(seconds))).expect("a time");
+            let off = i64::try_from(seconds).expect("small") - read / 1_000_000_000;
+            assert!(off.unsigned_abs() <= seconds / 3, "{seconds}: off by {off}");
+        }
+    }
 
     #[test]
     fn ages_are_read_from_the_engines_words() {

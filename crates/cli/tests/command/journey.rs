@@ -14,6 +14,8 @@ fn an_image_becomes_a_page_and_goes_again() {
     assert_eq!(run["name"], "journey");
     assert_eq!(run["image"], "nginx:latest");
     assert_eq!(run["state"], "running");
+    let status = run["status"].as_str().expect("in words");
+    assert!(status.starts_with("Up "), "{status}");
     assert_eq!(run["ready"], true);
     assert!(run["note"].is_string());
     let port = &run["ports"][0];

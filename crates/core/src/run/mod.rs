@@ -12,7 +12,7 @@ mod undo;
 use slipway_api::container::{ContainerView, MountKind};
 use slipway_api::run::{PortPlan, RunPlan};
 use slipway_catalog::Catalog;
-use slipway_engine::ContainerDetail;
+use slipway_engine::{ContainerDetail, ImageDetail};
 
 use crate::container::{nano_cpus_to_cpus, restart_policy};
 use crate::view;
@@ -97,8 +97,39 @@ fn is_secret_name(name: &str) -> bool {
     name.split('_').any(is_word) || GLUED.iter().any(|word| name.contains(word))
 }
 
-/// The plan that would make a container like this one.
-pub(crate) fn plan_of(detail: &ContainerDetail, container: &ContainerView) -> RunPlan {
+/// What to write after the image, and in place of its entrypoint, for a container to run what this one runs: nothing
+/// where that is the image's own.
+fn program_of(
+    detail: &ContainerDetail,
+    image: Option<&ImageDetail>,
+) -> (Option<String>, Vec<String>) {
+    let (entrypoint, command): (&[String], &[String]) =
+        image.map_or((&[], &[]), |image| (&image.entrypoint, &image.command));
+    if detail.entrypoint == entrypoint {
+        let own = detail.command == command;
+        let words = if own {
+            Vec::new()
+        } else {
+            detail.command.clone()
+        };
+        return (None, words);
+    }
+    // `--entrypoint` takes one word, and with it the image's command no longer counts.
+    let mut words = detail.entrypoint.iter().chain(&detail.command).cloned();
+    if detail.entrypoint.is_empty() {
+        return (Some(String::new()), words.collect());
+    }
+    (words.next(), words.collect())
+}
+
+/// The plan that would make a container like this one. What comes from its image is left out; all is written out
+/// where the image is not known any more.
+pub(crate) fn plan_of(
+    detail: &ContainerDetail,
+    container: &ContainerView,
+    image: Option<&ImageDetail>,
+) -> RunPlan {
+    let (entrypoint, command) = program_of(detail, image);
     let mut ports = Vec::new();
     for configured in &detail.configured_ports {
         for (host_ip, host_port) in &configured.bindings {
@@ -114,9 +145,14 @@ pub(crate) fn plan_of(detail: &ContainerDetail, container: &ContainerView) -> Ru
     RunPlan {
         image: container.image.clone(),
         name: Some(detail.name.clone()),
-        command: detail.command.clone(),
-        entrypoint: None,
-        env: detail.env.iter().map(|line| view::env_var(line)).collect(),
+        command,
+        entrypoint,
+        env: detail
+            .env
+            .iter()
+            .filter(|line| image.is_none_or(|image| !image.env.contains(line)))
+            .map(|line| view::env_var(line))
+            .collect(),
         ports,
         mounts: container
             .mounts
