@@ -1,0 +1,116 @@
+//! The guest's end of a link.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use crate::handshake::welcome;
+use crate::message::Answer;
+use crate::mux::{Mux, Side};
+use crate::{
+    Ended, LinkStream, MAX_MESSAGE, MAX_STREAMS, Refusal, RefusalKind, Reply, Request, Result,
+    Secret, Wire,
+};
+
+/// The guest's end of a link. Dropping it ends the link and every stream of it.
+///
+/// Everything that goes on on the link goes on in [`GuestLink::next`]: poll it while streams are in use.
+pub struct GuestLink {
+    mux: Arc<Mux>,
+}
+
+impl std::fmt::Debug for GuestLink {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("GuestLink").finish_non_exhaustive()
+    }
+}
+
+impl GuestLink {
+    /// Waits for a host that knows the secret; the first one ever sets it.
+    pub async fn accept(mut wire: Wire, secret: &mut Option<Secret>) -> Result<Self> {
+        welcome(&mut wire, secret).await?;
+        Ok(Self {
+            // A stream that the host has let go of is still known here until its task has noticed.
+            mux: Mux::new(Side::Guest, wire, 2 * MAX_STREAMS),
+        })
+    }
+
+    /// The next request; `None` when the link has ended. Drives all streams of the link.
+    ///
+    /// A request that cannot be understood is refused here and not returned.
+    pub async fn next(&self) -> Option<(Request, Responder)> {
+        loop {
+            let opened = poll_fn(|context| {
+                if let std::task::Poll::Ready(ended) = self.mux.poll_drive(context) {
+                    return std::task::Poll::Ready(Err(ended));
+                }
+                self.mux.poll_opened(context)
+            })
+            .await;
+            let (number, request) = opened.ok()?;
+            let responder = Responder {
+                stream: LinkStream::new(Arc::clone(&self.mux), number, None),
+            };
+            match serde_json::from_slice(&request) {
+                Ok(request) => return Some((request, responder)),
+                Err(error) => responder.refuse(
+                    RefusalKind::Unknown,
+                    format!("the machine's agent does not understand the request: {error}"),
+                ),
+            }
+        }
+    }
+
+    /// Why the link has ended.
+    pub fn ended(&self) -> Option<Ended> {
+        self.mux.ended()
+    }
+
+    /// Ends the link and returns the wire for the next one, with what this one did not understand put back.
+    pub fn into_wire(self) -> Option<Wire> {
+        self.mux.take_wire()
+    }
+}
+
+impl Drop for GuestLink {
+    fn drop(&mut self) {
+        drop(self.mux.take_wire());
+    }
+}
+
+/// Answers one request. Dropping it resets the stream.
+#[derive(Debug)]
+pub struct Responder {
+    stream: LinkStream,
+}
+
+impl Responder {
+    /// Does what was asked, and goes on with the stream.
+    pub fn accept(self, reply: Reply) -> LinkStream {
+        self.answer(&Answer::Reply(reply));
+        self.stream
+    }
+
+    /// Answers, and that was all.
+    pub fn reply(self, reply: Reply) {
+        let stream = self.accept(reply);
+        // A failure means that nobody listens.
+        let _ = stream.finish();
+    }
+
+    /// Does not do what was asked; `message` says why in words for people.
+    pub fn refuse(self, kind: RefusalKind, message: impl Into<String>) {
+        let refusal = Refusal {
+            kind,
+            message: message.into(),
+        };
+        self.answer(&Answer::Refusal(refusal.bounded()));
+        let _ = self.stream.finish();
+    }
+
+    fn answer(&self, answer: &Answer) {
+        let bytes = serde_json::to_vec(answer).unwrap_or_default();
+        if bytes.len() <= MAX_MESSAGE {
+            self.stream.mux().answer(self.stream.number(), &bytes);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! How the host talks to the machine's guest: one byte stream, on which the host opens as many streams as it needs.
+//!
+//! ```text
+//! host                                            guest
+//! HostLink::connect ── Hello{nonce, secret} ────► GuestLink::accept
+//!                   ◄── Welcome{nonce, verdict} ─
+//! open(Request) ────── Open(stream, request) ───► next() -> (Request, Responder)
+//!               ◄───── Answer(reply | refusal) ── responder.accept(reply)
+//! LinkStream ◄──────── Data, Credit, Finish ────► LinkStream
+//! ```
+//!
+//! The guest never opens a stream. Each direction of a stream ends by itself ([`tokio::io::AsyncWriteExt::shutdown`])
+//! and arrives as an end of file; a stream that is dropped before both ended arrives as a reset, so that a cut is never
+//! taken for an end. A stream has a window of [`WINDOW`] bytes in each direction: who does not read stalls nobody else.
+//!
+//! What the other side says is hostile: every size is limited before anything is allocated, and a peer that breaks the
+//! rules ends the connection, never the process. The crate knows nothing of virtio, QEMU, Docker or files.
+
+mod error;
+mod frame;
+mod guest;
+mod handshake;
+mod host;
+mod message;
+mod mux;
+mod pump;
+mod shell;
+mod stream;
+mod wire;
+
+pub use error::{Ended, Error, Result};
+pub use frame::{MAX_MESSAGE, WINDOW};
+pub use guest::{GuestLink, Responder};
+pub use handshake::{HANDSHAKE_DEADLINE, MAX_STALE, Secret, VERSION};
+pub use host::{ANSWER_DEADLINE, HostLink, MAX_STREAMS};
+pub use message::{
+    DiskState, DockerState, GuestEvent, GuestNews, GuestStats, LogSource, Phase, Refusal,
+    RefusalKind, Reply, Request, Service,
+};
+pub use pump::{Pumped, pump};
+pub use shell::{ShellInput, ShellOutput};
+pub use stream::LinkStream;
+pub use wire::Wire;
