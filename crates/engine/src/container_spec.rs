@@ -29,7 +29,7 @@ pub struct ContainerSpec {
     pub published_ports: Vec<PublishedPort>,
     /// Mounts.
     pub mounts: Vec<MountSpec>,
-    /// Labels of the named volumes that are made with it. One that exists keeps its own.
+    /// Labels of the named volumes that are made with it. One that exists keeps its own. Podman 4.3 makes them without.
     pub volume_labels: BTreeMap<String, String>,
     /// Restart policy.
     pub restart_policy: RestartPolicy,

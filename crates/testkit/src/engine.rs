@@ -338,7 +338,7 @@ impl PrivateDockerd {
         }
         // Left behind by SIGKILL: by the time of the next start another process may have that id.
         let _ = fs::remove_file(self.run.join("docker.pid"));
-        let mut command = Command::new("dockerd");
+        let mut command = daemon("dockerd");
         command.args(&self.arguments);
         let mut child = spawn_daemon(&mut command, &self.run.join("dockerd.log"), "docker.io")?;
         let socket = self.run.join("docker.sock");
@@ -390,7 +390,7 @@ fn start_containerd(run: &RunDir) -> Result<Child> {
     );
     fs::write(&config, text).at("write", &config)?;
     let log = run.join("containerd.log");
-    let mut command = Command::new("containerd");
+    let mut command = daemon("containerd");
     command.arg("--config").arg(&config);
     let mut child = spawn_daemon(&mut command, &log, "containerd")?;
     let socket = run.join("containerd.sock");
@@ -400,6 +400,28 @@ fn start_containerd(run: &RunDir) -> Result<Child> {
         return Err(error);
     }
     Ok(child)
+}
+
+/// A program of the engine: that of the directory which `SLIPWAY_TEST_DOCKERD` names, if it has one, else the one that is
+/// installed. The directory also comes first where daemons look for their own helpers.
+fn daemon(name: &str) -> Command {
+    let Some(directory) = std::env::var_os("SLIPWAY_TEST_DOCKERD").filter(|it| !it.is_empty())
+    else {
+        return Command::new(name);
+    };
+    let directory = PathBuf::from(directory);
+    let own = directory.join(name);
+    let mut command = if own.exists() {
+        Command::new(own)
+    } else {
+        Command::new(name)
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::iter::once(directory).chain(std::env::split_paths(&path));
+    if let Ok(path) = std::env::join_paths(places) {
+        command.env("PATH", path);
+    }
+    command
 }
 
 /// Starts a daemon in a process group of its own, so that Ctrl-C ends the test and leaves the daemons to the reaper.

@@ -183,7 +183,7 @@ pub(crate) async fn remove(engine: &Engine, id: &str) -> Result<(), EngineError>
 }
 
 /// Removes the named volumes that were made for a run, half filled as they may be. Those that existed before do not
-/// have its label.
+/// have its label; nor do Podman's, which so stay behind: better than to remove what may be somebody's.
 async fn remove_volumes(engine: &Engine, run: &str) -> Result<Vec<String>, EngineError> {
     let mut removed = Vec::new();
     for volume in engine.list_volumes(&[label(run)]).await? {

@@ -1,6 +1,6 @@
 use slipway_engine::Protocol;
 
-use crate::support::{connect, kind, remove, run, script};
+use crate::support::{connect, kind, remove, run, script, spoken_api};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn images_are_listed_inspected_and_removed() {
@@ -55,7 +55,7 @@ async fn the_engine_tells_about_itself() {
     let engine = connect().await;
     let info = engine.info();
     assert_eq!(info.product, slipway_engine::Product::Docker);
-    assert_eq!(info.api_version, "1.41");
+    assert_eq!(info.api_version, spoken_api().await);
     assert_eq!((info.os.as_str(), info.arch.as_str()), ("linux", "amd64"));
     assert!(info.cpus.is_some() && info.memory_bytes.is_some());
     let system = engine.system_info().await.unwrap();

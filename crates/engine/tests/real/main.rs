@@ -15,3 +15,4 @@ mod pulls;
 mod secure;
 mod stats;
 mod support;
+mod volumes;

@@ -99,6 +99,8 @@ async fn containers(engine: &Engine) {
     let detail = engine.inspect_container(&id).await.unwrap();
     assert_eq!(detail.state.state, ContainerState::Running);
     assert_eq!(detail.mounts[0].volume.as_deref(), Some("pod-data"));
+    let volumes = engine.list_volumes(&[]).await.unwrap();
+    assert_eq!(volumes[0].name, "pod-data", "{volumes:?}");
     assert_eq!(detail.ports[0].host_port, port.host_port);
     assert!(!detail.tty);
 

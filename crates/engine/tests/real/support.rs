@@ -29,6 +29,20 @@ pub(crate) fn dockerd() -> &'static slipway_testkit::Engine {
     dockerd
 }
 
+/// What the `docker` command says of the engine, by a template such as `{{.Server.Version}}`.
+pub(crate) async fn docker_version(template: &'static str) -> String {
+    tokio::task::spawn_blocking(move || dockerd().docker_ok(&["version", "--format", template]))
+        .await
+        .unwrap()
+}
+
+/// The API version that is spoken with the engine: its newest, unless that is newer than what we know.
+pub(crate) async fn spoken_api() -> String {
+    let newest = docker_version("{{.Server.APIVersion}}").await;
+    let number = |version: &str| -> u32 { version.strip_prefix("1.").unwrap().parse().unwrap() };
+    format!("1.{}", number(&newest).min(number("1.47")))
+}
+
 pub(crate) fn endpoint(host: &str) -> Endpoint {
     Endpoint::at(host.parse().unwrap())
 }
