@@ -83,7 +83,10 @@ fn tidy_up_before_exit(app: &AppHandle, event: RunEvent) {
         if !core.end_operations(TIDY_UP).await {
             tracing::warn!("the engine did not answer in time; a container may be left behind");
         }
-        app.exit(0);
+        // It may have been opened again meanwhile.
+        if !window::is_open(&app) {
+            app.exit(0);
+        }
     });
 }
 

@@ -17,9 +17,18 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
     Ok(())
 }
 
-/// Brings the window to the front: somebody started Slipway a second time.
+/// Whether there is a window.
+pub(crate) fn is_open(app: &AppHandle) -> bool {
+    app.get_webview_window(LABEL).is_some()
+}
+
+/// Brings the window to the front: somebody started Slipway a second time. It may have been closed a moment ago, while
+/// the process stayed to tidy up.
 pub(crate) fn show(app: &AppHandle) {
     let Some(window) = app.get_webview_window(LABEL) else {
+        if let Err(error) = open(app) {
+            tracing::error!(%error, "the window cannot be opened again");
+        }
         return;
     };
     for result in [window.unminimize(), window.show(), window.set_focus()] {

@@ -51,7 +51,7 @@ impl Slipway {
 
     async fn check_settings(&self) -> DoctorCheck {
         let file = self.settings.clone();
-        let damage = blocking(move || file.damage()).await;
+        let (damage, kept) = blocking(move || (file.damage(), file.kept())).await;
         DoctorCheck {
             name: "slipway.settings".to_owned(),
             title: "Slipway's settings can be read".to_owned(),
@@ -62,7 +62,13 @@ impl Slipway {
             },
             finding: damage
                 .clone()
-                .unwrap_or_else(|| "They are readable or at their defaults".to_owned()),
+                .unwrap_or_else(|| match kept.last() {
+                    Some(kept) => format!(
+                        "They are readable; an earlier file that was damaged is kept as {}",
+                        kept.display()
+                    ),
+                    None => "They are readable or at their defaults".to_owned(),
+                }),
             error: damage.map(|damage| ApiError {
                 kind: ErrorKind::Other,
                 message: damage,

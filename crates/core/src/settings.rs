@@ -94,13 +94,17 @@ impl SettingsFile {
         blocking(move || file.load()).await
     }
 
-    /// A free place for a damaged file: what was kept before stays.
-    fn aside(path: &Path) -> PathBuf {
-        let place = |number: u32| path.with_extension(format!("damaged-{number}.json"));
-        (1..u32::MAX)
-            .map(place)
-            .find(|place| !place.exists())
-            .unwrap_or_else(|| place(u32::MAX))
+    /// Where damaged files are kept, one after the other.
+    fn places(path: &Path) -> impl Iterator<Item = PathBuf> {
+        (1..=u32::MAX).map(|number| path.with_extension(format!("damaged-{number}.json")))
+    }
+
+    /// Damaged files that were kept.
+    pub(crate) fn kept(&self) -> Vec<PathBuf> {
+        self.path
+            .iter()
+            .flat_map(|path| Self::places(path).take_while(|place| place.exists()))
+            .collect()
     }
 
     /// Changes the settings. The file is replaced as a whole, so that a crash leaves the old or the new one; one that
@@ -111,7 +115,9 @@ impl SettingsFile {
         change(&mut settings);
         if let Some(path) = &self.path {
             if let Some(damage) = damage {
-                let aside = Self::aside(path);
+                let aside = Self::places(path)
+                    .find(|place| !place.exists())
+                    .unwrap_or_else(|| path.with_extension("damaged.json"));
                 std::fs::rename(path, &aside).map_err(|source| {
                     file_error("Keeping the damaged settings of", path, &source)
                 })?;
@@ -177,6 +183,8 @@ mod tests {
             assert_eq!(file.load().engine.as_deref(), Some("work"));
             assert_eq!(file.damage(), None);
         }
+        let kept = ["settings.damaged-1.json", "settings.damaged-2.json"];
+        assert_eq!(file.kept(), kept.map(|name| directory.path().join(name)));
         let files = std::fs::read_dir(directory.path())
             .expect("a directory")
             .count();

@@ -107,3 +107,29 @@ fn an_engine_is_chosen_and_the_choice_forgotten() {
         .exits(3)
         .says("`nonesuch`", "DOCKER_HOST");
 }
+
+#[test]
+fn a_damaged_settings_file_is_kept_and_told() {
+    let slipway = Slipway::at("unix:///nonexistent/docker.sock");
+    let directory = slipway.home().join(".config/slipway");
+    std::fs::create_dir_all(&directory).expect("writable");
+    let path = directory.join("settings.json");
+    std::fs::write(&path, "engine = work").expect("writable");
+    let says = |words: &str| {
+        let checks = slipway.run(&["doctor", "--json"]).exits(1).document();
+        let check = checks
+            .as_array()
+            .expect("a list")
+            .iter()
+            .find(|check| check["name"] == "slipway.settings")
+            .expect("the check");
+        let finding = check["finding"].as_str().expect("text");
+        assert!(finding.contains(words), "{check}");
+        check["verdict"].clone()
+    };
+    assert_eq!(says("settings.json cannot be used"), "warning");
+    slipway.ok(&["use", "--default"]);
+    assert_eq!(says("is kept as"), "ok");
+    let kept = std::fs::read_to_string(directory.join("settings.damaged-1.json"));
+    assert_eq!(kept.expect("kept"), "engine = work");
+}
