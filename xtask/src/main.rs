@@ -3,6 +3,8 @@
 
 mod bundle;
 mod display;
+#[cfg(unix)]
+mod guest_image;
 mod npm;
 mod packages;
 mod report;
@@ -26,6 +28,9 @@ cargo xtask COMMAND
   bindings            write ui/src/host/bindings.ts from the commands
   icons               write icons/generated/ from icons/slipway.svg
   check-targets       type-check and lint the macOS and Windows code
+  guest-image         build what the machine boots, in target/guest/; [--arch amd64|arm64] for one architecture,
+                      [--update-lock] with the newest packages, [--check-reproducible] twice to compare,
+                      [--agent FILE] with another program as its first process
   samples             build the sample images that tests run
 
 Options of all: --yes installs system packages without asking (so does CI=true, and there being no terminal).";
@@ -51,6 +56,8 @@ fn main() -> Result<()> {
         "bindings" => workspace::write_bindings(install),
         "icons" => bundle::icons(install),
         "check-targets" => targets::check(install),
+        #[cfg(unix)]
+        "guest-image" => guest_image::guest_image(install, &arguments),
         "samples" => test::samples(install),
         "" | "help" | "--help" | "-h" => {
             println!("{HELP}");

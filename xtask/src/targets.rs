@@ -12,10 +12,11 @@ use crate::packages::{self, Consent, Need};
 use crate::workspace::{root, target};
 use crate::{npm, shell};
 
-const PACKAGES: &[Need] = &[
-    ("rustc-web", "checking macOS and Windows code"),
-    ("cargo-web", "checking macOS and Windows code"),
-    ("rust-web-src", "checking macOS and Windows code"),
+/// A compiler that builds its own standard library.
+pub(crate) const PACKAGES: &[Need] = &[
+    ("rustc-web", "code for other systems"),
+    ("cargo-web", "code for other systems"),
+    ("rust-web-src", "code for other systems"),
 ];
 
 const TARGETS: &[&str] = &["aarch64-apple-darwin", "x86_64-pc-windows-msvc"];
@@ -26,12 +27,7 @@ pub(crate) fn check(consent: Consent) -> Result<()> {
     let stub = do_nothing()?;
     for triple in TARGETS {
         println!("Checking for {triple}");
-        // Its rustc and cargo must not be mixed with rustup's.
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(
-            std::iter::once("/usr/bin".into()).chain(std::env::split_paths(&path)),
-        )?;
-        let mut command = Command::new("/usr/bin/cargo");
+        let mut command = cargo_web()?;
         command
             .current_dir(root())
             .args([
@@ -45,12 +41,7 @@ pub(crate) fn check(consent: Consent) -> Result<()> {
                 "--target-dir",
             ])
             .arg(target().join("other-systems"))
-            .env("PATH", path)
-            .env("RUSTC", "/usr/bin/rustc")
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("RUSTFLAGS", "--deny=warnings")
-            .env_remove("RUSTUP_TOOLCHAIN")
-            .env_remove("CARGO");
+            .env("RUSTFLAGS", "--deny=warnings");
         // A dependency compiles a little Objective-C, and ring some C and assembly; nothing of it is linked here.
         let variable = triple.replace('-', "_");
         command
@@ -60,6 +51,23 @@ pub(crate) fn check(consent: Consent) -> Result<()> {
             .with_context(|| format!("the code for {triple} is not in order"))?;
     }
     Ok(())
+}
+
+/// The cargo of [`PACKAGES`], with its own compiler.
+pub(crate) fn cargo_web() -> Result<Command> {
+    // Its rustc and cargo must not be mixed with rustup's.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(
+        std::iter::once("/usr/bin".into()).chain(std::env::split_paths(&path)),
+    )?;
+    let mut command = Command::new("/usr/bin/cargo");
+    command
+        .env("PATH", path)
+        .env("RUSTC", "/usr/bin/rustc")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env_remove("CARGO");
+    Ok(command)
 }
 
 /// A compiler that makes empty files: enough for build scripts of code that is only checked.

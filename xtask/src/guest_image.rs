@@ -1,0 +1,275 @@
+//! `cargo xtask guest-image`: the kernel, the initrd and the root file system that Slipway's machine boots.
+//!
+//! Everything in it comes from Debian packages, named in `installers/guest-image` and pinned in lock files there, and
+//! from our own agent. The tools that make it come from pinned packages as well, so that one recipe gives the same
+//! bytes on every computer. Nothing of it needs root, and no code of the guest's architecture runs.
+
+mod agent;
+mod apt;
+mod cpio;
+mod lock;
+mod manifest;
+mod modules;
+mod recipe;
+mod root;
+mod tools;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::packages::{self, Consent, Need};
+use crate::workspace::target;
+use agent::Agent;
+use lock::{Lock, Taken};
+use manifest::Manifest;
+use modules::Kernel;
+use recipe::Recipe;
+use root::Root;
+use tools::Tools;
+
+const PACKAGES: &[Need] = &[
+    ("apt", "downloading the machine's packages"),
+    ("dpkg", "unpacking the machine's packages"),
+    ("debian-archive-keyring", "trusting the machine's packages"),
+    ("binutils", "finding which libraries a program needs"),
+];
+
+/// All files carry this time: the same input has to give the same bytes.
+const EPOCH: &str = "1767225600";
+
+/// What the three files of one architecture may take together.
+const BUDGET: u64 = 110_000_000;
+
+const VMLINUZ: &str = "vmlinuz";
+const INITRD: &str = "initrd";
+const ROOT: &str = "root.erofs";
+const MANIFEST: &str = "manifest.json";
+
+/// An architecture that the machine runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arch {
+    Amd64,
+    Arm64,
+}
+
+impl Arch {
+    const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
+
+    /// As Debian calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The part of a Rust target or a GNU tool's name that says the architecture.
+    fn machine(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64",
+            Self::Arm64 => "aarch64",
+        }
+    }
+
+    /// Where Debian keeps libraries of this architecture.
+    fn libraries(self) -> String {
+        format!("usr/lib/{}-linux-gnu", self.machine())
+    }
+
+    fn of_this_computer() -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|arch| arch.machine() == std::env::consts::ARCH)
+            .with_context(|| format!("no tools are known for {}", std::env::consts::ARCH))
+    }
+}
+
+/// What was asked for.
+#[derive(Debug, Default)]
+struct Options {
+    archs: Vec<Arch>,
+    update_lock: bool,
+    check_reproducible: bool,
+    agent: Option<PathBuf>,
+}
+
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let mut options = Self::default();
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || {
+                arguments
+                    .next()
+                    .with_context(|| format!("{argument} takes a value"))
+            };
+            match argument.as_str() {
+                "--arch" => {
+                    let name = value()?;
+                    let arch = Arch::ALL.into_iter().find(|arch| arch.name() == name);
+                    options.archs.push(
+                        arch.with_context(|| format!("`{name}` is neither amd64 nor arm64"))?,
+                    );
+                }
+                "--update-lock" => options.update_lock = true,
+                "--check-reproducible" => options.check_reproducible = true,
+                "--agent" => options.agent = Some(value()?.into()),
+                other => bail!("guest-image has no option `{other}`"),
+            }
+        }
+        if options.archs.is_empty() {
+            options.archs.extend(Arch::ALL);
+        }
+        Ok(options)
+    }
+}
+
+/// Builds what is not up to date.
+pub(crate) fn guest_image(consent: Consent, arguments: &[String]) -> Result<()> {
+    let options = Options::parse(arguments)?;
+    if !cfg!(target_os = "linux") {
+        bail!("the machine's image is built on Linux, with Debian's tools");
+    }
+    packages::install(consent, PACKAGES)?;
+    let recipe = Recipe::read()?;
+    for &arch in &options.archs {
+        let agent = match &options.agent {
+            Some(path) => Agent::given(path)?,
+            None => Agent::build(consent, arch)?,
+        };
+        let image = Image {
+            arch,
+            agent,
+            recipe: &recipe,
+        };
+        if options.check_reproducible {
+            image.check_reproducible()?;
+        } else if options.update_lock || !image.is_fresh()? {
+            image.build(&image.directory(), options.update_lock)?;
+        } else {
+            println!("The {} image is up to date.", arch.name());
+        }
+    }
+    Ok(())
+}
+
+/// An image to be built.
+struct Image<'a> {
+    arch: Arch,
+    agent: Agent,
+    recipe: &'a Recipe,
+}
+
+impl Image<'_> {
+    /// Where it goes.
+    fn directory(&self) -> PathBuf {
+        directory().join(self.arch.name())
+    }
+
+    /// A digest of all that decides what the image is.
+    fn stamp(&self) -> Result<String> {
+        let mut digest = recipe::Digest::default();
+        digest.add(Recipe::digest()?.as_bytes());
+        digest.add(self.agent.sha256.as_bytes());
+        Ok(digest.finish())
+    }
+
+    fn is_fresh(&self) -> Result<bool> {
+        let directory = self.directory();
+        let complete = [VMLINUZ, INITRD, ROOT, MANIFEST]
+            .iter()
+            .all(|name| directory.join(name).is_file());
+        let stamp = std::fs::read_to_string(directory.join("stamp")).unwrap_or_default();
+        Ok(complete && stamp == self.stamp()?)
+    }
+
+    fn build(&self, directory: &Path, update_lock: bool) -> Result<()> {
+        let began = Instant::now();
+        println!("Building the {} image", self.arch.name());
+        let tools = Tools::prepare(self.recipe, update_lock)?;
+        let lock = format!("packages.{}.lock", self.arch.name());
+        let packages = self.recipe.packages(self.arch)?;
+        let taken = Taken::packages(&lock, self.arch, &packages, update_lock)?;
+        let work = work(self.arch.name())?;
+        let tree = work.join("tree");
+        taken.unpack(&tree)?;
+
+        let _ = std::fs::remove_dir_all(directory);
+        std::fs::create_dir_all(directory)?;
+        let kernel = Kernel::find(&tree)?;
+        std::fs::copy(kernel.image(), directory.join(VMLINUZ))?;
+        let laid = work.join("root");
+        let mut root = Root::new(&tree, &laid);
+        root.lay(self.recipe, self.arch)?;
+        kernel.lay_modules(self.recipe, self.arch, &tools, &mut root)?;
+        root::pack(&tools, &laid, &directory.join(ROOT))?;
+        let initrd = kernel.initrd(self.recipe, self.arch, &tools, &self.agent)?;
+        std::fs::write(directory.join(INITRD), initrd)?;
+
+        // Only what something of the image came from is pinned and named.
+        root.note(kernel.image().strip_prefix(&tree)?);
+        let used = taken.that_gave(&root.into_taken())?;
+        if update_lock {
+            Lock::from(&used[..]).write(&lock)?;
+        }
+        let manifest = Manifest::of(self, kernel.version(), &used, directory)?;
+        manifest.write(&directory.join(MANIFEST))?;
+        std::fs::write(directory.join("stamp"), self.stamp()?)?;
+        println!("  {}", directory.display());
+        manifest.print();
+
+        println!("  built in {:.1} s", began.elapsed().as_secs_f32());
+        ensure!(
+            manifest.size() <= BUDGET,
+            "the image takes {} MB, more than the {} MB it may take",
+            manifest.size() / 1_000_000,
+            BUDGET / 1_000_000
+        );
+        Ok(())
+    }
+
+    /// Builds it twice and compares.
+    fn check_reproducible(&self) -> Result<()> {
+        let directories = ["first", "second"].map(|name| {
+            directory()
+                .join("reproducible")
+                .join(name)
+                .join(self.arch.name())
+        });
+        for directory in &directories {
+            self.build(directory, false)?;
+        }
+        for name in [VMLINUZ, INITRD, ROOT, MANIFEST] {
+            let [first, second] = directories
+                .each_ref()
+                .map(|directory| std::fs::read(directory.join(name)));
+            ensure!(
+                first? == second?,
+                "{name} of {} differs between two builds: compare {} with {}",
+                self.arch.name(),
+                directories[0].display(),
+                directories[1].display()
+            );
+        }
+        println!("  two builds gave the same bytes");
+        Ok(())
+    }
+}
+
+/// Where images and what they are made of are kept.
+fn directory() -> PathBuf {
+    target().join("guest")
+}
+
+/// A fresh directory to build in.
+fn work(name: &str) -> Result<PathBuf> {
+    let directory = directory().join("work").join(name);
+    if directory.exists() {
+        std::fs::remove_dir_all(&directory)
+            .with_context(|| format!("{} cannot be cleared", directory.display()))?;
+    }
+    std::fs::create_dir_all(&directory)?;
+    Ok(directory)
+}

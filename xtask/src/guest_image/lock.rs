@@ -1,0 +1,223 @@
+//! Which versions of which packages an image is made of, and their files.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Arch;
+use super::apt::{Apt, Offered};
+use super::recipe;
+use crate::shell;
+
+/// A package of one version and content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pinned {
+    pub(super) package: Offered,
+    pub(super) sha256: String,
+}
+
+/// A lock file: a line `NAME VERSION SHA256` for each package.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Lock(Vec<Pinned>);
+
+impl Lock {
+    /// `None` when there is none.
+    fn read(name: &str) -> Result<Option<Self>> {
+        let path = recipe::directory().join(name);
+        if !path.exists() {
+            return Ok(None);
+        }
+        Self::parse(&std::fs::read_to_string(&path)?)
+            .with_context(|| format!("{} is not in order", path.display()))
+            .map(Some)
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        text.lines()
+            .map(|line| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let [name, version, sha256] = words[..] else {
+                    anyhow::bail!("`{line}` is not a name, a version and a SHA-256");
+                };
+                Ok(Pinned {
+                    package: Offered {
+                        name: name.to_owned(),
+                        version: version.to_owned(),
+                    },
+                    sha256: sha256.to_owned(),
+                })
+            })
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for Pinned { package, sha256 } in &self.0 {
+            let _ = writeln!(text, "{} {} {sha256}", package.name, package.version);
+        }
+        text
+    }
+
+    pub(super) fn write(&self, name: &str) -> Result<()> {
+        std::fs::write(recipe::directory().join(name), self.text())?;
+        println!("  wrote {name}: {} packages", self.0.len());
+        Ok(())
+    }
+}
+
+impl From<&[Pinned]> for Lock {
+    fn from(packages: &[Pinned]) -> Self {
+        let mut packages = packages.to_vec();
+        packages.sort_by(|a, b| a.package.name.cmp(&b.package.name));
+        Self(packages)
+    }
+}
+
+/// Packages whose files are here.
+pub(super) struct Taken(pub(super) Vec<Pinned>);
+
+impl Taken {
+    /// What the lock pins. When there is no lock, when it is to be renewed, and when some of it is gone from the mirrors:
+    /// the newest of `packages`, with what they depend on.
+    pub(super) fn packages(
+        lock: &str,
+        arch: Arch,
+        packages: &[String],
+        renew: bool,
+    ) -> Result<Self> {
+        let mut apt = Apt::prepare(arch)?;
+        if !renew {
+            match Lock::read(lock)? {
+                Some(pinned) => match Self::fetch_pinned(&mut apt, pinned)? {
+                    Ok(taken) => return Ok(taken),
+                    Err(gone) => println!(
+                        "  {} {} of {lock} is gone from the mirrors: taking the newest of all packages instead. \
+                         `cargo xtask guest-image --update-lock` renews the lock",
+                        gone.name, gone.version
+                    ),
+                },
+                None => println!("  there is no {lock}: taking the newest packages"),
+            }
+        }
+        let mut taken = Vec::new();
+        for package in apt.resolve(packages)? {
+            let file = apt.download(&package)?.with_context(|| {
+                format!(
+                    "{} {} is listed, but no mirror has it",
+                    package.name, package.version
+                )
+            })?;
+            let sha256 = keep(&file)?;
+            taken.push(Pinned { package, sha256 });
+        }
+        Ok(Self(taken))
+    }
+
+    /// The first package that is gone is the error.
+    fn fetch_pinned(apt: &mut Apt, lock: Lock) -> Result<Result<Self, Offered>> {
+        for Pinned { package, sha256 } in &lock.0 {
+            let kept = kept(sha256);
+            if kept.is_file() && recipe::sha256(&kept)? == *sha256 {
+                continue;
+            }
+            let Some(file) = apt.download(package)? else {
+                return Ok(Err(package.clone()));
+            };
+            let actual = keep(&file)?;
+            ensure!(
+                actual == *sha256,
+                "{} {} has another content than the lock says: it has the SHA-256 {actual}",
+                package.name,
+                package.version
+            );
+        }
+        Ok(Ok(Self(lock.0)))
+    }
+
+    /// Unpacks all into one tree. No script of theirs runs.
+    pub(super) fn unpack(&self, tree: &Path) -> Result<()> {
+        std::fs::create_dir_all(tree)?;
+        for Pinned { sha256, .. } in &self.0 {
+            shell::run(
+                Command::new("dpkg-deb")
+                    .arg("--extract")
+                    .arg(kept(sha256))
+                    .arg(tree),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Those that one of these files, named as they are in the packages, came from.
+    pub(super) fn that_gave(&self, files: &BTreeSet<PathBuf>) -> Result<Vec<Pinned>> {
+        let mut used = Vec::new();
+        for pinned in &self.0 {
+            let list = shell::output(
+                Command::new("dpkg-deb")
+                    .arg("--contents")
+                    .arg(kept(&pinned.sha256)),
+            )?;
+            if list
+                .lines()
+                .filter_map(listed)
+                .any(|path| files.contains(Path::new(path)))
+            {
+                used.push(pinned.clone());
+            }
+        }
+        used.sort_by(|a, b| a.package.name.cmp(&b.package.name));
+        Ok(used)
+    }
+}
+
+/// The path in a line of `dpkg-deb --contents`, without what leads to it.
+fn listed(line: &str) -> Option<&str> {
+    let path = &line[line.find(" ./")? + 3..];
+    Some(path.split(" -> ").next().unwrap_or(path))
+}
+
+/// Puts a downloaded file where it is found by its content.
+fn keep(file: &Path) -> Result<String> {
+    let sha256 = recipe::sha256(file)?;
+    let kept = kept(&sha256);
+    std::fs::create_dir_all(kept.parent().unwrap_or(&kept))?;
+    std::fs::rename(file, &kept)?;
+    Ok(sha256)
+}
+
+fn kept(sha256: &str) -> PathBuf {
+    super::directory()
+        .join("cache/debs")
+        .join(format!("{sha256}.deb"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_read_as_it_is_written() {
+        let text = "iptables 1.8.11-2 aa\nlibzstd1 1:2 bb\n";
+        let lock = Lock::parse(text).expect("it is in order");
+        assert_eq!(lock.text(), text);
+        assert!(Lock::parse("iptables 1.8.11-2").is_err());
+    }
+
+    #[test]
+    fn contents_of_a_package_are_paths() {
+        let check = |line: &str, expected| assert_eq!(listed(line), expected);
+        check(
+            "-rwxr-xr-x root/root 1 2025-01-01 00:00 ./usr/sbin/nft",
+            Some("usr/sbin/nft"),
+        );
+        check(
+            "lrwxrwxrwx root/root 0 2025-01-01 00:00 ./usr/bin/docker-init -> tini-static",
+            Some("usr/bin/docker-init"),
+        );
+        check("", None);
+    }
+}

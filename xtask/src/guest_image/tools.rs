@@ -1,0 +1,78 @@
+//! The programs that make file systems and module lists: pinned packages too, so that every computer makes the same.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::Arch;
+use super::lock::{Lock, Taken};
+use super::recipe::Recipe;
+
+/// Unpacked programs of this computer's architecture, with their libraries.
+pub(super) struct Tools {
+    tree: PathBuf,
+    arch: Arch,
+}
+
+impl Tools {
+    pub(super) fn prepare(recipe: &Recipe, renew: bool) -> Result<Self> {
+        let arch = Arch::of_this_computer()?;
+        let lock = format!("tools.{}.lock", arch.name());
+        let taken = Taken::packages(&lock, arch, &recipe.tools(arch)?, renew)?;
+        let pinned = Lock::from(&taken.0[..]);
+        let tree = super::directory().join("work/tools");
+        // Unpacked anew only when they are others.
+        let mark = tree.join("packages");
+        if std::fs::read_to_string(&mark).unwrap_or_default() != pinned.text() {
+            let _ = std::fs::remove_dir_all(&tree);
+            taken.unpack(&tree)?;
+            std::fs::write(&mark, pinned.text())?;
+        }
+        if renew {
+            pinned.write(&lock)?;
+        }
+        Ok(Self { tree, arch })
+    }
+
+    /// A program of them, run by their own loader with their own libraries.
+    pub(super) fn command(&self, program: &str) -> Result<Command> {
+        let path = ["usr/sbin", "usr/bin"]
+            .iter()
+            .map(|directory| self.tree.join(directory).join(program))
+            .find(|path| path.exists())
+            .with_context(|| format!("no package of tools.txt has {program}"))?;
+        let libraries = self.tree.join(self.arch.libraries());
+        let loader = match self.arch {
+            Arch::Amd64 => self.tree.join("usr/lib64/ld-linux-x86-64.so.2"),
+            Arch::Arm64 => libraries.join("ld-linux-aarch64.so.1"),
+        };
+        let mut command = Command::new(loader);
+        command
+            .arg("--library-path")
+            .arg(&libraries)
+            // Programs of several names go by the one that they are called with.
+            .arg("--argv0")
+            .arg(program)
+            .arg(path)
+            .env("SOURCE_DATE_EPOCH", super::EPOCH)
+            .env("LC_ALL", "C");
+        Ok(command)
+    }
+
+    /// What `xz` makes of a compressed file.
+    pub(super) fn unxz(&self, path: &Path) -> Result<Vec<u8>> {
+        let output = self
+            .command("xz")?
+            .args(["--decompress", "--stdout"])
+            .arg(path)
+            .output()?;
+        anyhow::ensure!(
+            output.status.success(),
+            "{} cannot be unpacked: {}",
+            path.display(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(output.stdout)
+    }
+}
