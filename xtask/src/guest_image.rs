@@ -22,7 +22,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::packages::{self, Consent, Need};
 use crate::workspace::target;
 use agent::Agent;
-use lock::{Lock, Taken};
+use lock::{Lock, Pinned, Taken};
 use manifest::Manifest;
 use modules::Kernel;
 use recipe::Recipe;
@@ -194,7 +194,7 @@ impl Image<'_> {
         let taken = Taken::packages(&lock, self.arch, &packages, update_lock)?;
         let work = work(self.arch.name())?;
         let tree = work.join("tree");
-        taken.unpack(&tree)?;
+        let unpacked = taken.unpack(&tree)?;
 
         let _ = std::fs::remove_dir_all(directory);
         std::fs::create_dir_all(directory)?;
@@ -210,7 +210,12 @@ impl Image<'_> {
 
         // Only what something of the image came from is pinned and named.
         root.note(kernel.image().strip_prefix(&tree)?);
-        let used = taken.that_gave(&root.into_taken())?;
+        let gave = root.into_taken();
+        let used: Vec<Pinned> = unpacked
+            .iter()
+            .filter(|package| package.has_any(&gave))
+            .map(|package| package.pinned().clone())
+            .collect();
         if update_lock {
             Lock::from(&used[..]).write(&lock)?;
         }

@@ -5,6 +5,7 @@ mod bundle;
 mod display;
 #[cfg(unix)]
 mod guest_image;
+mod mirrors;
 mod npm;
 mod packages;
 mod report;

@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::shell;
+use crate::workspace::target;
+use crate::{mirrors, shell};
 
 /// A package and what it is needed for.
 pub(crate) type Need = (&'static str, &'static str);
@@ -56,6 +57,15 @@ pub(crate) const BUNDLE: &[Need] = &[
     ("desktop-file-utils", "checking the menu entry"),
 ];
 
+/// What starting the machine takes.
+const MACHINE: &[Need] = &[
+    ("qemu-system-x86", "Slipway's machine"),
+    (
+        "qemu-system-arm",
+        "Slipway's machine, on the other architecture",
+    ),
+];
+
 /// Whether packages may be installed without asking.
 #[derive(Clone, Copy)]
 pub(crate) struct Consent(bool);
@@ -76,12 +86,75 @@ pub(crate) fn install(consent: Consent, needs: &[Need]) -> Result<()> {
         report_without_apt(needs);
         return Ok(());
     }
+    let names = missing(consent, needs)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    apt(&["update", "-qq"])?;
+    apt_install(&[], &names)
+}
+
+/// Installs what starts the machine. A computer that has some of QEMU from backports can have the rest only from there,
+/// and may no longer have them among its sources.
+pub(crate) fn install_machine(consent: Consent) -> Result<()> {
+    if !cfg!(target_os = "linux") || shell::find("apt-get").is_none() {
+        return install(consent, MACHINE);
+    }
+    let names = missing(consent, MACHINE)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    apt(&["update", "-qq"])?;
+    let Err(refusal) = apt_install(&[], &names) else {
+        return Ok(());
+    };
+    println!("apt refused ({refusal}): trying backports");
+    let options = backports()?;
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    apt(&[&["update", "-qq"], &options[..]].concat())?;
+    apt_install(&options, &names)
+}
+
+/// Options by which apt sees this computer's Debian mirrors with backports, and prefers these.
+fn backports() -> Result<Vec<String>> {
+    let mirrors = mirrors::own()?;
+    let Some(release) = mirrors.first().map(|mirror| mirror.release.clone()) else {
+        bail!("this is no Debian, or its lists of packages cannot be fetched");
+    };
+    let directory = target().join("backports");
+    let lists = directory.join("lists");
+    let sources = directory.join("sources");
+    std::fs::create_dir_all(&sources)?;
+    std::fs::create_dir_all(lists.join("partial"))?;
+    let places = mirrors.iter().flat_map(|mirror| {
+        let suites = [
+            Some(mirror.part),
+            mirror.part.is_empty().then_some("-backports"),
+        ];
+        suites
+            .into_iter()
+            .flatten()
+            .map(|part| (&*mirror.uri, format!("{release}{part}")))
+    });
+    std::fs::write(sources.join("debian.sources"), mirrors::sources(places))?;
+    Ok(vec![
+        "-oDir::Etc::SourceList=/dev/null".into(),
+        format!("-oDir::Etc::SourceParts={}", sources.display()),
+        format!("-oDir::State::Lists={}", lists.display()),
+        // Its own user may not get at our directory.
+        "-oAPT::Sandbox::User=root".into(),
+        format!("-t={release}-backports"),
+    ])
+}
+
+/// Those of these that are not installed, once that may be changed.
+fn missing(consent: Consent, needs: &[Need]) -> Result<Vec<&'static str>> {
     let missing: Vec<&Need> = needs
         .iter()
         .filter(|(package, _)| !is_installed(package))
         .collect();
     if missing.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     println!("These system packages are missing:");
     for (package, reason) in &missing {
@@ -99,13 +172,17 @@ pub(crate) fn install(consent: Consent, needs: &[Need]) -> Result<()> {
             bail!("not without these packages");
         }
     }
-    let mut names: Vec<&str> = missing.iter().map(|(package, _)| *package).collect();
-    apt(&["update", "-qq"])?;
+    Ok(missing.iter().map(|(package, _)| *package).collect())
+}
+
+fn apt_install(options: &[&str], names: &[&str]) -> Result<()> {
+    let mut names = names.to_vec();
     // Newer releases have the docker command in a package of its own.
     if names.contains(&"docker.io") && exists("docker-cli") {
         names.push("docker-cli");
     }
     let mut arguments = vec!["install", "--yes", "--no-install-recommends", "-qq"];
+    arguments.extend(options);
     arguments.extend(&names);
     apt(&arguments)?;
     if let Some(package) = names.iter().find(|package| !is_installed(package)) {

@@ -83,7 +83,7 @@ fn install_all(consent: Consent) -> Result<()> {
     ] {
         packages::install(consent, needs)?;
     }
-    Ok(())
+    packages::install_machine(consent)
 }
 
 /// Plays the main job in the real window and leaves a screenshot of every step.

@@ -9,14 +9,12 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use super::{Arch, recipe};
-use crate::{packages, shell};
-
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+use crate::{mirrors, packages, shell};
 
 /// Where packages are when the computer's own apt knows no Debian mirror.
 const DEBIAN: [(&str, &str); 2] = [
-    ("http://deb.debian.org/debian", recipe::SUITE),
-    ("http://deb.debian.org/debian-security", "trixie-security"),
+    ("http://deb.debian.org/debian", ""),
+    ("http://deb.debian.org/debian-security", "-security"),
 ];
 
 /// Names of settings that say how the computer reaches its mirrors.
@@ -143,53 +141,20 @@ fn offered(line: &str) -> Result<Offered> {
 
 /// The computer's own Debian mirrors, for the guest's release.
 fn sources() -> Result<String> {
-    let mut found = own_mirrors()?;
-    if found.is_empty() {
+    let mut own = mirrors::own()?;
+    if own.is_empty() {
         // Its lists may never have been fetched.
         let _ = shell::status(packages::as_root("apt-get")?.args(["update", "-qq"]));
-        found = own_mirrors()?;
+        own = mirrors::own()?;
     }
-    if found.is_empty() {
-        found.extend(DEBIAN.map(|(uri, suite)| (uri.to_owned(), suite.to_owned())));
+    if own.is_empty() {
+        return Ok(mirrors::sources(
+            DEBIAN.map(|(uri, part)| (uri, format!("{}{part}", recipe::SUITE))),
+        ));
     }
-    let mut text = String::new();
-    for (uri, suite) in found {
-        writeln!(
-            text,
-            "Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: main\nSigned-By: {KEYRING}\n"
-        )?;
-    }
-    Ok(text)
-}
-
-fn own_mirrors() -> Result<Vec<(String, String)>> {
-    let output = shell::output(Command::new("apt-get").args([
-        "indextargets",
-        "--format",
-        "$(ORIGIN) $(CODENAME) $(REPO_URI) $(RELEASE)",
-        "Created-By: Packages",
-    ]))?;
-    let mut mirrors: Vec<_> = output.lines().filter_map(mirror).collect();
-    mirrors.sort();
-    mirrors.dedup();
-    Ok(mirrors)
-}
-
-/// The mirror that a line names, and what it calls the guest's release there.
-fn mirror(line: &str) -> Option<(String, String)> {
-    let mut words = line.split_whitespace();
-    if words.next()? != "Debian" {
-        return None;
-    }
-    let codename = words.next()?;
-    let uri = words.next()?;
-    let kind = match codename.split_once('-') {
-        None => "",
-        Some((_, "security")) => "-security",
-        Some((_, "updates")) => "-updates",
-        Some(_) => return None,
-    };
-    Some((uri.to_owned(), format!("{}{kind}", recipe::SUITE)))
+    Ok(mirrors::sources(own.iter().map(|mirror| {
+        (&*mirror.uri, format!("{}{}", recipe::SUITE, mirror.part))
+    })))
 }
 
 fn configuration(directory: &Path, arch: Arch) -> Result<String> {
@@ -238,31 +203,5 @@ mod tests {
         let epoch = offered("'u' libzstd1_1%3a2_amd64.deb 1 SHA256:00").expect("this too");
         assert_eq!(epoch.version, "1:2");
         assert!(offered("nonsense").is_err());
-    }
-
-    #[test]
-    fn the_computers_mirrors_are_asked_for_the_guests_release() {
-        let check = |line: &str, expected: Option<(&str, &str)>| {
-            let expected = expected.map(|(uri, suite)| (uri.to_owned(), suite.to_owned()));
-            assert_eq!(mirror(line), expected, "{line}");
-        };
-        check(
-            "Debian bookworm http://m/debian/ bookworm",
-            Some(("http://m/debian/", "trixie")),
-        );
-        check(
-            "Debian bookworm http://m/debian/ stable",
-            Some(("http://m/debian/", "trixie")),
-        );
-        check(
-            "Debian bookworm-security http://m/security/ bookworm-security",
-            Some(("http://m/security/", "trixie-security")),
-        );
-        check(
-            "Debian bookworm-backports http://m/debian/ bookworm-backports",
-            None,
-        );
-        check("Ubuntu noble http://u/ubuntu/ noble", None);
-        check("$(ORIGIN) $(CODENAME) http://n/ nodistro", None);
     }
 }

@@ -80,6 +80,12 @@ impl From<&[Pinned]> for Lock {
 /// Packages whose files are here.
 pub(super) struct Taken(pub(super) Vec<Pinned>);
 
+/// An unpacked package, and the paths of what it has.
+pub(super) struct Unpacked {
+    pinned: Pinned,
+    paths: BTreeSet<PathBuf>,
+}
+
 impl Taken {
     /// What the lock pins. When there is no lock, when it is to be renewed, and when some of it is gone from the mirrors:
     /// the newest of `packages`, with what they depend on.
@@ -139,45 +145,36 @@ impl Taken {
     }
 
     /// Unpacks all into one tree. No script of theirs runs.
-    pub(super) fn unpack(&self, tree: &Path) -> Result<()> {
+    pub(super) fn unpack(self, tree: &Path) -> Result<Vec<Unpacked>> {
         std::fs::create_dir_all(tree)?;
-        for Pinned { sha256, .. } in &self.0 {
-            shell::run(
-                Command::new("dpkg-deb")
-                    .arg("--extract")
-                    .arg(kept(sha256))
-                    .arg(tree),
-            )?;
-        }
-        Ok(())
-    }
-
-    /// Those that one of these files, named as they are in the packages, came from.
-    pub(super) fn that_gave(&self, files: &BTreeSet<PathBuf>) -> Result<Vec<Pinned>> {
-        let mut used = Vec::new();
-        for pinned in &self.0 {
-            let list = shell::output(
-                Command::new("dpkg-deb")
-                    .arg("--contents")
-                    .arg(kept(&pinned.sha256)),
-            )?;
-            if list
-                .lines()
-                .filter_map(listed)
-                .any(|path| files.contains(Path::new(path)))
-            {
-                used.push(pinned.clone());
-            }
-        }
-        used.sort_by(|a, b| a.package.name.cmp(&b.package.name));
-        Ok(used)
+        self.0
+            .into_iter()
+            .map(|pinned| {
+                let list = shell::output(
+                    Command::new("dpkg-deb")
+                        .arg("--vextract")
+                        .arg(kept(&pinned.sha256))
+                        .arg(tree),
+                )?;
+                let paths = list
+                    .lines()
+                    .filter_map(|line| Some(line.strip_prefix("./")?.into()))
+                    .collect();
+                Ok(Unpacked { pinned, paths })
+            })
+            .collect()
     }
 }
 
-/// The path in a line of `dpkg-deb --contents`, without what leads to it.
-fn listed(line: &str) -> Option<&str> {
-    let path = &line[line.find(" ./")? + 3..];
-    Some(path.split(" -> ").next().unwrap_or(path))
+impl Unpacked {
+    pub(super) fn pinned(&self) -> &Pinned {
+        &self.pinned
+    }
+
+    /// Whether the package has one of these.
+    pub(super) fn has_any(&self, paths: &BTreeSet<PathBuf>) -> bool {
+        !self.paths.is_disjoint(paths)
+    }
 }
 
 /// Puts a downloaded file where it is found by its content.
@@ -205,19 +202,5 @@ mod tests {
         let lock = Lock::parse(text).expect("it is in order");
         assert_eq!(lock.text(), text);
         assert!(Lock::parse("iptables 1.8.11-2").is_err());
-    }
-
-    #[test]
-    fn contents_of_a_package_are_paths() {
-        let check = |line: &str, expected| assert_eq!(listed(line), expected);
-        check(
-            "-rwxr-xr-x root/root 1 2025-01-01 00:00 ./usr/sbin/nft",
-            Some("usr/sbin/nft"),
-        );
-        check(
-            "lrwxrwxrwx root/root 0 2025-01-01 00:00 ./usr/bin/docker-init -> tini-static",
-            Some("usr/bin/docker-init"),
-        );
-        check("", None);
     }
 }
