@@ -7,8 +7,8 @@ use crate::handshake::welcome;
 use crate::message::Answer;
 use crate::mux::{Mux, Side};
 use crate::{
-    Ended, LinkStream, MAX_MESSAGE, MAX_STREAMS, Refusal, RefusalKind, Reply, Request, Result,
-    Secret, Wire,
+    Ended, Error, LinkStream, MAX_MESSAGE, MAX_STREAMS, Refusal, RefusalKind, Reply, Request,
+    Result, Secret, Wire,
 };
 
 /// The guest's end of a link. Dropping it ends the link and every stream of it.
@@ -26,8 +26,15 @@ impl std::fmt::Debug for GuestLink {
 
 impl GuestLink {
     /// Waits for a host that knows the secret; the first one ever sets it.
-    pub async fn accept(mut wire: Wire, secret: &mut Option<Secret>) -> Result<Self> {
-        welcome(&mut wire, secret).await?;
+    ///
+    /// A failure gives the wire back: [`crate::Error::Ended`] is a host that left before it was welcome.
+    pub async fn accept(
+        mut wire: Wire,
+        secret: &mut Option<Secret>,
+    ) -> Result<Self, (Error, Wire)> {
+        if let Err(error) = welcome(&mut wire, secret).await {
+            return Err((error, wire));
+        }
         Ok(Self {
             // A stream that the host has let go of is still known here until its task has noticed.
             mux: Mux::new(Side::Guest, wire, 2 * MAX_STREAMS),

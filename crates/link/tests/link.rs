@@ -313,7 +313,7 @@ async fn a_socket_is_pumped_both_ways_with_its_ends() {
     let (socket, mut client) = duplex(1000);
     let (reader, writer) = tokio::io::split(socket);
     let pumping = tokio::spawn(pump(stream, reader, writer));
-    client.write_all(&[5; 70_000]).await.unwrap();
+    client.write_all(&vec![5; 70_000]).await.unwrap();
     client.shutdown().await.unwrap();
     let mut count = Vec::new();
     client.read_to_end(&mut count).await.unwrap();

@@ -1,0 +1,81 @@
+//! The guest's network: one interface, an address that the driver's network expects, and nothing that listens.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::children::Children;
+use crate::error::{Doing, Result};
+use crate::news::News;
+use crate::{firewall, netlink};
+
+/// The network that QEMU's user-mode networking gives to a guest.
+pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+pub(crate) const PREFIX: u8 = 24;
+pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+pub(crate) const NAMESERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const SETTINGS: [(&str, &str); 9] = [
+    ("net/ipv4/ip_forward", "1"),
+    // A container may publish a port at an address of the host's, which the guest does not have.
+    ("net/ipv4/ip_nonlocal_bind", "1"),
+    ("net/ipv6/ip_nonlocal_bind", "1"),
+    // The guest's own interface has no IPv6; networks of containers may.
+    ("net/ipv6/conf/default/accept_ra", "0"),
+    ("net/ipv6/conf/all/forwarding", "1"),
+    ("fs/inotify/max_user_instances", "8192"),
+    ("fs/inotify/max_user_watches", "1048576"),
+    // Databases in containers ask for it, and a container cannot set it.
+    ("vm/max_map_count", "262144"),
+    // Containers of one machine share its keys.
+    ("kernel/keys/maxkeys", "20000"),
+];
+
+/// Before any interface is up.
+pub(crate) fn prepare(news: &News) {
+    for (setting, value) in SETTINGS {
+        if let Err(error) = fs::write(format!("/proc/sys/{setting}"), value) {
+            news.warn(format!("The setting {setting} could not be made: {error}"));
+        }
+    }
+    let resolver = format!("nameserver {NAMESERVER}\n");
+    if let Err(error) = fs::write("/run/resolv.conf", resolver) {
+        news.warn(format!("Names cannot be looked up: {error}"));
+    }
+    if let Err(error) = rustix::system::sethostname(b"slipway") {
+        news.warn(format!("The machine has no name: {error}"));
+    }
+    if let Err(error) = index("lo").and_then(|lo| netlink::up(lo).doing(|| "lo".into())) {
+        news.warn(format!("The machine cannot talk to itself: {error}"));
+    }
+}
+
+/// Brings the interface up behind the firewall. Without a firewall there is no network.
+pub(crate) async fn bring_up(children: &Children) -> Result<()> {
+    firewall::set_up(children).await?;
+    let deadline = Instant::now() + PATIENCE;
+    while !fs::exists("/sys/class/net/eth0").unwrap_or(false) && Instant::now() < deadline {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let interface = index("eth0")?;
+    netlink::add_address(interface, ADDRESS, PREFIX)
+        .doing(|| "The machine's address could not be set".into())?;
+    netlink::up(interface).doing(|| "The machine's network could not be switched on".into())?;
+    netlink::add_default_route(interface, GATEWAY)
+        .doing(|| "The machine's way out could not be set".into())
+}
+
+fn index(interface: &str) -> Result<u32> {
+    fs::read_to_string(format!("/sys/class/net/{interface}/ifindex"))
+        .and_then(|index| {
+            index
+                .trim()
+                .parse()
+                .map_err(|_| std::io::ErrorKind::InvalidData.into())
+        })
+        .doing(|| format!("The machine has no network interface {interface}"))
+}

@@ -1,0 +1,236 @@
+//! containerd and dockerd: started, watched, started again.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use slipway_link::{DockerState, GuestEvent, Phase, Service};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::children::Child;
+use crate::log::Log;
+use crate::machine::Machine;
+
+pub(crate) const DOCKER_SOCKET: &str = "/run/docker.sock";
+const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
+const CONTAINERD_SETTINGS: &str = "/run/containerd.toml";
+
+/// The first pause before a program that ended is started again; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A program that ran this long had no trouble starting.
+const RAN_WELL: Duration = Duration::from_mins(1);
+/// How long dockerd may take to stop all containers, and then itself.
+const DOCKERD_PATIENCE: Duration = Duration::from_secs(10);
+const CONTAINERD_PATIENCE: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// What dockerd does not use: each costs time at the start, and memory.
+const CONTAINERD: &str = r#"version = 2
+root = "/var/lib/containerd"
+state = "/run/containerd"
+oom_score = -999
+disabled_plugins = [
+  "io.containerd.grpc.v1.cri",
+  "io.containerd.internal.v1.opt",
+  "io.containerd.internal.v1.restart",
+  "io.containerd.internal.v1.tracing",
+  "io.containerd.nri.v1.nri",
+  "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.snapshotter.v1.blockfile",
+  "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.snapshotter.v1.zfs",
+  "io.containerd.tracing.processor.v1.otlp",
+]
+[grpc]
+address = "/run/containerd/containerd.sock"
+"#;
+
+fn containerd() -> Command {
+    let mut command = Command::new("/usr/bin/containerd");
+    command.args(["--config", CONTAINERD_SETTINGS]);
+    command
+}
+
+fn dockerd() -> Command {
+    let mut command = Command::new("/usr/sbin/dockerd");
+    command.args(["--host", "unix:///run/docker.sock"]);
+    command.args(["--containerd", CONTAINERD_SOCKET]);
+    command.args(["--group", "root"]);
+    command.arg("--userland-proxy=false");
+    // These are what it would find out by itself.
+    command.args(["--storage-driver", "overlay2"]);
+    command.args(["--exec-opt", "native.cgroupdriver=cgroupfs"]);
+    command.args(["--shutdown-timeout", "8"]);
+    command
+}
+
+/// Keeps containerd running until the machine goes down.
+pub(crate) async fn keep_containerd(machine: Machine) {
+    if let Err(error) = fs::write(CONTAINERD_SETTINGS, CONTAINERD) {
+        machine.news.warn(format!(
+            "containerd's settings could not be written: {error}"
+        ));
+    }
+    let told = machine.clone();
+    tokio::task::spawn_local(async move {
+        while UnixStream::connect(CONTAINERD_SOCKET).await.is_err() {
+            sleep(LOOK_AGAIN).await;
+        }
+        told.news.phase(Phase::Containerd);
+    });
+    let mut pause = FIRST_PAUSE;
+    while !machine.stopping.get() {
+        let started = Instant::now();
+        let why = match start(&machine, &mut containerd(), &machine.containerd_log) {
+            Ok(mut child) => {
+                tokio::select! {
+                    ended = child.ended() => ended.to_string(),
+                    () = machine.end_containerd.notified() => {
+                        end(&mut child, CONTAINERD_PATIENCE).await;
+                        "it was told to end".to_owned()
+                    }
+                }
+            }
+            Err(why) => why,
+        };
+        if machine.stopping.get() {
+            return;
+        }
+        let service = Service::Containerd;
+        machine.news.tell(GuestEvent::Restarted { service, why });
+        sleep(next_pause(&mut pause, started.elapsed())).await;
+    }
+}
+
+/// Keeps dockerd running until the machine goes down.
+pub(crate) async fn keep_dockerd(machine: Machine) {
+    let mut pause = FIRST_PAUSE;
+    let mut first = true;
+    machine.dockerd_runs.set(true);
+    while !machine.stopping.get() {
+        machine.news.docker(DockerState::Starting);
+        // Its number may be somebody else's by now.
+        let _ = fs::remove_file("/run/docker.pid");
+        let started = Instant::now();
+        let why = match start(&machine, &mut dockerd(), &machine.dockerd_log) {
+            Ok(child) => watch_dockerd(&machine, child, &mut first).await,
+            Err(why) => why,
+        };
+        machine.docker_answers.set(false);
+        if machine.stopping.get() {
+            break;
+        }
+        let after = next_pause(&mut pause, started.elapsed());
+        let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        machine
+            .news
+            .docker(DockerState::Restarting { why, after_ms });
+        tokio::select! {
+            () = sleep(after) => {}
+            // There is nothing to end; the wait is over.
+            () = machine.end_dockerd.notified() => {}
+        }
+    }
+    machine.news.docker(DockerState::Stopped);
+    machine.dockerd_runs.set(false);
+    machine.dockerd_ended.notify_waiters();
+}
+
+async fn watch_dockerd(machine: &Machine, mut child: Child, first: &mut bool) -> String {
+    let answers = async {
+        while !answers().await {
+            sleep(LOOK_AGAIN).await;
+        }
+    };
+    tokio::select! {
+        ended = child.ended() => return last_words(ended, &machine.dockerd_log),
+        () = machine.end_dockerd.notified() => {
+            end(&mut child, DOCKERD_PATIENCE).await;
+            return "it was told to end".into();
+        }
+        () = answers => {}
+    }
+    machine.docker_answers.set(true);
+    if std::mem::take(first) {
+        machine.news.phase(Phase::Docker);
+    }
+    machine.news.docker(DockerState::Running);
+    tokio::select! {
+        ended = child.ended() => last_words(ended, &machine.dockerd_log),
+        () = machine.end_dockerd.notified() => {
+            end(&mut child, DOCKERD_PATIENCE).await;
+            "it was told to end".into()
+        }
+    }
+}
+
+/// Why a program ended: what it said last, if it was its own decision.
+fn last_words(ended: crate::children::Ended, log: &Log) -> String {
+    let tail = log.tail(600);
+    let last = tail.lines().next_back().unwrap_or_default();
+    format!("{ended}; the last it said was: {last}")
+}
+
+fn start(machine: &Machine, command: &mut Command, log: &Log) -> Result<Child, String> {
+    command
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("HOME", "/root");
+    machine
+        .children
+        .start_logged(command, log)
+        .map(|(child, _)| child)
+        .map_err(|error| error.to_string())
+}
+
+async fn end(child: &mut Child, patience: Duration) {
+    child.signal(Signal::TERM);
+    if timeout(patience, child.ended()).await.is_err() {
+        child.signal(Signal::KILL);
+        child.ended().await;
+    }
+}
+
+fn next_pause(pause: &mut Duration, ran: Duration) -> Duration {
+    if ran > RAN_WELL {
+        *pause = FIRST_PAUSE;
+    }
+    let now = *pause;
+    *pause = (now * 2).min(LONGEST_PAUSE);
+    now
+}
+
+/// Whether dockerd answers a ping. While it starts it takes the connection and answers later.
+async fn answers() -> bool {
+    let ask = async {
+        let mut stream = UnixStream::connect(DOCKER_SOCKET).await?;
+        stream
+            .write_all(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
+            .await?;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await?;
+        std::io::Result::Ok(status.ends_with(b" 200"))
+    };
+    ask.await.unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_until_a_program_has_run_well() {
+        let mut pause = FIRST_PAUSE;
+        let short = Duration::from_secs(1);
+        let pauses: Vec<_> = (0..8)
+            .map(|_| next_pause(&mut pause, short).as_millis())
+            .collect();
+        assert_eq!(pauses, [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
+        assert_eq!(next_pause(&mut pause, RAN_WELL * 2), FIRST_PAUSE);
+    }
+}
