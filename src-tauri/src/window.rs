@@ -1,6 +1,9 @@
 //! The one window.
 
-use tauri::webview::NewWindowResponse;
+use std::sync::Arc;
+
+use slipway_core::Slipway;
+use tauri::webview::{NewWindowResponse, PageLoadEvent};
 use tauri::{AppHandle, Manager as _, Url, WebviewUrl, WebviewWindowBuilder};
 
 const LABEL: &str = "main";
@@ -13,6 +16,12 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
         .min_inner_size(720.0, 480.0)
         .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
+        .on_page_load(|window, load| {
+            // A page that is loaded again knows nothing of the logs that the one before had open.
+            if load.event() == PageLoadEvent::Started {
+                window.state::<Arc<Slipway>>().log_close_all();
+            }
+        })
         .build()?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::error::ApiError;
 /// What is held of a container's log now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct LogExtent {
-    /// Number of the oldest line held. Lines are numbered from 0 as they arrive.
+    /// Number of the oldest line held. It becomes lower when older lines are here, and higher when they have to go.
     pub first: u64,
     /// Number after the newest line.
     pub end: u64,
@@ -16,8 +16,25 @@ pub struct LogExtent {
     pub lines_per_second: u32,
     /// Whether more may come.
     pub following: bool,
-    /// Why the stream broke off, when it did.
+    /// Why the stream broke off, or the older lines could not be read.
     pub error: Option<ApiError>,
+    /// What there is before `first`.
+    pub older: LogOlder,
+}
+
+/// The lines before those held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LogOlder {
+    /// There are none.
+    None,
+    /// They are being read, so many so far, and come all at once.
+    Reading {
+        /// Lines so far.
+        lines: u32,
+    },
+    /// There are more than are held.
+    NotHeld,
 }
 
 /// One line, ready to be drawn.

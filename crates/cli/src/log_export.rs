@@ -7,7 +7,8 @@ use atomic_write_file::AtomicWriteFile;
 use regex::bytes::Regex;
 use serde::Serialize;
 use slipway_api::{ApiError, ErrorKind};
-use slipway_core::{LogFollow, Slipway};
+use slipway_core::Slipway;
+use slipway_engine::LogOptions;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -27,7 +28,7 @@ struct Exported<'a> {
 /// `slipway logs C --export FILE`: bytes as they are, standard output and standard error in their order.
 pub(crate) async fn export(
     id: &str,
-    wanted: &LogFollow,
+    wanted: &LogOptions,
     grep: Option<Regex>,
     path: &Path,
     slipway: &Slipway,

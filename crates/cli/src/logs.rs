@@ -6,8 +6,8 @@ use std::io::{self, BufWriter, Write};
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Serialize;
 use slipway_api::ApiError;
-use slipway_core::{LogFollow, Slipway};
-use slipway_engine::{LineRef, LogChunk, LogOutput, Timestamp};
+use slipway_core::Slipway;
+use slipway_engine::{LineRef, LogChunk, LogOptions, LogOutput, Tail, Timestamp};
 
 use crate::arguments::Logs;
 use crate::escapes;
@@ -31,12 +31,13 @@ pub(crate) async fn logs(what: &Logs, slipway: &Slipway, output: &Output) -> Res
             .transpose()
     };
     let grep = what.grep.as_deref().map(expression).transpose()?;
-    let wanted = LogFollow {
+    let wanted = LogOptions {
         follow: what.follow,
-        tail: what.tail,
+        tail: what.tail.map_or(Tail::All, Tail::Lines),
         since: time(&what.since)?,
         until: time(&what.until)?,
         timestamps: what.timestamps || (output.json_wanted() && what.export.is_none()),
+        ..LogOptions::default()
     };
     let id = &what.container;
     if let Some(path) = &what.export {
@@ -74,7 +75,7 @@ pub(crate) async fn logs(what: &Logs, slipway: &Slipway, output: &Output) -> Res
 /// Reads the log and hands it on, until that fails.
 async fn read(
     id: &str,
-    wanted: &LogFollow,
+    wanted: &LogOptions,
     slipway: &Slipway,
     mut each: impl FnMut(&LogChunk) -> io::Result<()>,
 ) -> Result<(), Failure> {

@@ -32,7 +32,6 @@ mod view;
 mod web_page;
 
 pub use error::api_error;
-pub use log::LogFollow;
 pub use session::{Change, Changes};
 pub use settings::{Settings, SettingsFile};
 pub use slipway::Slipway;

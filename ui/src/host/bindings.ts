@@ -547,7 +547,7 @@ export type ImagesChanged = null;
 
 /**  What is held of a container's log now. */
 export type LogExtent = {
-	/**  Number of the oldest line held. Lines are numbered from 0 as they arrive. */
+	/**  Number of the oldest line held. It becomes lower when older lines are here, and higher when they have to go. */
 	first: number,
 	/**  Number after the newest line. */
 	end: number,
@@ -555,8 +555,10 @@ export type LogExtent = {
 	lines_per_second: number,
 	/**  Whether more may come. */
 	following: boolean,
-	/**  Why the stream broke off, when it did. */
+	/**  Why the stream broke off, or the older lines could not be read. */
 	error: ApiError | null,
+	/**  What there is before `first`. */
+	older: LogOlder,
 };
 
 /**  Where a query matches among the lines held. */
@@ -566,6 +568,17 @@ export type LogMatches = {
 	/**  How many lines match in all. */
 	total: number,
 };
+
+/**  The lines before those held. */
+export type LogOlder = 
+/**  There are none. */
+{ kind: "none" } | 
+/**  They are being read, so many so far, and come all at once. */
+{ kind: "reading"; 
+/**  Lines so far. */
+lines: number } | 
+/**  There are more than are held. */
+{ kind: "not_held" };
 
 /**  What to look for in a log. */
 export type LogQuery = {

@@ -8,6 +8,9 @@ use slipway_engine::{LineRef, LogChunk};
 /// Small chunks are joined up to this size, so that there are few of them.
 const BLOCK_BYTES: usize = 128 * 1024;
 
+/// Number of the first line that is added. Older ones, which may come later, have lower numbers.
+pub(crate) const ORIGIN: u64 = 1 << 32;
+
 /// Lines `first()..end()`. When the limit is reached, the oldest go.
 pub(crate) struct LogBuffer {
     blocks: VecDeque<Block>,
@@ -15,6 +18,7 @@ pub(crate) struct LogBuffer {
     end: u64,
     bytes: usize,
     limit: usize,
+    dropped: bool,
 }
 
 /// Lines that lie together. Shared with searches, which run beside the buffer.
@@ -43,10 +47,20 @@ impl LogBuffer {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             blocks: VecDeque::new(),
-            end: 0,
+            end: ORIGIN,
             bytes: 0,
             limit,
+            dropped: false,
         }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether lines had to go.
+    pub(crate) fn dropped(&self) -> bool {
+        self.dropped
     }
 
     pub(crate) fn first(&self) -> u64 {
@@ -76,10 +90,65 @@ impl LogBuffer {
         }
         self.end += lines;
         self.bytes += added;
-        while self.bytes > self.limit && self.blocks.len() > 1 {
+        self.keep_within(self.limit);
+    }
+
+    /// Drops the oldest lines until the rest take no more than so many bytes.
+    pub(crate) fn keep_within(&mut self, bytes: usize) {
+        while self.bytes > bytes && self.blocks.len() > 1 {
             if let Some(oldest) = self.blocks.pop_front() {
                 self.bytes -= oldest.bytes();
+                self.dropped = true;
             }
+        }
+    }
+
+    /// Puts the lines of another buffer before the oldest line, whose number stays as it is.
+    pub(crate) fn prepend(&mut self, older: Self) {
+        let mut first = self.first();
+        for mut block in older.blocks.into_iter().rev() {
+            let lines = block.chunk.lines.len() as u64;
+            let fits = self.bytes + block.bytes() <= self.limit;
+            let Some(number) = first.checked_sub(lines).filter(|_| fits) else {
+                self.dropped = true;
+                return;
+            };
+            first = number;
+            block.first = number;
+            self.bytes += block.bytes();
+            self.blocks.push_front(block);
+        }
+        self.dropped |= older.dropped;
+    }
+
+    /// Drops the oldest line. Those after it keep their numbers.
+    pub(crate) fn drop_first(&mut self) {
+        let Some(block) = self.blocks.front_mut() else {
+            return;
+        };
+        self.bytes -= block.bytes();
+        Arc::make_mut(&mut block.chunk).lines.remove(0);
+        block.first += 1;
+        if block.chunk.lines.is_empty() {
+            self.blocks.pop_front();
+        } else {
+            self.bytes += block.bytes();
+        }
+    }
+
+    /// Drops lines at the end for as long as `unwanted` says so of the last one.
+    pub(crate) fn drop_last_while(&mut self, mut unwanted: impl FnMut(&LineRef) -> bool) {
+        while let Some(block) = self.blocks.back_mut() {
+            self.bytes -= block.bytes();
+            let chunk = Arc::make_mut(&mut block.chunk);
+            let keep = chunk.lines.iter().rposition(|line| !unwanted(line));
+            chunk.lines.truncate(keep.map_or(0, |last| last + 1));
+            self.end = block.end();
+            if keep.is_some() {
+                self.bytes += block.bytes();
+                return;
+            }
+            self.blocks.pop_back();
         }
     }
 
@@ -157,16 +226,54 @@ mod tests {
                 let lines: Vec<String> = (0..piece).map(|i| format!("line {}", next + i as u64)).collect();
                 next += piece as u64;
                 buffer.append(chunk(&lines));
-                prop_assert_eq!(buffer.end(), next);
+                prop_assert_eq!(buffer.end(), ORIGIN + next);
                 prop_assert!(buffer.bytes <= limit.max(BLOCK_BYTES));
             }
             let mut expected = buffer.first();
             buffer.lines(0, u64::MAX, |number, _, text| {
                 assert_eq!(number, expected);
-                assert_eq!(text, format!("line {number}").as_bytes());
+                assert_eq!(text, format!("line {}", number - ORIGIN).as_bytes());
                 expected += 1;
             });
-            prop_assert_eq!(expected, next);
+            prop_assert_eq!(expected, ORIGIN + next);
+        }
+
+        /// Lines that are put before others end where those begin, and are the newest of the older ones.
+        #[test]
+        fn older_lines_come_before_newer_ones(
+            older in 0_usize..3_000, newer in 1_usize..3_000, unwanted in 0_usize..50, limit in 60_000_usize..400_000,
+        ) {
+            let lines = |range: std::ops::Range<usize>| -> Vec<String> { range.map(|i| format!("line {i}")).collect() };
+            let mut buffer = LogBuffer::new(1 << 20);
+            // The first line may be half a one: the older lines have it whole.
+            buffer.append(chunk(&[vec!["ne".to_owned()], lines(older..older + newer)].concat()));
+            buffer.drop_first();
+            buffer.limit = limit.max(buffer.bytes);
+            let mut before = LogBuffer::new(1 << 20);
+            for piece in lines(0..older).chunks(100) {
+                before.append(chunk(piece));
+            }
+            before.append(chunk(&lines(0..unwanted)));
+            let mut left = unwanted;
+            before.drop_last_while(|_| {
+                let any = left > 0;
+                left = left.saturating_sub(1);
+                any
+            });
+            prop_assert_eq!(before.end(), ORIGIN + older as u64);
+            buffer.prepend(before);
+            prop_assert_eq!(buffer.end(), ORIGIN + 1 + newer as u64);
+            prop_assert!(buffer.bytes <= buffer.limit);
+            prop_assert_eq!(buffer.bytes, buffer.blocks.iter().map(Block::bytes).sum::<usize>());
+            prop_assert_eq!(buffer.dropped(), buffer.first() + (older as u64) > ORIGIN + 1);
+            let mut expected = buffer.first();
+            buffer.lines(0, u64::MAX, |number, _, text| {
+                assert_eq!(number, expected);
+                let place = older as u64 + number - ORIGIN - 1;
+                assert_eq!(text, format!("line {place}").as_bytes());
+                expected += 1;
+            });
+            prop_assert_eq!(expected, buffer.end());
         }
     }
 }

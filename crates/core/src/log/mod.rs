@@ -3,9 +3,12 @@
 mod ansi;
 mod buffer;
 mod follow;
+mod older;
+mod reader;
 mod save;
+mod search;
 mod session;
+mod thread;
 
 pub(crate) use ansi::plain_text;
-pub use follow::LogFollow;
 pub(crate) use session::LogSessions;

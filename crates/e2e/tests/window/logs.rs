@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use slipway_e2e::{App, eventually_within};
-use slipway_testkit::Engine;
+use slipway_testkit::{Engine, FaultProxy};
 
 const FLOOD: Duration = Duration::from_mins(1);
 
@@ -99,6 +99,33 @@ async fn a_flood_leaves_the_window_responsive() -> Result<()> {
         let view = app.text_of("log-view").await.ok()?;
         view.contains(&number).then_some(())
     })
+    .await;
+    app.close().await
+}
+
+/// Whoever loads the page again, which a developer's tools can do, starts with no log open.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_loaded_again_leaves_no_log_open() -> Result<()> {
+    let engine = Engine::start()?;
+    engine.load_sample("slipway/flood:latest")?;
+    engine.docker_ok(&["run", "-d", "--name", "ticks", "slipway/flood"]);
+    let proxy = FaultProxy::in_front_of(&engine)?;
+    let app = App::open(&proxy.host()).await?;
+    open_logs(&app, "ticks").await?;
+    app.find("log-row").await?;
+    let open = proxy.connections();
+    for _ in 0..6 {
+        app.driver().refresh().await?;
+        app.find("nav-containers").await?;
+        open_logs(&app, "ticks").await?;
+        app.find("log-row").await?;
+    }
+    // What the page asks for meanwhile has connections of its own.
+    eventually_within(
+        Duration::from_secs(20),
+        "the logs to be closed",
+        async || (proxy.connections() <= open + 2).then_some(()),
+    )
     .await;
     app.close().await
 }

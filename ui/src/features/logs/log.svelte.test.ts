@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { HostError, type LogExtent, type LogRow } from "../../host/host";
-import { Log, rowKey } from "./log.svelte";
+import { afterDrawing, Log, rowKey } from "./log.svelte";
 import { LINE_HEIGHT, OVERSCAN } from "./viewport";
 
 const row = (line: number): LogRow => ({ line, at: null, stderr: false, spans: [], partial: false });
@@ -37,7 +37,14 @@ function backend(held = { first: 0, end: 0 }) {
 		grow: (end: number, fields: Partial<LogExtent> = {}) => {
 			held.end = end;
 			held.first = fields.first ?? held.first;
-			extents.at(-1)?.({ ...held, lines_per_second: 0, following: true, error: null, ...fields });
+			extents.at(-1)?.({
+				...held,
+				lines_per_second: 0,
+				following: true,
+				error: null,
+				older: { kind: "none" },
+				...fields,
+			});
 		},
 		/** The oldest request is answered and its rows are painted. */
 		turn: async () => {
@@ -146,6 +153,29 @@ describe("Log", () => {
 		expect(log.frame.drawn.first).toBe(5_000);
 	});
 
+	it("asks for no rows when only older lines have moved on", async () => {
+		const { log, grow, turn, asked } = backend({ first: 9_000, end: 9_000 });
+		await log.open("a");
+		grow(10_000);
+		await turn();
+		for (let lines = 0; lines < 5_000; lines += 1_000) grow(10_000, { older: { kind: "reading", lines } });
+		expect(asked).toHaveLength(0);
+		// Now they are here, and the scrollable height stands for them too.
+		grow(10_000, { first: 4_000 });
+		await turn();
+		expect(log.frame.held).toEqual({ first: 4_000, end: 10_000 });
+		expect(log.total).toBe(6_000);
+	});
+
+	it("draws only what is on screen while lines go by", async () => {
+		const { log, grow, turn } = backend();
+		await log.open("a");
+		grow(50_000, { lines_per_second: 50_000 });
+		await turn();
+		expect(log.frame.rows.length).toBeLessThan(log.visible + OVERSCAN / 2);
+		expect(log.frame.rows.length).toBeGreaterThanOrEqual(log.visible);
+	});
+
 	it("keeps its rows while the same log is opened again", async () => {
 		const { log, grow, turn, host } = backend();
 		await log.open("a");
@@ -180,5 +210,27 @@ describe("Log", () => {
 		log.retry();
 		await vi.waitFor(() => expect(log.session).toBe(1));
 		expect(log.error).toBe(null);
+	});
+});
+
+describe("afterDrawing", () => {
+	it("leaves the page twice as much time as drawing took", () => {
+		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "requestAnimationFrame"] });
+		try {
+			const run = vi.fn();
+			afterDrawing(run, true);
+			// The frame is on the screen after 16 ms.
+			vi.advanceTimersByTime(40);
+			expect(run).not.toHaveBeenCalled();
+			vi.advanceTimersByTime(20);
+			expect(run).toHaveBeenCalledTimes(1);
+			vi.advanceTimersByTime(1_000);
+			expect(run).toHaveBeenCalledTimes(1);
+			afterDrawing(run, false);
+			vi.advanceTimersByTime(20);
+			expect(run).toHaveBeenCalledTimes(2);
+		} finally {
+			vi.useRealTimers();
+		}
 	});
 });

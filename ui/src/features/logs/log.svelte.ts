@@ -1,5 +1,5 @@
 import { type ApiError, type Host, HostError, host, type LogExtent, type LogRow } from "../../host/host";
-import { type Anchor, LINE_HEIGHT, type Lines, linesAround, newestLines } from "./viewport";
+import { type Anchor, LINE_HEIGHT, type Lines, linesAround, newestLines, OVERSCAN } from "./viewport";
 
 type LogHost = Pick<Host, "logOpen" | "logRows" | "logClose">;
 
@@ -34,14 +34,29 @@ export function rowKey({ rows, base }: Frame, line: number): number {
 	return count === 0 ? 0 : (((line - base) % count) + count) % count;
 }
 
-function nextFrame(run: () => void) {
+/** So many lines a second go by before anybody could scroll to them. */
+const FLOOD = 1_000;
+/** Lines that are drawn above those on screen meanwhile. */
+const OVERSCAN_OF_FLOOD = 4;
+/** How long the page rests after drawing, times as long as that took, and at most. */
+const REST = 2;
+const REST_MOST = 400;
+
+/**
+ * Runs in the next frame; with `rest`, once that is painted and the page had twice as long for everything else as
+ * it took. A page that is slow to draw, on a computer that is busy with what it draws, draws less often.
+ */
+export function afterDrawing(run: () => void, rest: boolean) {
+	const began = performance.now();
 	let ran = false;
 	const once = () => {
 		if (ran) return;
 		ran = true;
-		run();
+		if (rest) setTimeout(run, Math.min((performance.now() - began) * REST, REST_MOST));
+		else run();
 	};
-	requestAnimationFrame(once);
+	// Painting comes right after the callback.
+	requestAnimationFrame(() => (rest ? setTimeout(once) : once()));
 	setTimeout(once, 100);
 }
 
@@ -49,7 +64,7 @@ function nextFrame(run: () => void) {
  * One container's log. The backend holds the lines; this holds the few that are drawn.
  *
  * However fast lines arrive, at most one request for rows is under way, the next one is for what is wanted by
- * then, and it leaves in the next frame at the earliest. While the view follows, the end that is shown is the
+ * then, and it leaves when the last one's rows are drawn. While the view follows, the end that is shown is the
  * end of the rows that are here, so nothing blank is ever scrolled to.
  */
 export class Log {
@@ -77,14 +92,14 @@ export class Log {
 	visible = 40;
 
 	readonly #host: LogHost;
-	readonly #schedule: (run: () => void) => void;
+	readonly #schedule: typeof afterDrawing;
 	#id: string | null = null;
 	#generation = 0;
 	#wanted: Wanted | null = null;
 	#shownSession: number | null = null;
 	#busy = false;
 
-	constructor(from: LogHost = host, schedule: (run: () => void) => void = nextFrame) {
+	constructor(from: LogHost = host, schedule = afterDrawing) {
 		this.#host = from;
 		this.#schedule = schedule;
 	}
@@ -172,7 +187,14 @@ export class Log {
 
 	#grow(extent: LogExtent) {
 		this.extent = extent;
-		if (this.following) this.want({ newest: true });
+		if (this.following && !this.#shows(extent)) this.want({ newest: true });
+	}
+
+	/** Whether what is drawn is the end of what is held now. */
+	#shows({ first, end }: LogExtent): boolean {
+		const { held, drawn, rows } = this.frame;
+		const same = this.#shownSession === this.session && held.first === first && held.end === end;
+		return same && drawn.end === end && rows.length >= Math.min(this.visible, end - first);
 	}
 
 	async #fetch() {
@@ -183,7 +205,7 @@ export class Log {
 		const generation = this.#generation;
 		const held = { first: extent.first, end: extent.end };
 		const lines = wanted.newest
-			? newestLines(this.visible, held)
+			? newestLines(this.visible, held, extent.lines_per_second > FLOOD ? OVERSCAN_OF_FLOOD : OVERSCAN)
 			: linesAround(wanted.top, this.visible, held);
 		try {
 			const rows =
@@ -201,7 +223,7 @@ export class Log {
 			if (generation !== this.#generation) return;
 			this.#busy = false;
 			void this.#fetch();
-		});
+		}, wanted.newest);
 	}
 
 	#show(rows: LogRow[], held: Lines, wanted: Wanted, more: boolean) {
@@ -209,7 +231,7 @@ export class Log {
 		if (wanted.newest && !this.following) return;
 		const first = rows[0]?.line;
 		// A log that is opened again is empty for a moment; what was there stays until it is not.
-		if (first === undefined && more && held.end === 0 && this.frame.rows.length > 0) return;
+		if (first === undefined && more && held.end === held.first && this.frame.rows.length > 0) return;
 		const drawn =
 			first === undefined ? { first: held.end, end: held.end } : { first, end: first + rows.length };
 		const before = this.frame;

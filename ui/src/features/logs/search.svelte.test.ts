@@ -15,7 +15,7 @@ it("lastAtMost", () => {
 
 function searching(answer: (query: LogQuery) => LogMatches | Promise<LogMatches>) {
 	const jumps: number[] = [];
-	const log = { session: 1, extent: { end: 100 }, jumpTo: (line: number) => jumps.push(line) };
+	const log = { session: 1, extent: { first: 0, end: 100 }, jumpTo: (line: number) => jumps.push(line) };
 	const logSearch = vi.fn(async (_: number, query: LogQuery) => answer(query));
 	const search = new LogSearch(log as never, { logSearch });
 	const type = async (text: string) => {
@@ -87,5 +87,10 @@ describe("LogSearch", () => {
 		await vi.advanceTimersByTimeAsync(1);
 		expect(logSearch).toHaveBeenCalledTimes(2);
 		expect(jumps).toEqual([1]);
+		// Older lines have come.
+		log.extent.first = -100;
+		await vi.advanceTimersByTimeAsync(1_500);
+		search.refresh();
+		expect(logSearch).toHaveBeenCalledTimes(3);
 	});
 });

@@ -1,6 +1,7 @@
 import { type ApiError, type Host, HostError, host, type LogMatches, type LogQuery } from "../../host/host";
 import { marker } from "./highlight";
 import type { Log } from "./log.svelte";
+import type { Lines } from "./viewport";
 
 type SearchHost = Pick<Host, "logSearch">;
 
@@ -11,6 +12,7 @@ const REST = 150;
 const AGAIN = 1_000;
 
 const NONE: LogMatches = { lines: [], total: 0 };
+const NO_LINES: Lines = { first: 0, end: 0 };
 
 /** The place of the last number in an ascending list that is at most `limit`, or -1. */
 export function lastAtMost(numbers: readonly number[], limit: number): number {
@@ -53,7 +55,7 @@ export class LogSearch {
 	readonly #host: SearchHost;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#asked = 0;
-	#searchedTo = -1;
+	#searched: Lines = NO_LINES;
 	#searchedAt = 0;
 	#took = 0;
 
@@ -79,8 +81,9 @@ export class LogSearch {
 
 	/** Searches again when the log has grown, and not too often. */
 	refresh() {
-		const end = this.#log.extent?.end ?? 0;
-		if (this.text === "" || this.busy || this.error || end === this.#searchedTo) return;
+		const { first, end } = this.#log.extent ?? NO_LINES;
+		if (this.text === "" || this.busy || this.error) return;
+		if (end === this.#searched.end && first >= this.#searched.first) return;
 		if (Date.now() - this.#searchedAt < Math.max(AGAIN, this.#took * 4)) return;
 		void this.#search(false);
 	}
@@ -112,7 +115,7 @@ export class LogSearch {
 		}
 		this.#asked += 1;
 		const asked = this.#asked;
-		const end = this.#log.extent?.end ?? 0;
+		const { first, end } = this.#log.extent ?? NO_LINES;
 		this.#searchedAt = Date.now();
 		this.busy = true;
 		try {
@@ -120,7 +123,7 @@ export class LogSearch {
 			if (asked !== this.#asked) return;
 			this.matches = matches;
 			this.error = null;
-			this.#searchedTo = end;
+			this.#searched = { first, end };
 		} catch (thrown) {
 			if (asked !== this.#asked) return;
 			this.matches = NONE;

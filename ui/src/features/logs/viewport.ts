@@ -70,8 +70,8 @@ export function linesAround(top: number, visible: number, held: Lines): Lines {
 }
 
 /** The newest lines, as many as fill the screen and some to spare. */
-export function newestLines(visible: number, held: Lines): Lines {
-	return { first: Math.max(held.first, held.end - visible - OVERSCAN), end: held.end };
+export function newestLines(visible: number, held: Lines, spare = OVERSCAN): Lines {
+	return { first: Math.max(held.first, held.end - visible - spare), end: held.end };
 }
 
 /** Whether scrolling comes so close to the edge of what is drawn that more should be fetched. */

@@ -1,0 +1,111 @@
+//! Where a query matches among the lines of a log.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use regex::bytes::{Regex, RegexBuilder};
+use slipway_api::ApiError;
+use slipway_api::log::{LogMatches, LogQuery};
+
+use crate::error::invalid;
+use crate::log::ansi;
+use crate::log::buffer::Block;
+
+/// More matches than this are of no use to a person.
+const MAX_MATCHES: usize = 20_000;
+/// No expression of a person needs a bigger automaton.
+const MAX_REGEX_BYTES: usize = 4 << 20;
+
+pub(crate) const NOTHING: LogMatches = LogMatches {
+    lines: Vec::new(),
+    total: 0,
+};
+
+/// The searches of one log, of which only the last one counts.
+#[derive(Default)]
+pub(crate) struct Searches {
+    last: AtomicU64,
+}
+
+impl Searches {
+    /// Begins a search, or only ends the one before.
+    pub(crate) fn begin(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn is_last(&self, search: u64) -> bool {
+        self.last.load(Ordering::Relaxed) == search
+    }
+
+    /// Looks through all blocks; `None` as soon as another search has begun.
+    pub(crate) fn run(&self, search: u64, blocks: &[Block], regex: &Regex) -> Option<LogMatches> {
+        let mut found = NOTHING;
+        // From the newest on, so that the ones kept are the newest.
+        for block in blocks.iter().rev() {
+            if !self.is_last(search) {
+                return None;
+            }
+            for (offset, line) in block.chunk.lines.iter().enumerate().rev() {
+                if regex.is_match(&ansi::without_escapes(block.chunk.line(line))) {
+                    found.total = found.total.saturating_add(1);
+                    if found.lines.len() < MAX_MATCHES {
+                        found.lines.push(block.first + offset as u64);
+                    }
+                }
+            }
+        }
+        found.lines.reverse();
+        Some(found)
+    }
+}
+
+pub(crate) fn expression(query: &LogQuery) -> Result<Regex, ApiError> {
+    let pattern = if query.regex {
+        query.text.clone()
+    } else {
+        regex::escape(&query.text)
+    };
+    RegexBuilder::new(&pattern)
+        .case_insensitive(!query.match_case)
+        .size_limit(MAX_REGEX_BYTES)
+        .build()
+        .map_err(|error| {
+            let reason = error.to_string();
+            let last = reason.lines().last().unwrap_or_default();
+            invalid(
+                format!("This is no regular expression: {last}"),
+                Some("Turn off regular expressions to search for the words as they are".to_owned()),
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::log::older::chunk_of;
+
+    #[test]
+    fn a_search_ends_where_the_next_one_begins() {
+        let block = Block {
+            first: 7,
+            chunk: Arc::new(chunk_of(&[(0, "a b".to_owned()), (0, "c".to_owned())])),
+        };
+        let query = LogQuery {
+            text: "B".to_owned(),
+            regex: false,
+            match_case: false,
+        };
+        let regex = expression(&query).expect("words are an expression");
+        let searches = Searches::default();
+        let first = searches.begin();
+        let found = searches.run(first, std::slice::from_ref(&block), &regex);
+        assert_eq!(found.map(|found| found.lines), Some(vec![7]));
+        let second = searches.begin();
+        assert_eq!(
+            searches.run(first, std::slice::from_ref(&block), &regex),
+            None
+        );
+        assert!(searches.run(second, &[block], &regex).is_some());
+    }
+}
