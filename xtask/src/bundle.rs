@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::arch::Arch;
 use crate::display::VirtualDisplay;
 use crate::packages::{self, Consent};
 use crate::workspace::{binary, build_release, root, target};
-use crate::{npm, shell};
+use crate::{npm, shell, welcome_image};
 
 /// How long the window of a fresh installation may take on a busy machine.
 const WINDOW_PATIENCE: Duration = Duration::from_secs(30);
@@ -33,6 +34,8 @@ pub(crate) fn bundle(consent: Consent) -> Result<()> {
     npm::build()?;
     build_release()?;
     write_command_files()?;
+    welcome_image::welcome_image(consent)?;
+    lay_welcome_images()?;
     shell::run(tauri().current_dir(root().join("src-tauri")).args([
         "bundle",
         "--bundles",
@@ -84,6 +87,21 @@ fn write_command_files() -> Result<()> {
     for file in std::fs::read_dir(&directory)? {
         let file = file?;
         std::fs::copy(file.path(), link.join(file.file_name()))?;
+    }
+    Ok(())
+}
+
+/// Both of them, because an engine can be on another computer.
+fn lay_welcome_images() -> Result<()> {
+    let directory = root().join("installers/welcome");
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(&directory)?;
+    for arch in Arch::ALL {
+        let name = format!("{}.tar", arch.name());
+        std::fs::copy(
+            welcome_image::directory().join(&name),
+            directory.join(&name),
+        )?;
     }
     Ok(())
 }
@@ -144,6 +162,8 @@ fn check_files(directory: &Path) -> Result<()> {
         "usr/bin/slipway",
         "usr/share/applications/Slipway.desktop",
         "usr/share/icons/hicolor/128x128/apps/slipway-desktop.png",
+        "usr/lib/slipway/welcome/amd64.tar",
+        "usr/lib/slipway/welcome/arm64.tar",
         "usr/share/man/man1/slipway.1",
         "usr/share/bash-completion/completions/slipway",
     ] {

@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::arch::Arch;
 use crate::packages::{self, Consent, Need};
 use crate::workspace::target;
 use agent::Agent;
@@ -46,45 +47,6 @@ const VMLINUZ: &str = "vmlinuz";
 const INITRD: &str = "initrd";
 const ROOT: &str = "root.erofs";
 const MANIFEST: &str = "manifest.json";
-
-/// An architecture that the machine runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Arch {
-    Amd64,
-    Arm64,
-}
-
-impl Arch {
-    const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
-
-    /// As Debian calls it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Amd64 => "amd64",
-            Self::Arm64 => "arm64",
-        }
-    }
-
-    /// The part of a Rust target or a GNU tool's name that says the architecture.
-    fn machine(self) -> &'static str {
-        match self {
-            Self::Amd64 => "x86_64",
-            Self::Arm64 => "aarch64",
-        }
-    }
-
-    /// Where Debian keeps libraries of this architecture.
-    fn libraries(self) -> String {
-        format!("usr/lib/{}-linux-gnu", self.machine())
-    }
-
-    fn of_this_computer() -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|arch| arch.machine() == std::env::consts::ARCH)
-            .with_context(|| format!("no tools are known for {}", std::env::consts::ARCH))
-    }
-}
 
 /// What was asked for.
 #[derive(Debug, Default)]

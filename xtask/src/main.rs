@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that is done to the project, by one name each. It installs what is missing, so that a
 //! fresh machine with Rust and Node needs no other step.
 
+mod arch;
 mod bundle;
 mod display;
 #[cfg(unix)]
@@ -11,8 +12,10 @@ mod packages;
 mod report;
 mod run;
 mod shell;
+mod static_program;
 mod targets;
 mod test;
+mod welcome_image;
 mod workspace;
 
 use anyhow::{Result, bail};
@@ -32,6 +35,7 @@ cargo xtask COMMAND
   guest-image         build what the machine boots, in target/guest/; [--arch amd64|arm64] for one architecture,
                       [--update-lock] with the newest packages, [--check-reproducible] twice to compare,
                       [--agent FILE] with another program as its first process
+  welcome-image       pack the image that ships with Slipway, in target/welcome/
   samples             build the sample images that tests run
 
 Options of all: --yes installs system packages without asking (so does CI=true, and there being no terminal).";
@@ -59,6 +63,7 @@ fn main() -> Result<()> {
         "check-targets" => targets::check(install),
         #[cfg(unix)]
         "guest-image" => guest_image::guest_image(install, &arguments),
+        "welcome-image" => welcome_image::welcome_image(install),
         "samples" => test::samples(install),
         "" | "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::display::VirtualDisplay;
 use crate::packages::{self, Consent};
 use crate::workspace::{binary, cargo, root, target};
-use crate::{npm, shell};
+use crate::{npm, shell, welcome_image};
 
 /// Exit code of the `slipway` command when no engine answers.
 const NO_ENGINE: i32 = 3;
@@ -22,6 +22,7 @@ pub(crate) fn run(consent: Consent, arguments: &[String]) -> Result<()> {
         "--package=slipway-desktop",
         "--package=slipway-cli",
     ]))?;
+    welcome_image::welcome_image(consent)?;
     let display = VirtualDisplay::if_needed(consent)?;
     if let Some(display) = &display {
         println!(

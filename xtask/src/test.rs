@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::packages::{self, Consent};
 use crate::report::Report;
 use crate::workspace::{binary, build_release, cargo};
-use crate::{bundle, npm, shell, targets};
+use crate::{bundle, npm, shell, targets, welcome_image};
 
 /// Runs everything, and says at the end how much passed.
 pub(crate) fn test(consent: Consent, quick: bool) {
@@ -48,6 +48,7 @@ fn everything(report: &mut Report, consent: Consent, quick: bool) -> Option<()> 
         ]))
     });
     step(report.check("sample images", build_samples))?;
+    step(report.check("welcome image", || welcome_image::welcome_image(consent)))?;
     report.tests(
         "unit, property and real-engine tests",
         &mut cargo(&[
@@ -123,6 +124,7 @@ fn prepare(consent: Consent) -> Result<()> {
     install_all(consent)?;
     npm::build()?;
     build_release()?;
+    welcome_image::welcome_image(consent)?;
     build_samples()
 }
 
@@ -146,6 +148,7 @@ fn e2e(arguments: &[&str]) -> Command {
     command
         .env("SLIPWAY_DESKTOP_BIN", binary("release", "slipway-desktop"))
         .env("SLIPWAY_BIN", binary("release", "slipway"))
+        .env("SLIPWAY_WELCOME_IMAGES", welcome_image::directory())
         .env("SLIPWAY_BLANK_BIN", binary("release/examples", "blank"));
     command
 }

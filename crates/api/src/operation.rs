@@ -30,6 +30,8 @@ pub enum PullPhase {
     Downloading,
     /// Unpacking layers.
     Extracting,
+    /// Loading an image that ships with Slipway; nothing is downloaded.
+    Loading,
     /// Complete.
     Done,
 }

@@ -222,7 +222,7 @@ mod tests {
             .collect();
         assert!(ranks.is_sorted());
         let featured = ranks.iter().take_while(|rank| **rank != u16::MAX);
-        assert!(featured.copied().eq(1..=24));
+        assert!(featured.copied().eq(1..=25));
     }
 
     #[test]

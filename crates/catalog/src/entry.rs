@@ -27,7 +27,7 @@ pub struct Entry {
     pub tags: Vec<String>,
     /// Who publishes the image, in Docker Hub's terms.
     pub badge: Badge,
-    /// The slug of its logo in simple-icons; without one, show a tile with a letter.
+    /// The slug of its logo in simple-icons, or `slipway`; without one, show a tile with a letter.
     pub logo: Option<String>,
     /// The brand's colour.
     pub color: Color,

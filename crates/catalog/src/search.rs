@@ -357,7 +357,7 @@ mod tests {
         let all = Catalog::bundled().entries();
         let found = slugs(" \t", None);
         assert_eq!(found.len(), all.len());
-        assert_eq!(found[0], "nginx");
+        assert_eq!(found[0], "welcome");
         check_only("!!!", &[]);
     }
 

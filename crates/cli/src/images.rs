@@ -90,12 +90,6 @@ pub(crate) async fn pull_with_progress(
             let mut last = last
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if last.is_none() {
-                progress.step(
-                    &format!("Pulling {}", at.image),
-                    &format!("Pulled {}", at.image),
-                );
-            }
             progress.pull(&at);
             *last = Some(at);
         })

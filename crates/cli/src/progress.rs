@@ -33,6 +33,8 @@ struct Step {
     done: String,
     began: Instant,
     downloaded: u64,
+    /// The image, for a step that gets one.
+    image: Option<String>,
 }
 
 impl Progress {
@@ -73,6 +75,7 @@ impl Progress {
             done: done.to_owned(),
             began: Instant::now(),
             downloaded: 0,
+            image: None,
         });
         let doing = text::line(doing);
         match &self.shown {
@@ -92,9 +95,20 @@ impl Progress {
         }
     }
 
-    /// A pull moved.
+    /// A pull moved. Its first words begin a step.
     pub(crate) fn pull(&self, at: &PullProgress) {
+        let known = |step: &Step| step.image.as_ref() == Some(&at.image);
+        if !self.current().as_ref().is_some_and(known) {
+            let image = &at.image;
+            if at.phase == PullPhase::Loading {
+                let doing = format!("Loading {image}, which ships with Slipway");
+                self.step(&doing, &format!("Loaded {image}, which ships with Slipway"));
+            } else {
+                self.step(&format!("Pulling {image}"), &format!("Pulled {image}"));
+            }
+        }
         if let Some(step) = self.current().as_mut() {
+            step.image = Some(at.image.clone());
             step.downloaded = at.bytes_done;
         }
         let Shown::Bar(bar) = &self.shown else { return };

@@ -72,9 +72,8 @@ async fn run_with_progress(
             plan = options.apply(&draft)?;
         }
     }
-    let image = plan.image.clone();
     let outcome = slipway
-        .run(plan, cancel, |event| tell(&event, &image, progress))
+        .run(plan, cancel, |event| tell(&event, progress))
         .await?;
     if !outcome.ready {
         progress.will_be("It runs, but does not answer yet");
@@ -83,11 +82,12 @@ async fn run_with_progress(
 }
 
 /// Tells what a run is doing.
-fn tell(event: &RunEvent, image: &str, progress: &Progress) {
+fn tell(event: &RunEvent, progress: &Progress) {
     match event {
         RunEvent::Step { step } => match step {
             RunStep::Check => progress.step("Checking the plan", "Checked the plan"),
-            RunStep::Pull => progress.step(&format!("Pulling {image}"), &format!("Pulled {image}")),
+            // Told with the image's own words when the pull begins.
+            RunStep::Pull => {}
             RunStep::Create => progress.step("Creating the container", "Created the container"),
             RunStep::Start => progress.step("Starting it", "Started it"),
             RunStep::Wait => progress.step("Waiting until it answers", "It answers"),

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::ImageReferenceError;
-use slipway_engine::EngineError;
+use slipway_engine::{EndpointSource, EngineError};
 
 /// An engine's failure in words, with its hint and causes.
 pub fn api_error(error: &EngineError) -> ApiError {
@@ -43,6 +43,27 @@ pub fn api_error(error: &EngineError) -> ApiError {
         message: error.to_string(),
         hint: error.hint(),
         detail: cause_chain(error),
+    }
+}
+
+/// Why an endpoint cannot be used. One at which nothing listens is our own to start, if it is the machine.
+pub(crate) fn endpoint_error(source: &EndpointSource, error: &EngineError) -> ApiError {
+    match (source, error) {
+        (
+            EndpointSource::Machine,
+            EngineError::NoSocket { .. } | EngineError::NotListening { .. },
+        ) => machine_not_running(),
+        _ => api_error(error),
+    }
+}
+
+/// The machine is wanted and does not run.
+pub(crate) fn machine_not_running() -> ApiError {
+    ApiError {
+        kind: ErrorKind::NoEngine,
+        message: "Slipway's machine does not run".to_owned(),
+        hint: Some("Start it with `slipway machine start`".to_owned()),
+        detail: None,
     }
 }
 

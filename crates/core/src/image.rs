@@ -10,8 +10,8 @@ use slipway_catalog::ImageReference;
 use slipway_engine::{self as domain, Engine, EngineError, ListFilter, PullEvent, PullRequest};
 use tokio_util::sync::CancellationToken;
 
-use crate::Slipway;
 use crate::error::{api_error, cancelled, not_found, reference_error};
+use crate::{Slipway, shipped_image};
 
 impl Slipway {
     /// All images, newest first, each with the containers that use it.
@@ -123,13 +123,19 @@ impl Slipway {
     }
 }
 
-/// Pulls an image to the end, or until it is cancelled: then the engine stops downloading.
+/// Pulls an image (or loads it, if it ships with Slipway) to the end, or until it is cancelled: then the engine stops downloading.
 pub(crate) async fn pull(
     engine: &Engine,
     reference: &ImageReference,
     cancel: &CancellationToken,
     progress: impl Fn(PullProgress) + Send,
 ) -> Result<(), ApiError> {
+    if shipped_image::is_shipped(reference) {
+        return tokio::select! {
+            result = shipped_image::load(engine, reference, progress) => result,
+            () = cancel.cancelled() => Err(cancelled()),
+        };
+    }
     let image = reference.familiar();
     let request = PullRequest {
         // Fully qualified: Podman asks a person which registry is meant otherwise.

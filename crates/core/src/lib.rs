@@ -26,6 +26,7 @@ mod run;
 mod selection;
 mod session;
 mod settings;
+mod shipped_image;
 mod slipway;
 mod stats;
 mod view;

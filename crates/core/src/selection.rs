@@ -8,8 +8,11 @@ use slipway_engine::{
 };
 
 use crate::blocking::blocking;
-use crate::error::api_error;
+use crate::error::{api_error, endpoint_error, machine_not_running};
 use crate::view;
+
+/// What discovery calls the engine in Slipway's machine, while it knows of it.
+const MACHINE: &str = "machine";
 
 /// An engine that answers, and where.
 #[derive(Clone)]
@@ -35,7 +38,10 @@ pub(crate) async fn select(
     let discovery = discover(environment).await;
     if let Some(wanted) = wanted {
         let endpoint = find(&discovery, wanted)?;
-        return connect(endpoint).await.map_err(|error| api_error(&error));
+        let source = endpoint.source.clone();
+        return connect(endpoint)
+            .await
+            .map_err(|error| endpoint_error(&source, &error));
     }
     let mut first_error = None;
     if let Some(default) = discovery
@@ -48,7 +54,8 @@ pub(crate) async fn select(
         }
         // `DOCKER_HOST` and a chosen context are wishes as well.
         if !matches!(default.source, EndpointSource::Socket(_)) && default.name != "default" {
-            return Err(api_error(&first_error.expect("it has just been set")));
+            let error = first_error.expect("it has just been set");
+            return Err(endpoint_error(&default.source, &error));
         }
     }
     let others: Vec<Endpoint> = discovery
@@ -57,7 +64,10 @@ pub(crate) async fn select(
         .enumerate()
         .filter(|(index, candidate)| {
             Some(*index) != discovery.default
-                && matches!(candidate.source, EndpointSource::Socket(_))
+                && matches!(
+                    candidate.source,
+                    EndpointSource::Socket(_) | EndpointSource::Machine
+                )
         })
         .filter_map(|(_, candidate)| candidate.endpoint.clone().ok())
         .collect();
@@ -104,6 +114,9 @@ fn find(discovery: &Discovery, wanted: &str) -> Result<Endpoint, ApiError> {
             .endpoint
             .clone()
             .map_err(|error| api_error(&error));
+    }
+    if wanted == MACHINE {
+        return Err(machine_not_running());
     }
     if wanted.contains("://") {
         let address = wanted

@@ -12,7 +12,7 @@ use slipway_catalog::Entry;
 use slipway_engine as domain;
 use slipway_engine::{Address, Candidate, Endpoint, EndpointSource, Probe, Product, Timestamp};
 
-use crate::error::api_error;
+use crate::error::{api_error, endpoint_error};
 use crate::selection::Selected;
 use crate::{exit_reason, web_page};
 
@@ -48,6 +48,7 @@ pub(crate) fn endpoint(
         EndpointSource::Environment => "DOCKER_HOST".to_owned(),
         EndpointSource::Context(_) => "Docker context".to_owned(),
         EndpointSource::Socket(product) => format!("{product} socket"),
+        EndpointSource::Machine => "Slipway's machine".to_owned(),
         EndpointSource::Custom => "Your choice".to_owned(),
     };
     let address = candidate
@@ -73,7 +74,10 @@ pub(crate) fn endpoint(
                 }),
                 None,
             ),
-            Err(failure) => (None, Some(api_error(&failure.clone().into_error(endpoint)))),
+            Err(failure) => {
+                let error = failure.clone().into_error(endpoint);
+                (None, Some(endpoint_error(&endpoint.source, &error)))
+            }
         },
     };
     EndpointView {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::error::clean;
 use crate::transport::{Answer, Call};
-use crate::{Engine, EngineError, Noun, Timestamp, json};
+use crate::{Engine, EngineError, Noun, Product, Timestamp, json};
 
 /// Whether a request changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -566,11 +566,16 @@ impl Engine {
         timeout: Option<Duration>,
     ) -> Result<Answer, EngineError> {
         // The engine answers when it is done, so our deadline must know its timeout.
-        let grace = if let Some(timeout) = timeout {
-            timeout
+        let (timeout, grace) = if let Some(timeout) = timeout {
+            (Some(timeout), timeout)
         } else {
-            let detail = self.inspect_container(id).await?;
-            detail.stop_timeout.unwrap_or(DEFAULT_GRACE)
+            let own = self.inspect_container(id).await?.stop_timeout;
+            // What is made over Podman's Docker API without a timeout gets one of 0, and would be killed at once.
+            if self.info().product == Product::Podman && own.is_none_or(|own| own.is_zero()) {
+                (Some(DEFAULT_GRACE), DEFAULT_GRACE)
+            } else {
+                (None, own.unwrap_or(DEFAULT_GRACE))
+            }
         };
         let mut call = self
             .container_call(Method::POST, id, action)

@@ -20,6 +20,9 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// More contexts than this are not a list that anyone can use.
 const MAX_CONTEXTS: usize = 256;
 
+/// Variables that name the directories of a user.
+const DIRECTORY_VARIABLES: [&str; 3] = ["XDG_RUNTIME_DIR", "XDG_DATA_HOME", "LOCALAPPDATA"];
+
 /// The operating system whose well-known sockets are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Os {
@@ -49,7 +52,7 @@ impl Os {
 pub struct Environment {
     /// The home directory.
     pub home: Option<PathBuf>,
-    /// Environment variables: those that begin with `DOCKER_`, and `XDG_RUNTIME_DIR`.
+    /// Environment variables: those that begin with `DOCKER_`, and those that name the directories of a user.
     pub variables: HashMap<String, String>,
     /// The operating system.
     pub os: Os,
@@ -94,7 +97,9 @@ impl Environment {
     pub fn from_process() -> Self {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with("DOCKER_") || name == "XDG_RUNTIME_DIR")
+            .filter(|(name, _)| {
+                name.starts_with("DOCKER_") || DIRECTORY_VARIABLES.contains(&name.as_str())
+            })
             .collect();
         Self {
             home: std::env::home_dir(),
@@ -117,6 +122,27 @@ impl Environment {
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Where the engine of Slipway's machine listens while it runs: in `$XDG_RUNTIME_DIR/slipway`, or in `slipway/run`
+    /// of the user's data where the system names no place for sockets.
+    pub fn machine_socket(&self) -> Option<PathBuf> {
+        let directory = |name: &str| {
+            self.variable(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let in_home = |path: &str| self.home.as_ref().map(|home| home.join(path));
+        let data = match self.os {
+            Os::Windows => self.variable("LOCALAPPDATA").map(PathBuf::from),
+            Os::MacOs => in_home("Library/Application Support"),
+            Os::Linux => directory("XDG_DATA_HOME").or_else(|| in_home(".local/share")),
+        };
+        let runtime = match directory("XDG_RUNTIME_DIR") {
+            Some(runtime) => runtime.join("slipway"),
+            None => data?.join("slipway/run"),
+        };
+        Some(runtime.join("engine.sock"))
     }
 
     fn system_path(&self, path: &str) -> PathBuf {
@@ -221,8 +247,27 @@ pub fn discover(environment: &Environment) -> Discovery {
             found.default = Some(index);
         }
     }
+    if let Some(socket) = environment.machine_socket() {
+        let exists = socket.symlink_metadata().is_ok();
+        let address = Address::Unix(socket);
+        // A machine that does not run is known by its Docker context.
+        if exists || found.has(&address) {
+            found.add(Candidate {
+                name: MACHINE.to_owned(),
+                source: EndpointSource::Machine,
+                endpoint: Ok(Endpoint {
+                    name: MACHINE.to_owned(),
+                    source: EndpointSource::Machine,
+                    address,
+                }),
+            });
+        }
+    }
     found.finish()
 }
+
+/// What the engine in Slipway's machine is called.
+const MACHINE: &str = "machine";
 
 /// Candidates in the making: the same place is kept once, under the best of its names.
 #[derive(Default)]
@@ -232,21 +277,28 @@ struct Found {
 }
 
 impl Found {
+    fn position(&self, address: &Address) -> Option<usize> {
+        self.candidates.iter().position(|known| {
+            known
+                .endpoint
+                .as_ref()
+                .is_ok_and(|known| known.address.same_place(address))
+        })
+    }
+
+    fn has(&self, address: &Address) -> bool {
+        self.position(address).is_some()
+    }
+
     fn add(&mut self, new: Candidate) -> usize {
-        if let Ok(endpoint) = &new.endpoint {
-            let same = self.candidates.iter().position(|known| {
-                known
-                    .endpoint
-                    .as_ref()
-                    .is_ok_and(|known| known.address.same_place(&endpoint.address))
-            });
-            if let Some(index) = same {
-                let known = &mut self.candidates[index];
-                if new.source.rank() < known.source.rank() {
-                    *known = new;
-                }
-                return index;
+        if let Ok(endpoint) = &new.endpoint
+            && let Some(index) = self.position(&endpoint.address)
+        {
+            let known = &mut self.candidates[index];
+            if new.source.rank() < known.source.rank() {
+                *known = new;
             }
+            return index;
         }
         self.candidates.push(new);
         self.candidates.len() - 1
@@ -624,6 +676,67 @@ mod tests {
     #[test]
     fn with_nothing_the_default_socket_is_the_candidate() {
         check(&Computer::new(), &["*Docker = unix:///var/run/docker.sock"]);
+    }
+
+    #[test]
+    fn the_machine_is_a_candidate_while_its_socket_is_there() {
+        let computer = Computer::new();
+        let runtime = computer.dir.path().join("run/user");
+        let with_runtime = computer
+            .variable("XDG_RUNTIME_DIR", &runtime.display().to_string())
+            .file("run/user/slipway/engine.sock", "");
+        check(
+            &with_runtime,
+            &[
+                "*Docker = unix:///var/run/docker.sock",
+                "machine = unix:///run/user/slipway/engine.sock",
+            ],
+        );
+        assert_eq!(
+            discover(&with_runtime.environment).candidates[1].source,
+            EndpointSource::Machine
+        );
+        let without = Computer::new()
+            .variable("XDG_RUNTIME_DIR", "")
+            .file("home/.local/share/slipway/run/engine.sock", "");
+        check(
+            &without,
+            &[
+                "*Docker = unix:///var/run/docker.sock",
+                "machine = unix:///home/.local/share/slipway/run/engine.sock",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_machines_context_is_the_machine() {
+        let computer = Computer::new().variable("XDG_RUNTIME_DIR", "");
+        let socket = computer
+            .dir
+            .path()
+            .join("home/.local/share/slipway/run/engine.sock");
+        let context = format!(
+            r#"{{"Name":"slipway","Endpoints":{{"docker":{{"Host":"unix://{}"}}}}}}"#,
+            socket.display()
+        );
+        // It does not run: only the context tells of it.
+        let computer = computer.context("slipway", &context);
+        check(
+            &computer,
+            &[
+                "*Docker = unix:///var/run/docker.sock",
+                "machine = unix:///home/.local/share/slipway/run/engine.sock",
+            ],
+        );
+        // Chosen for the docker command, it is the default.
+        let computer = computer.variable("DOCKER_CONTEXT", "slipway");
+        let machine = "*machine = unix:///home/.local/share/slipway/run/engine.sock";
+        check(
+            &computer,
+            &[machine, "Docker = unix:///var/run/docker.sock"],
+        );
+        let computer = computer.file("home/.local/share/slipway/run/engine.sock", "");
+        assert_eq!(computer.list()[0], machine);
     }
 
     #[test]

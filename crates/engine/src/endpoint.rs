@@ -59,6 +59,8 @@ pub enum EndpointSource {
     Context(String),
     /// A well-known socket, by the product that makes it: `Docker`, `Podman`, `Docker Desktop`, …
     Socket(String),
+    /// The engine in Slipway's own machine.
+    Machine,
     /// Given by the caller.
     Custom,
 }
@@ -80,9 +82,11 @@ impl EndpointSource {
         match self {
             Self::Environment => 0,
             Self::Custom => 1,
-            Self::Context(name) if name != "default" => 2,
-            Self::Socket(_) => 3,
-            Self::Context(_) => 4,
+            // A context of the machine's engine is made with the machine, and says less.
+            Self::Machine => 2,
+            Self::Context(name) if name != "default" => 3,
+            Self::Socket(_) => 4,
+            Self::Context(_) => 5,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use crate::container::parse_port;
 use crate::container_detail::{OneOrMany, some_text};
 use crate::engine::image_arch;
+use crate::error::{About, classify, clean};
 use crate::{Engine, EngineError, Noun, Protocol, Timestamp, json};
 
 /// An image as lists show it.
@@ -152,6 +154,48 @@ struct WireRemoved {
     deleted: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct WireLoaded {
+    stream: Option<String>,
+    error: Option<String>,
+    #[serde(rename = "errorDetail")]
+    error_detail: Option<WireLoadError>,
+}
+
+#[derive(Deserialize)]
+struct WireLoadError {
+    message: Option<String>,
+}
+
+/// The references that an engine says it has loaded: one JSON document after the other, of which the last can be an
+/// error.
+fn parse_loaded(body: &[u8]) -> Result<Vec<String>, EngineError> {
+    let mut loaded = Vec::new();
+    for message in serde_json::Deserializer::from_slice(body).into_iter::<WireLoaded>() {
+        let message = message.map_err(|error| json::protocol("what was loaded", error))?;
+        let error = message
+            .error_detail
+            .and_then(|detail| detail.message)
+            .or(message.error);
+        if let Some(text) = error {
+            let about = About {
+                noun: Noun::Engine,
+                name: String::new(),
+            };
+            return Err(classify(0, &text, &about));
+        }
+        // An image without a name is told by its id, which is no reference to anybody.
+        let lines = message.stream.unwrap_or_default();
+        for line in lines.lines() {
+            if let Some(references) = line.trim().strip_prefix("Loaded image: ") {
+                // Podman writes all of them into one line.
+                loaded.extend(references.split(',').map(|name| clean(name.trim())));
+            }
+        }
+    }
+    Ok(loaded)
+}
+
 /// Tags or digests without the placeholders that engines write for "none".
 fn real_names(names: Option<Vec<String>>) -> Vec<String> {
     let mut names = names.unwrap_or_default();
@@ -244,6 +288,12 @@ fn parse_detail(body: &[u8]) -> Result<ImageDetail, EngineError> {
 /// How much longer than a plain call removing an image may take: its layers are deleted meanwhile.
 const REMOVAL_GRACE: Duration = Duration::from_mins(1);
 
+/// How much longer loading an image may take: it is sent, unpacked and written.
+const LOAD_GRACE: Duration = Duration::from_mins(2);
+
+/// Larger archives would have to be streamed, and are not ours.
+const MAX_ARCHIVE_BYTES: usize = 64 << 20;
+
 impl Engine {
     /// Lists images, without intermediate ones.
     pub async fn list_images(&self) -> Result<Vec<Image>, EngineError> {
@@ -264,6 +314,28 @@ impl Engine {
             .send()
             .await?;
         parse_detail(&answer.body)
+    }
+
+    /// Loads images from an archive as `docker save` writes it (tar, also compressed), and returns their references.
+    /// An archive of more than 64 MiB is refused.
+    pub async fn load_image(&self, archive: Bytes) -> Result<Vec<String>, EngineError> {
+        if archive.len() > MAX_ARCHIVE_BYTES {
+            return Err(EngineError::InvalidRequest {
+                message: format!(
+                    "an archive of {} bytes is too large to be loaded; {MAX_ARCHIVE_BYTES} is the limit",
+                    archive.len()
+                ),
+            });
+        }
+        let answer = self
+            .call(Method::POST, &["images", "load"])
+            .about(Noun::Engine, "")
+            .deadline(self.deadline() + LOAD_GRACE)
+            .query("quiet", "1")
+            .bytes("application/x-tar", archive)
+            .send()
+            .await?;
+        parse_loaded(&answer.body)
     }
 
     /// Removes a tag, and the image with its last tag.
@@ -324,6 +396,33 @@ mod tests {
         assert!(images[1].tags.is_empty() && images[1].digests.is_empty());
         assert_eq!(images[1].containers, Some(2));
         assert_eq!(images[2].labels["a"], "b");
+    }
+
+    #[test]
+    fn what_was_loaded() {
+        let names = |body: &str| parse_loaded(body.as_bytes());
+        assert_eq!(
+            names(
+                "{\"stream\":\"Loaded image: a/b:1\\n\"}\r\n{\"stream\":\"Loaded image: c:2\\n\"}\n"
+            )
+            .unwrap(),
+            ["a/b:1", "c:2"]
+        );
+        assert_eq!(
+            names("{\"stream\":\"Loaded image: docker.io/library/a:1,localhost/b:2\"}").unwrap(),
+            ["docker.io/library/a:1", "localhost/b:2"]
+        );
+        assert!(
+            names("{\"stream\":\"Loaded image ID: sha256:12\\n\"}")
+                .unwrap()
+                .is_empty()
+        );
+        assert!(names("").unwrap().is_empty());
+        let error = names("{\"errorDetail\":{\"message\":\"write: no space left on device\"},\"error\":\"write: no space left on device\"}").unwrap_err();
+        assert!(matches!(error, EngineError::NoSpace { .. }), "{error:?}");
+        let error = names("{\"error\":\"invalid archive\"}").unwrap_err();
+        assert_eq!(error.to_string(), "invalid archive");
+        assert!(names("<html>").is_err());
     }
 
     #[test]

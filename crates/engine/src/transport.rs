@@ -49,7 +49,8 @@ pub(crate) struct Call {
     method: Method,
     path: String,
     query: String,
-    body: Option<Result<Vec<u8>, EngineError>>,
+    body: Option<Result<Bytes, EngineError>>,
+    content_type: &'static str,
     header: Option<(&'static str, String)>,
     about: About,
     deadline: Duration,
@@ -99,6 +100,7 @@ impl Transport {
             path,
             query: String::new(),
             body: None,
+            content_type: "application/json",
             header: None,
             about: About {
                 noun: Noun::Engine,
@@ -259,9 +261,17 @@ impl Call {
 
     /// Sends a JSON body.
     pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = Some(
-            serde_json::to_vec(body).map_err(|error| crate::json::protocol("our request", error)),
-        );
+        self.body = Some(match serde_json::to_vec(body) {
+            Ok(body) => Ok(body.into()),
+            Err(error) => Err(crate::json::protocol("our request", error)),
+        });
+        self
+    }
+
+    /// Sends a body that is no JSON.
+    pub(crate) fn bytes(mut self, content_type: &'static str, body: Bytes) -> Self {
+        self.content_type = content_type;
+        self.body = Some(Ok(body));
         self
     }
 
@@ -310,8 +320,8 @@ impl Call {
         }
         let body = match self.body.take() {
             Some(body) => {
-                request = request.header(header::CONTENT_TYPE, "application/json");
-                Bytes::from(body?)
+                request = request.header(header::CONTENT_TYPE, self.content_type);
+                body?
             }
             None => Bytes::new(),
         };

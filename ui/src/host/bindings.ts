@@ -729,6 +729,8 @@ export type PullPhase =
 "downloading" | 
 /**  Unpacking layers. */
 "extracting" | 
+/**  Loading an image that ships with Slipway; nothing is downloaded. */
+"loading" | 
 /**  Complete. */
 "done";
 

@@ -1,33 +1,13 @@
 //! The guest's first process, linked statically for the guest's architecture.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
-use super::{Arch, recipe};
-use crate::packages::{self, Consent, Need};
-use crate::workspace::{cargo, root, target};
-use crate::{shell, targets};
-
-const PACKAGE: &str = "slipway-guest";
-const PROFILE: &str = "guest";
-
-/// What linking for another architecture takes, by the architecture.
-fn cross_packages(arch: Arch) -> [Need; 2] {
-    let reason = "linking the machine's agent";
-    match arch {
-        Arch::Amd64 => [
-            ("gcc-x86-64-linux-gnu", reason),
-            ("libc6-dev-amd64-cross", reason),
-        ],
-        Arch::Arm64 => [
-            ("gcc-aarch64-linux-gnu", reason),
-            ("libc6-dev-arm64-cross", reason),
-        ],
-    }
-}
+use super::recipe;
+use crate::arch::Arch;
+use crate::packages::Consent;
+use crate::static_program;
 
 /// A program to be `/init`.
 pub(super) struct Agent {
@@ -45,77 +25,10 @@ impl Agent {
     }
 
     pub(super) fn build(consent: Consent, arch: Arch) -> Result<Self> {
-        let triple = format!("{}-unknown-linux-gnu", arch.machine());
-        let directory = target().join("guest-agent");
-        let mut command = if arch == Arch::of_this_computer()? {
-            cargo(&["build"])
-        } else {
-            packages::install(consent, targets::PACKAGES)?;
-            packages::install(consent, &cross_packages(arch))?;
-            let mut command = targets::cargo_web()?;
-            let variable = triple.to_ascii_uppercase().replace('-', "_");
-            command
-                .current_dir(root())
-                .args(["build", "-Zbuild-std=std,panic_unwind"])
-                .env(
-                    format!("CARGO_TARGET_{variable}_LINKER"),
-                    format!("{}-linux-gnu-gcc", arch.machine()),
-                );
-            command
-        };
-        command
-            .args([
-                "--quiet",
-                "--locked",
-                "--package",
-                PACKAGE,
-                "--profile",
-                PROFILE,
-                "--target",
-                &triple,
-                "--target-dir",
-            ])
-            .arg(&directory)
-            .env("RUSTFLAGS", flags())
-            .env_remove("CARGO_ENCODED_RUSTFLAGS");
-        shell::run(&mut command)
-            .with_context(|| format!("the agent for {} cannot be built", arch.name()))?;
-        let path = directory.join(&triple).join(PROFILE).join(PACKAGE);
-        check_static(&path)?;
-        Self::given(&path)
+        Self::given(&static_program::build(consent, "slipway-guest", arch)?)
     }
 
     pub(super) fn content(&self) -> Result<Vec<u8>> {
         std::fs::read(&self.path).with_context(|| format!("{} cannot be read", self.path.display()))
     }
-}
-
-/// Static, and without the paths of the computer that it is built on.
-fn flags() -> String {
-    let mut flags = format!(
-        "-Ctarget-feature=+crt-static --remap-path-prefix={}=/slipway",
-        root().display()
-    );
-    let home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    if let Some(home) = home {
-        let _ = write!(flags, " --remap-path-prefix={}=/cargo", home.display());
-    }
-    flags
-}
-
-/// The initrd has no loader and no library.
-fn check_static(path: &Path) -> Result<()> {
-    let headers = shell::output(
-        Command::new("readelf")
-            .args(["--wide", "--program-headers"])
-            .arg(path),
-    )?;
-    ensure!(
-        !headers.contains("INTERP"),
-        "{} is not linked statically",
-        path.display()
-    );
-    Ok(())
 }

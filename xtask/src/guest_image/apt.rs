@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Arch, recipe};
+use super::recipe;
+use crate::arch::Arch;
 use crate::{mirrors, packages, shell};
 
 /// Where packages are when the computer's own apt knows no Debian mirror.

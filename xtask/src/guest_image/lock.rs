@@ -7,9 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::Arch;
 use super::apt::{Apt, Offered};
 use super::recipe;
+use crate::arch::Arch;
 use crate::shell;
 
 /// A package of one version and content.

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::Arch;
 use super::agent::Agent;
 use super::cpio::Cpio;
 use super::recipe::{Recipe, sorted};
 use super::root::Root;
 use super::tools::Tools;
+use crate::arch::Arch;
 use crate::shell;
 
 /// Where a package has modules, and the root has them too.

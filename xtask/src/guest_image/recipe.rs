@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use sha2::Digest as _;
 
-use super::Arch;
+use crate::arch::Arch;
 use crate::workspace::root;
 
 /// Where the recipe is.

@@ -9,9 +9,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use super::EPOCH;
 use super::recipe::{self, Content, Recipe, sorted};
 use super::tools::Tools;
-use super::{Arch, EPOCH};
+use crate::arch::Arch;
 use crate::shell;
 
 const CERTIFICATES: &str = "usr/share/ca-certificates/mozilla";

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::Arch;
 use super::lock::{Lock, Taken};
 use super::recipe::Recipe;
+use crate::arch::Arch;
 
 /// Unpacked programs of this computer's architecture, with their libraries.
 pub(super) struct Tools {

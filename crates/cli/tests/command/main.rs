@@ -7,3 +7,4 @@ mod no_engine;
 mod output;
 mod pulls;
 mod slipway;
+mod welcome;

@@ -24,7 +24,7 @@ use crate::run::undo::{self, Made, Undo, may_be_done, remove};
 use crate::run::{readiness, spec};
 use crate::selection::Selected;
 use crate::view::RUN_LABEL;
-use crate::{Slipway, exit_reason, image, view, web_page};
+use crate::{Slipway, exit_reason, image, shipped_image, view, web_page};
 
 /// How long a container may take to answer before it is handed over as "running, but does not answer yet".
 const READY_DEADLINE: Duration = Duration::from_secs(90);
@@ -247,6 +247,12 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
     ) -> Result<(), ApiError> {
         let name = reference.to_string();
         let image = match self.engine().inspect_image(&name).await {
+            Ok(image) if shipped_image::is_of_another_version(reference, &image) => {
+                // The one that is there will do where the other one cannot be loaded.
+                let loaded = shipped_image::load(self.engine(), reference, |_| {}).await;
+                tracing::debug!(?loaded, "the shipped image of this version");
+                self.engine().inspect_image(&name).await.unwrap_or(image)
+            }
             Ok(image) => image,
             Err(EngineError::NotFound { .. } | EngineError::ImageNotFound { .. }) => {
                 self.step(RunStep::Pull);

@@ -1,6 +1,7 @@
+use bytes::Bytes;
 use slipway_engine::Protocol;
 
-use crate::support::{connect, kind, remove, run, script, spoken_api};
+use crate::support::{connect, dockerd, kind, remove, run, script, spoken_api};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn images_are_listed_inspected_and_removed() {
@@ -48,6 +49,50 @@ async fn images_are_listed_inspected_and_removed() {
         .await
         .unwrap_err();
     assert_eq!(kind(&error), "ImageNotFound", "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_are_loaded_from_an_archive() {
+    let engine = connect().await;
+    let archive = archive().await;
+    let name = "slipway/busybox:archived";
+    for _ in 0..2 {
+        // The second time all of it is there already.
+        assert_eq!(engine.load_image(archive.clone()).await.unwrap(), [name]);
+    }
+    assert_eq!(engine.inspect_image(name).await.unwrap().arch, "amd64");
+    engine.remove_image(name, false).await.unwrap();
+
+    let half = archive.slice(..archive.len() / 2);
+    for damaged in [half, Bytes::from_static(&[7; 4096]), Bytes::new()] {
+        let error = engine.load_image(damaged).await.unwrap_err();
+        assert!(
+            ["Engine", "InvalidRequest", "NotFound"].contains(&kind(&error).as_str()),
+            "{error:?}"
+        );
+        assert!(!error.to_string().is_empty());
+    }
+    let large = Bytes::from(vec![0; (64 << 20) + 1]);
+    let error = engine.load_image(large).await.unwrap_err();
+    assert_eq!(kind(&error), "InvalidRequest", "{error:?}");
+    assert_eq!(
+        kind(&engine.inspect_image(name).await.unwrap_err()),
+        "ImageNotFound"
+    );
+}
+
+/// What `docker save` makes of an image.
+async fn archive() -> Bytes {
+    tokio::task::spawn_blocking(|| {
+        let dockerd = dockerd();
+        dockerd.docker_ok(&["tag", "slipway/busybox", "slipway/busybox:archived"]);
+        let saved = dockerd.docker(&["save", "slipway/busybox:archived"]);
+        assert!(saved.status.success());
+        dockerd.docker_ok(&["rmi", "slipway/busybox:archived"]);
+        saved.stdout.into()
+    })
+    .await
+    .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

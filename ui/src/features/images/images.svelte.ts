@@ -52,6 +52,8 @@ export class Pull {
 					: `Downloading, ${bytesOf(progress.bytes_done, progress.bytes_total)}`;
 			case "extracting":
 				return `Unpacking, ${progress.layers_done} of ${progress.layers_total} layers`;
+			case "loading":
+				return "Loading, it ships with Slipway";
 			case "done":
 				return "Done";
 		}

@@ -100,6 +100,7 @@ export class Run {
 		if (!pull) return "";
 		if (pull.phase === "resolving") return "Asking the registry";
 		if (pull.phase === "extracting") return `Unpacking · ${pull.layers_done} of ${pull.layers_total} layers`;
+		if (pull.phase === "loading") return "It ships with Slipway: nothing is downloaded";
 		const amount = pull.bytes_total ? bytesOf(pull.bytes_done, pull.bytes_total) : bytes(pull.bytes_done);
 		if (pull.phase === "done") return bytes(pull.bytes_total ?? pull.bytes_done);
 		const rate = this.bytesPerSecond ? ` · ${bytes(this.bytesPerSecond)}/s` : "";
@@ -129,7 +130,9 @@ export class Run {
 		if (this.cancelling || !this.step) return;
 		this.#operation.detail =
 			this.step === "pull" && this.pull && this.pull.phase !== "done"
-				? `Pulling, ${this.pullLine}`
+				? this.pull.phase === "loading"
+					? "Loading what ships with Slipway"
+					: `Pulling, ${this.pullLine}`
 				: doing[this.step];
 	}
 
