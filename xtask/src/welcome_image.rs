@@ -141,22 +141,30 @@ fn sha256(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
     /// What `tar` finds in an archive.
     fn listed(archive: &[u8]) -> String {
-        let directory = std::env::temp_dir().join(format!("welcome-image-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).expect("writable");
-        let path = directory.join("it.tar");
-        std::fs::write(&path, archive).expect("writable");
-        let output = Command::new("tar")
-            .args(["--list", "--verbose", "--numeric-owner", "--utc", "--file"])
-            .arg(&path)
-            .output()
+        let mut tar = Command::new("tar")
+            .args([
+                "--list",
+                "--verbose",
+                "--numeric-owner",
+                "--utc",
+                "--file=-",
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("tar runs");
-        std::fs::remove_dir_all(&directory).expect("ours");
+        let mut stdin = tar.stdin.take().expect("it is piped");
+        stdin.write_all(archive).expect("it is read");
+        drop(stdin);
+        let output = tar.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{output:?}");
         assert!(output.stderr.is_empty(), "{output:?}");
         String::from_utf8(output.stdout).expect("text")
