@@ -16,8 +16,6 @@ use crate::{
 
 /// How many streams are open at once; who wants more waits.
 pub const MAX_STREAMS: usize = 4096;
-/// How long a guest may take for its answer to a request.
-pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The host's end of a link. Dropping it ends the link and every stream of it.
 pub struct HostLink {
@@ -61,12 +59,12 @@ impl HostLink {
         })
     }
 
-    /// Asks the guest for something; it has [`ANSWER_DEADLINE`] to answer.
+    /// Asks the guest for something; it has [`Request::patience`] to answer.
     pub async fn open(&self, request: &Request) -> Result<(Reply, LinkStream)> {
-        self.open_within(request, ANSWER_DEADLINE).await
+        self.open_within(request, request.patience()).await
     }
 
-    /// Asks the guest for something that may take longer, or has to be quicker.
+    /// Asks the guest for something that has to be quicker.
     pub async fn open_within(
         &self,
         request: &Request,

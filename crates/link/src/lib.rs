@@ -18,6 +18,8 @@
 
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod guest;
 mod handshake;
 mod host;
@@ -32,10 +34,10 @@ pub use error::{Ended, Error, Result};
 pub use frame::{MAX_MESSAGE, WINDOW};
 pub use guest::{GuestLink, Responder};
 pub use handshake::{HANDSHAKE_DEADLINE, MAX_STALE, Secret, VERSION};
-pub use host::{ANSWER_DEADLINE, HostLink, MAX_STREAMS};
+pub use host::{HostLink, MAX_STREAMS};
 pub use message::{
-    DiskState, DockerState, GuestEvent, GuestNews, GuestStats, LogSource, Phase, Refusal,
-    RefusalKind, Reply, Request, Service,
+    ANSWER_DEADLINE, DiskState, DockerState, GuestEvent, GuestNews, GuestStats, LogSource, Phase,
+    Refusal, RefusalKind, Reply, Request, Service,
 };
 pub use pump::{Pumped, pump};
 pub use shell::{ShellInput, ShellOutput};

@@ -1,6 +1,7 @@
 //! What host and guest say to each other.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,20 @@ pub enum Request {
     RepairDisk,
     /// Stops the containers and dockerd, writes everything to the disks and powers the machine off.
     PowerOff,
+}
+
+/// How long a guest may take for its answer to most requests.
+pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+
+impl Request {
+    /// How long the guest may take to answer.
+    pub fn patience(&self) -> Duration {
+        match self {
+            Self::RepairDisk => Duration::from_mins(31),
+            Self::Trim => Duration::from_mins(11),
+            _ => ANSWER_DEADLINE,
+        }
+    }
 }
 
 /// Whose log.

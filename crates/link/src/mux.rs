@@ -201,6 +201,19 @@ impl Mux {
         self.state().ended.clone()
     }
 
+    /// Panics if more is held than is allowed.
+    pub(crate) fn check_memory(&self, streams: usize) {
+        let state = self.state();
+        assert!(state.streams.len() <= streams.max(state.max_streams));
+        assert!(state.opened.len() <= state.max_streams);
+        assert!(state.output.unsent() <= OUTPUT_FULL + INPUT);
+        for stream in state.streams.values() {
+            assert!(stream.received.len() <= WINDOW as usize);
+            assert!(stream.credit <= WINDOW);
+            assert!(stream.window + stream.read <= WINDOW);
+        }
+    }
+
     pub(crate) fn end(&self, why: Ended) {
         self.state().end(why);
     }

@@ -1,0 +1,30 @@
+//! A peer that says anything at all: the functions of the fuzz targets, for a bounded time.
+
+use proptest::prelude::*;
+use slipway_link::fuzz;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_guest_harms_the_host(input in prop::collection::vec(any::<u8>(), 0..600)) {
+        fuzz::peer(true, &input);
+    }
+
+    #[test]
+    fn no_host_harms_the_guest(input in prop::collection::vec(any::<u8>(), 0..600)) {
+        fuzz::peer(false, &input);
+    }
+
+    #[test]
+    fn no_handshake_harms_anybody(
+        before in prop::collection::vec(any::<u8>(), 0..300),
+        after in prop::collection::vec(any::<u8>(), 0..300),
+        host: bool,
+    ) {
+        let magic = b"SLIPLINK".as_slice();
+        fuzz::handshake(host, &before);
+        fuzz::handshake(host, &[&before, magic, &after].concat());
+        fuzz::handshake(host, &[&before[..before.len() / 2], magic, magic, &[1, 0], &after, magic].concat());
+    }
+}
