@@ -36,6 +36,7 @@ pub(crate) fn check(consent: Consent) -> Result<()> {
                 "-Zbuild-std=std,panic_abort,panic_unwind",
                 "--package=slipway-desktop",
                 "--package=slipway-cli",
+                "--package=slipway-daemon",
                 "--target",
                 triple,
                 "--target-dir",

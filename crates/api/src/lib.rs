@@ -14,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod image;
 pub mod log;
+pub mod machine;
 pub mod operation;
 pub mod run;
 pub mod stats;

@@ -21,7 +21,6 @@ mod image;
 mod killed;
 mod log;
 mod operation;
-mod port_holder;
 mod run;
 mod selection;
 mod session;

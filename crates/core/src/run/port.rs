@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::{Container, Engine, ListFilter, Protocol, PublishedPort};
+use slipway_machine::port_holder;
 
 use crate::blocking::blocking;
-use crate::port_holder::port_holder;
 
 /// How far above the wanted port a free one is looked for before the system chooses.
 const NEARBY: u16 = 64;

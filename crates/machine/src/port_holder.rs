@@ -4,20 +4,47 @@ use std::net::IpAddr;
 
 /// A process that listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PortHolder {
+pub struct PortHolder {
     /// Process id.
-    pub(crate) pid: u32,
+    pub pid: u32,
     /// Its name, for example `postgres`.
-    pub(crate) name: String,
+    pub name: String,
 }
 
 /// Finds the process that listens on a TCP port. `None` when nobody does, or when it belongs to another user.
+pub fn port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
+    holder(TCP, ip, port)
+}
+
+/// Finds the process that has a UDP port. `None` when nobody does, or when it belongs to another user.
+pub fn udp_port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
+    holder(UDP, ip, port)
+}
+
+/// The kernel's tables of a protocol, and the state in them of a socket that others could send to.
+#[derive(Clone, Copy)]
+struct Tables {
+    paths: [&'static str; 2],
+    state: &'static str,
+}
+
+const TCP: Tables = Tables {
+    paths: ["/proc/net/tcp", "/proc/net/tcp6"],
+    state: "0A",
+};
+
+const UDP: Tables = Tables {
+    paths: ["/proc/net/udp", "/proc/net/udp6"],
+    state: "07",
+};
+
 #[cfg(target_os = "linux")]
-pub(crate) fn port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
-    let inodes: Vec<u64> = ["/proc/net/tcp", "/proc/net/tcp6"]
+fn holder(tables: Tables, ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
+    let inodes: Vec<u64> = tables
+        .paths
         .iter()
         .filter_map(|path| std::fs::read_to_string(path).ok())
-        .flat_map(|table| listening_inodes(&table, ip, port))
+        .flat_map(|table| listening_inodes(&table, tables.state, ip, port))
         .collect();
     if inodes.is_empty() {
         return None;
@@ -55,14 +82,14 @@ pub(crate) fn port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
 
 /// Other systems are not asked yet: the port is known to be taken, not by whom.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn port_holder(_ip: Option<IpAddr>, _port: u16) -> Option<PortHolder> {
+fn holder(tables: Tables, _ip: Option<IpAddr>, _port: u16) -> Option<PortHolder> {
+    let Tables { paths: _, state: _ } = tables;
     None
 }
 
-/// Inodes of the listening sockets in a `/proc/net/tcp` table that would clash with `ip:port`.
+/// Inodes of the sockets in such a table, in a `state`, that would clash with `ip:port`.
 #[cfg(any(target_os = "linux", test))]
-fn listening_inodes(table: &str, ip: Option<IpAddr>, port: u16) -> Vec<u64> {
-    const LISTEN: &str = "0A";
+fn listening_inodes(table: &str, wanted: &str, ip: Option<IpAddr>, port: u16) -> Vec<u64> {
     table
         .lines()
         .skip(1)
@@ -72,7 +99,7 @@ fn listening_inodes(table: &str, ip: Option<IpAddr>, port: u16) -> Vec<u64> {
             let state = fields.nth(1)?;
             let inode = fields.nth(5)?;
             let (address, local_port) = local.split_once(':')?;
-            if state != LISTEN || u16::from_str_radix(local_port, 16).ok()? != port {
+            if state != wanted || u16::from_str_radix(local_port, 16).ok()? != port {
                 return None;
             }
             let bound = parse_address(address)?;
@@ -122,6 +149,16 @@ mod tests {
     }
 
     #[test]
+    fn this_process_is_found_by_its_udp_port() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let address = socket.local_addr().expect("bound");
+        if cfg!(target_os = "linux") {
+            let holder = udp_port_holder(Some(address.ip()), address.port());
+            assert_eq!(holder.expect("this process").pid, std::process::id());
+        }
+    }
+
+    #[test]
     fn hostile_tables_are_no_panic() {
         for table in [
             "",
@@ -129,7 +166,10 @@ mod tests {
             "x\n1: zz:zz 00:00 0A",
             "x\n0: é:0050 0:0 0A 0 0 0 0 0 7",
         ] {
-            assert!(listening_inodes(table, None, 80).is_empty(), "{table}");
+            assert!(
+                listening_inodes(table, "0A", None, 80).is_empty(),
+                "{table}"
+            );
         }
     }
 }

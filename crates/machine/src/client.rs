@@ -1,0 +1,443 @@
+//! How the window and the `slipway` command ask `slipwayd`, which is started when it does not run.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use slipway_api::machine::{
+    MachineAnswer, MachineLogSource, MachineRequest, MachineSettings, MachineView,
+};
+use slipway_link::{ShellInput, ShellOutput};
+use tokio::io::{BufReader, ReadHalf, WriteHalf};
+
+use crate::control::{read_line, read_message, write_line, write_message};
+use crate::{MachineError, MachinePaths, VmStream};
+
+/// How long `slipwayd` may take to listen after it was started.
+const SPAWN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long it may take to answer what it does not have to work for.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
+
+/// How long it may take to give space back, or to stop the machine.
+const WORK_DEADLINE: Duration = Duration::from_mins(15);
+
+type Reader = BufReader<ReadHalf<Box<dyn VmStream>>>;
+type Writer = WriteHalf<Box<dyn VmStream>>;
+
+/// Asks `slipwayd`. Each call is a connection of its own, so a `slipwayd` that was started anew is no trouble.
+#[derive(Debug, Clone)]
+pub struct MachineClient {
+    paths: MachinePaths,
+    program: Option<PathBuf>,
+}
+
+impl MachineClient {
+    /// A client of the machine at `paths`. Nothing is started before it is asked for.
+    pub fn new(paths: MachinePaths) -> Self {
+        Self {
+            paths,
+            program: None,
+        }
+    }
+
+    /// A client of this user's machine.
+    pub fn of_user() -> Result<Self, MachineError> {
+        Ok(Self::new(MachinePaths::of_user()?))
+    }
+
+    /// Starts this program rather than the `slipwayd` beside ours.
+    #[must_use]
+    pub fn with_program(mut self, program: PathBuf) -> Self {
+        self.program = Some(program);
+        self
+    }
+
+    /// Where the machine's files and sockets are.
+    pub fn paths(&self) -> &MachinePaths {
+        &self.paths
+    }
+
+    /// Whether `slipwayd` runs.
+    pub async fn is_running(&self) -> bool {
+        connect(&self.paths.daemon_socket()).await.is_ok()
+    }
+
+    /// The machine now.
+    pub async fn status(&self) -> Result<MachineView, MachineError> {
+        match self.ask(&MachineRequest::Status, ANSWER_DEADLINE).await? {
+            MachineAnswer::Status { machine } => Ok(*machine),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The machine as it changes, the first view at once.
+    pub async fn watch(&self) -> Result<MachineWatch, MachineError> {
+        let (reader, writer) = self.open(&MachineRequest::Watch).await?;
+        Ok(MachineWatch {
+            reader,
+            _writer: writer,
+            line: Vec::new(),
+        })
+    }
+
+    /// Starts it. Returns when that is under way.
+    pub async fn start(&self) -> Result<(), MachineError> {
+        self.done(&MachineRequest::Start).await
+    }
+
+    /// Stops it. Returns when that is under way.
+    pub async fn stop(&self) -> Result<(), MachineError> {
+        self.done(&MachineRequest::Stop).await
+    }
+
+    /// Stops and starts it. Returns when that is under way.
+    pub async fn restart(&self) -> Result<(), MachineError> {
+        self.done(&MachineRequest::Restart).await
+    }
+
+    /// Removes it with all its data. Returns when that is under way.
+    pub async fn delete(&self) -> Result<(), MachineError> {
+        self.done(&MachineRequest::Delete).await
+    }
+
+    /// What was chosen.
+    pub async fn settings(&self) -> Result<MachineSettings, MachineError> {
+        match self
+            .ask(&MachineRequest::SettingsGet, ANSWER_DEADLINE)
+            .await?
+        {
+            MachineAnswer::Settings { settings } => Ok(settings),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Chooses.
+    pub async fn set_settings(&self, settings: MachineSettings) -> Result<(), MachineError> {
+        self.done(&MachineRequest::SettingsSet { settings }).await
+    }
+
+    /// Gives unused space back to this computer; how many bytes that was.
+    pub async fn reclaim(&self) -> Result<u64, MachineError> {
+        match self.ask(&MachineRequest::Reclaim, WORK_DEADLINE).await? {
+            MachineAnswer::Reclaimed { bytes } => Ok(bytes),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// A log.
+    pub async fn log(
+        &self,
+        source: MachineLogSource,
+        follow: bool,
+    ) -> Result<LogText, MachineError> {
+        let (reader, writer) = self.open(&MachineRequest::Log { source, follow }).await?;
+        Ok(LogText {
+            reader,
+            _writer: writer,
+        })
+    }
+
+    /// A shell in the machine.
+    pub async fn shell(
+        &self,
+        command: Option<Vec<String>>,
+        columns: u16,
+        rows: u16,
+    ) -> Result<Shell, MachineError> {
+        let request = MachineRequest::Shell {
+            command,
+            columns,
+            rows,
+        };
+        let (mut reader, writer) = self.open(&request).await?;
+        match read_answer(&mut reader, ANSWER_DEADLINE).await? {
+            MachineAnswer::Done => Ok(Shell { reader, writer }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Stops the machine and ends `slipwayd`. One that does not run is not started for that.
+    pub async fn shutdown(&self) -> Result<(), MachineError> {
+        let Ok(stream) = connect(&self.paths.daemon_socket()).await else {
+            return Ok(());
+        };
+        let (reader, mut writer) = tokio::io::split(stream);
+        let mut reader = BufReader::new(reader);
+        write_line(&mut writer, &MachineRequest::Shutdown)
+            .await
+            .map_err(no_answer)?;
+        match read_answer(&mut reader, WORK_DEADLINE).await? {
+            MachineAnswer::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn done(&self, request: &MachineRequest) -> Result<(), MachineError> {
+        match self.ask(request, ANSWER_DEADLINE).await? {
+            MachineAnswer::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn ask(
+        &self,
+        request: &MachineRequest,
+        deadline: Duration,
+    ) -> Result<MachineAnswer, MachineError> {
+        let (mut reader, _writer) = self.open(request).await?;
+        read_answer(&mut reader, deadline).await
+    }
+
+    async fn open(&self, request: &MachineRequest) -> Result<(Reader, Writer), MachineError> {
+        let stream = self.connect_or_start().await?;
+        let (reader, mut writer) = tokio::io::split(stream);
+        write_line(&mut writer, request).await.map_err(no_answer)?;
+        Ok((BufReader::new(reader), writer))
+    }
+
+    async fn connect_or_start(&self) -> Result<Box<dyn VmStream>, MachineError> {
+        let path = self.paths.daemon_socket();
+        if let Ok(stream) = connect(&path).await {
+            return Ok(stream);
+        }
+        let mut child = self.spawn()?;
+        let start = async {
+            loop {
+                match connect(&path).await {
+                    Ok(stream) => return Ok(stream),
+                    // Another may have been started at the same time: the first one wins, and ours ends.
+                    Err(error) if is_not_yet(&error) => {}
+                    Err(error) => return Err(MachineError::file("Connecting to", &path)(error)),
+                }
+                match child.try_wait() {
+                    Ok(Some(status)) if !status.success() => {
+                        return Err(MachineError::NoDaemon {
+                            reason: format!(
+                                "ended at once ({status}){}",
+                                last_line(&self.paths.daemon_log())
+                            ),
+                        });
+                    }
+                    _ => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        tokio::time::timeout(SPAWN_DEADLINE, start)
+            .await
+            .unwrap_or_else(|_| {
+                Err(MachineError::NoDaemon {
+                    reason: "does not listen".to_owned(),
+                })
+            })
+    }
+
+    /// Starts `slipwayd` so that it goes on when we end, and does not get what is typed at our terminal.
+    fn spawn(&self) -> Result<tokio::process::Child, MachineError> {
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => beside_us()?,
+        };
+        self.paths.create()?;
+        let mut command = tokio::process::Command::new(&program);
+        command
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .current_dir("/");
+        self.paths.hand_on(&mut command);
+        // It begins a session of its own, which a leader of a process group could not.
+        command.spawn().map_err(|error| MachineError::NoDaemon {
+            reason: format!("cannot be started from {}: {error}", program.display()),
+        })
+    }
+}
+
+/// The machine as it changes.
+pub struct MachineWatch {
+    reader: Reader,
+    _writer: Writer,
+    line: Vec<u8>,
+}
+
+impl MachineWatch {
+    /// The next view. An error means that `slipwayd` is gone.
+    pub async fn next(&mut self) -> Result<MachineView, MachineError> {
+        use tokio::io::AsyncBufReadExt as _;
+        // Unlike `read_line` this keeps what it has when it is dropped between two pieces.
+        loop {
+            let before = self.line.len();
+            let count = self
+                .reader
+                .read_until(b'\n', &mut self.line)
+                .await
+                .map_err(no_answer)?;
+            if self.line.last() == Some(&b'\n') {
+                break;
+            }
+            if count == 0 || self.line.len() == before {
+                return Err(MachineError::NoDaemon {
+                    reason: "has ended".to_owned(),
+                });
+            }
+        }
+        let line = std::mem::take(&mut self.line);
+        match read_document(&line)? {
+            MachineAnswer::Status { machine } => Ok(*machine),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+/// A log, piece by piece.
+pub struct LogText {
+    reader: Reader,
+    _writer: Writer,
+}
+
+impl LogText {
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<String>, MachineError> {
+        let line = read_line(&mut self.reader).await.map_err(no_answer)?;
+        let Some(line) = line else { return Ok(None) };
+        match read_document(&line)? {
+            MachineAnswer::Log { text } => Ok(Some(text)),
+            MachineAnswer::Done => Ok(None),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+/// A shell in the machine. Dropping it ends the shell.
+pub struct Shell {
+    reader: Reader,
+    writer: Writer,
+}
+
+/// What is typed into a shell.
+pub struct ShellKeys(Writer);
+
+/// What a shell prints.
+pub struct ShellScreen(Reader);
+
+impl Shell {
+    /// Both directions, to be used at once.
+    pub fn split(self) -> (ShellKeys, ShellScreen) {
+        (ShellKeys(self.writer), ShellScreen(self.reader))
+    }
+}
+
+impl ShellKeys {
+    /// Sends what was typed, or another size of the terminal.
+    pub async fn send(&mut self, input: &ShellInput) -> Result<(), MachineError> {
+        write_message(&mut self.0, &input.encode())
+            .await
+            .map_err(no_answer)
+    }
+}
+
+impl ShellScreen {
+    /// What is printed next, or how it ended; `None` when it was cut off.
+    pub async fn next(&mut self) -> Result<Option<ShellOutput>, MachineError> {
+        loop {
+            match read_message(&mut self.0).await.map_err(no_answer)? {
+                None => return Ok(None),
+                Some(message) => {
+                    if let Some(output) = ShellOutput::decode(&message) {
+                        return Ok(Some(output));
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn read_answer(
+    reader: &mut Reader,
+    deadline: Duration,
+) -> Result<MachineAnswer, MachineError> {
+    let line = tokio::time::timeout(deadline, read_line(reader))
+        .await
+        .map_err(no_answer)?
+        .map_err(no_answer)?;
+    let line = line.ok_or_else(|| MachineError::NoDaemon {
+        reason: "has ended".to_owned(),
+    })?;
+    read_document(&line)
+}
+
+fn read_document(line: &[u8]) -> Result<MachineAnswer, MachineError> {
+    match serde_json::from_slice(line) {
+        Ok(MachineAnswer::Refused { reason }) => Err(MachineError::Daemon(reason)),
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(MachineError::NoDaemon {
+            reason: format!("says what cannot be understood: {error}"),
+        }),
+    }
+}
+
+fn no_answer(error: impl std::fmt::Display) -> MachineError {
+    MachineError::NoDaemon {
+        reason: format!("does not answer: {error}"),
+    }
+}
+
+fn unexpected(answer: &MachineAnswer) -> MachineError {
+    tracing::debug!(?answer, "an answer to something else");
+    MachineError::NoDaemon {
+        reason: "answers something else than was asked".to_owned(),
+    }
+}
+
+/// `slipwayd` in the directory of this program, or in that of the build for a test.
+fn beside_us() -> Result<PathBuf, MachineError> {
+    let name = if cfg!(windows) {
+        "slipwayd.exe"
+    } else {
+        "slipwayd"
+    };
+    let program = std::env::current_exe().map_err(|error| MachineError::NoDaemon {
+        reason: format!("cannot be looked for: {error}"),
+    })?;
+    let directory = program.parent().unwrap_or(Path::new("/"));
+    let beside = directory.join(name);
+    let above = directory.join("..").join(name);
+    if cfg!(debug_assertions) && !beside.is_file() && above.is_file() {
+        return Ok(above);
+    }
+    Ok(beside)
+}
+
+/// The last line of the log, for a message.
+fn last_line(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(2048)..]);
+    let line = text.lines().last().unwrap_or_default();
+    let line: String = line
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(500)
+        .collect();
+    if line.is_empty() {
+        line
+    } else {
+        format!(": {line}")
+    }
+}
+
+fn is_not_yet(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused
+    )
+}
+
+#[cfg(unix)]
+async fn connect(path: &Path) -> std::io::Result<Box<dyn VmStream>> {
+    Ok(Box::new(tokio::net::UnixStream::connect(path).await?))
+}
+
+/// Windows gets a named pipe with its own driver.
+#[cfg(not(unix))]
+async fn connect(_path: &Path) -> std::io::Result<Box<dyn VmStream>> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}

@@ -1,0 +1,191 @@
+//! The data disk: a sparse file that grows on demand, is never shrunk, and never formatted from here.
+
+use std::path::{Path, PathBuf};
+
+use slipway_api::machine::MachineDisk;
+
+use crate::{MachineError, MachinePaths, host, paths};
+
+/// Less free space than this and the machine is not started: it would fill the disk while it boots.
+const MIN_FREE: u64 = 1 << 30;
+
+/// Less free space than this is told.
+const WARN_FREE: u64 = 5 << 30;
+
+/// What stands at the end of the name of a machine's directory that is being deleted.
+const ASIDE: &str = "machine.deleted-";
+
+/// Makes the disk with `gigabytes`, or grows it to that. One that is larger stays as it is. Answers whether it is new.
+pub(crate) fn provide(paths: &MachinePaths, gigabytes: u32) -> Result<bool, MachineError> {
+    paths::private_dir(&paths.machine())?;
+    let path = paths.data_disk();
+    let wanted = u64::from(gigabytes) << 30;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let (file, new) = match options.clone().create_new(true).open(&path) {
+        Ok(file) => (file, true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => (
+            options
+                .open(&path)
+                .map_err(MachineError::file("Opening", &path))?,
+            false,
+        ),
+        Err(error) => return Err(MachineError::file("Creating", &path)(error)),
+    };
+    let size = file
+        .metadata()
+        .map_err(MachineError::file("Reading", &path))?
+        .len();
+    if size < wanted {
+        file.set_len(wanted)
+            .map_err(MachineError::file("Growing", &path))?;
+        // The directory entry has to last before the guest believes in its disk.
+        file.sync_all()
+            .map_err(MachineError::file("Writing", &path))?;
+    }
+    Ok(new)
+}
+
+/// Refuses when the disk of this computer is almost full; otherwise warns when it soon may be.
+pub(crate) fn check_space(paths: &MachinePaths) -> Result<Option<String>, MachineError> {
+    let Some(free) = host::free_space(&paths.data) else {
+        return Ok(None);
+    };
+    judge_space(&paths.data, free)
+}
+
+fn judge_space(path: &Path, free: u64) -> Result<Option<String>, MachineError> {
+    let free_mb = free >> 20;
+    if free < MIN_FREE {
+        return Err(MachineError::NoSpace {
+            path: path.to_owned(),
+            free_mb,
+        });
+    }
+    Ok((free < WARN_FREE).then(|| {
+        format!("Only {free_mb} MB are free on this computer; images and volumes may not find room")
+    }))
+}
+
+/// What the disk is and takes; `None` if there is none.
+pub(crate) fn measure(paths: &MachinePaths) -> Option<MachineDisk> {
+    let metadata = std::fs::metadata(paths.data_disk()).ok()?;
+    Some(MachineDisk {
+        size: metadata.len(),
+        used_on_host: allocated(&metadata),
+        used_in_guest: None,
+        free_on_host: host::free_space(&paths.data),
+    })
+}
+
+#[cfg(unix)]
+fn allocated(metadata: &std::fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    // In units of 512 bytes, whatever the file system's own are.
+    metadata.blocks().saturating_mul(512)
+}
+
+#[cfg(not(unix))]
+fn allocated(metadata: &std::fs::Metadata) -> u64 {
+    metadata.len()
+}
+
+/// Removes the machine's directory. It is set aside first, in one step, so that a crash leaves either the whole machine or
+/// none; [`sweep`] removes what a crash left aside.
+pub(crate) fn delete(paths: &MachinePaths) -> Result<(), MachineError> {
+    let machine = paths.machine();
+    let aside = (0..1000)
+        .map(|number| paths.data.join(format!("{ASIDE}{number}")))
+        .find(|path| !path.exists())
+        // So many are not left aside; if they were, the rename says so.
+        .unwrap_or_else(|| paths.data.join(ASIDE));
+    match std::fs::rename(&machine, &aside) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(MachineError::file("Removing", &machine)(error)),
+    }
+    std::fs::remove_dir_all(&aside).map_err(MachineError::file("Removing", &aside))
+}
+
+/// Removes what earlier deletions set aside and did not get to remove.
+pub(crate) fn sweep(paths: &MachinePaths) {
+    let aside: Vec<PathBuf> = std::fs::read_dir(&paths.data)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(ASIDE))
+        .map(|entry| entry.path())
+        .collect();
+    for path in aside {
+        if let Err(error) = std::fs::remove_dir_all(&path) {
+            tracing::warn!(path = %path.display(), %error, "a deleted machine's rest cannot be removed");
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn paths(root: &Path) -> MachinePaths {
+        MachinePaths {
+            data: root.to_owned(),
+            runtime: root.join("run"),
+            docker_config: None,
+            image: None,
+        }
+    }
+
+    #[test]
+    fn it_is_sparse_grows_and_never_shrinks() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = paths(root.path());
+        assert_eq!(measure(&paths), None);
+        assert!(provide(&paths, 64).unwrap());
+        let disk = measure(&paths).unwrap();
+        assert_eq!(disk.size, 64 << 30);
+        assert!(disk.used_on_host < 1 << 20, "{disk:?}");
+        let mode = std::fs::metadata(paths.data_disk())
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(!provide(&paths, 128).unwrap());
+        assert!(!provide(&paths, 16).unwrap());
+        assert_eq!(measure(&paths).unwrap().size, 128 << 30);
+    }
+
+    #[test]
+    fn little_space_is_told_and_less_refused() {
+        let check = |free: u64| judge_space(Path::new("/d"), free);
+        assert!(matches!(
+            check(MIN_FREE - 1),
+            Err(MachineError::NoSpace { .. })
+        ));
+        assert!(check(MIN_FREE).unwrap().unwrap().contains("1024 MB"));
+        assert_eq!(check(WARN_FREE).unwrap(), None);
+    }
+
+    #[test]
+    fn a_deletion_that_was_cut_short_is_finished() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = paths(root.path());
+        provide(&paths, 4).unwrap();
+        // As a crash between the two steps leaves it.
+        std::fs::rename(paths.machine(), root.path().join(format!("{ASIDE}0"))).unwrap();
+        assert_eq!(measure(&paths), None);
+        provide(&paths, 4).unwrap();
+        delete(&paths).unwrap();
+        assert!(root.path().join(format!("{ASIDE}0")).exists());
+        sweep(&paths);
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+        delete(&paths).unwrap();
+    }
+}

@@ -1,0 +1,161 @@
+//! The Docker context `slipway`, by which Docker's own tools find the machine. Never made the current one from here.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use atomic_write_file::AtomicWriteFile;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::MachineError;
+
+/// The context's name.
+pub(crate) const NAME: &str = "slipway";
+
+/// The key in its metadata that says whose it is.
+const MARK: &str = "slipway-machine";
+
+/// Makes or renews the context. One of this name that is not ours stays; a warning says so.
+pub(crate) fn install(docker_config: &Path, host: &str) -> Result<Option<String>, MachineError> {
+    let file = file(docker_config);
+    let wanted = json!({
+        "Name": NAME,
+        "Metadata": { "Description": "Slipway's machine", (MARK): true },
+        "Endpoints": { "docker": { "Host": host, "SkipTLSVerify": false } },
+    });
+    match read(&file) {
+        Some(found) if !is_ours(&found) => {
+            return Ok(Some(format!(
+                "There is a Docker context `{NAME}` that is not Slipway's; `docker --host {host}` reaches the machine"
+            )));
+        }
+        Some(found) if found == wanted => return Ok(None),
+        _ => {}
+    }
+    let write = || -> std::io::Result<()> {
+        if let Some(directory) = file.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        let mut out = AtomicWriteFile::open(&file)?;
+        serde_json::to_writer(&mut out, &wanted)?;
+        out.commit()
+    };
+    write().map_err(MachineError::file("Writing the Docker context", &file))?;
+    Ok(None)
+}
+
+/// Removes the context if it is ours. Who had made it the current one gets Docker's default again.
+pub(crate) fn remove(docker_config: &Path) -> Result<(), MachineError> {
+    let file = file(docker_config);
+    if !read(&file).is_some_and(|found| is_ours(&found)) {
+        return Ok(());
+    }
+    let directory = file.parent().unwrap_or(docker_config);
+    std::fs::remove_dir_all(directory)
+        .map_err(MachineError::file("Removing the Docker context", directory))?;
+    let config = docker_config.join("config.json");
+    leave(&config).map_err(MachineError::file("Changing", &config))
+}
+
+/// Docker refuses to work with a current context that does not exist.
+fn leave(config: &Path) -> std::io::Result<()> {
+    let Some(mut settings) = read(config) else {
+        return Ok(());
+    };
+    let Some(settings_map) = settings.as_object_mut() else {
+        return Ok(());
+    };
+    if settings_map.get("currentContext").and_then(Value::as_str) != Some(NAME) {
+        return Ok(());
+    }
+    settings_map.remove("currentContext");
+    let mut out = AtomicWriteFile::open(config)?;
+    serde_json::to_writer_pretty(&mut out, &settings)?;
+    out.write_all(b"\n")?;
+    out.commit()
+}
+
+fn is_ours(context: &Value) -> bool {
+    context["Metadata"][MARK] == json!(true)
+}
+
+/// `contexts/meta/<SHA-256 of the name>/meta.json`
+fn file(docker_config: &Path) -> PathBuf {
+    let id = Sha256::digest(NAME.as_bytes())
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+    docker_config
+        .join("contexts/meta")
+        .join(id)
+        .join("meta.json")
+}
+
+fn read(path: &Path) -> Option<Value> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use slipway_engine::{Environment, Os, discover};
+
+    use super::*;
+
+    fn contexts(config: &Path) -> Vec<String> {
+        let environment = Environment {
+            home: None,
+            variables: [("DOCKER_CONFIG".to_owned(), config.display().to_string())].into(),
+            os: Os::Linux,
+            root: config.join("no-system"),
+        };
+        discover(&environment)
+            .candidates
+            .into_iter()
+            .filter(|candidate| candidate.name == NAME)
+            .map(|candidate| candidate.endpoint.unwrap().address.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn it_comes_changes_and_goes() {
+        let config = tempfile::tempdir().unwrap();
+        assert_eq!(install(config.path(), "unix:///a").unwrap(), None);
+        assert_eq!(contexts(config.path()), ["unix:///a"]);
+        assert_eq!(install(config.path(), "unix:///b").unwrap(), None);
+        assert_eq!(contexts(config.path()), ["unix:///b"]);
+        remove(config.path()).unwrap();
+        assert!(contexts(config.path()).is_empty());
+        remove(config.path()).unwrap();
+    }
+
+    #[test]
+    fn one_that_is_not_ours_stays() {
+        let config = tempfile::tempdir().unwrap();
+        let file = file(config.path());
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let theirs =
+            r#"{"Name":"slipway","Metadata":{},"Endpoints":{"docker":{"Host":"ssh://ship"}}}"#;
+        std::fs::write(&file, theirs).unwrap();
+        let warning = install(config.path(), "unix:///a").unwrap().unwrap();
+        assert!(warning.contains("not Slipway's"), "{warning}");
+        remove(config.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), theirs);
+    }
+
+    #[test]
+    fn who_used_it_gets_the_default_again_and_keeps_the_rest() {
+        let config = tempfile::tempdir().unwrap();
+        let settings = config.path().join("config.json");
+        std::fs::write(
+            &settings,
+            r#"{"auths":{"r":{}},"currentContext":"slipway"}"#,
+        )
+        .unwrap();
+        install(config.path(), "unix:///a").unwrap();
+        remove(config.path()).unwrap();
+        assert_eq!(read(&settings).unwrap(), json!({"auths": {"r": {}}}));
+    }
+}

@@ -1,0 +1,288 @@
+//! The machine in QEMU: KVM, HVF or WHPX where they work, emulation where they do not.
+//!
+//! One QEMU process with two sockets in the runtime directory: QMP to control it, and the link. It ends with this process, by
+//! the kernel's hand on Linux and by [`crate::Lease`]'s record of it elsewhere.
+
+mod accelerator;
+mod command_line;
+mod process;
+mod qmp;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use slipway_api::machine::{Accelerator, AcceleratorView, MachineDriver};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::accelerator::Verdicts;
+use self::process::QemuProcess;
+use self::qmp::Qmp;
+use super::{Capabilities, Driver, DriverState, GuestPort, VmSpec, VmStream};
+use crate::MachineError;
+
+/// How long QEMU may take until it answers on QMP.
+const START_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long QEMU may take to quit when asked, before it is killed.
+const QUIT_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The QEMU driver.
+pub struct Qemu {
+    /// Instead of `qemu-system-…` from `PATH`.
+    program: Option<PathBuf>,
+    verdicts: Verdicts,
+    state: watch::Sender<DriverState>,
+    running: Mutex<Option<Running>>,
+    chosen: Mutex<Option<AcceleratorView>>,
+    link: Mutex<PathBuf>,
+}
+
+/// What there is while QEMU runs.
+struct Running {
+    process: Arc<QemuProcess>,
+    qmp: Option<Qmp>,
+    /// Publishes what becomes of it.
+    watch: Option<AbortOnDropHandle<()>>,
+}
+
+impl Qemu {
+    /// A driver that remembers in `verdict` which accelerators work on this computer.
+    pub fn new(verdict: PathBuf) -> Self {
+        Self {
+            program: None,
+            verdicts: Verdicts::at(verdict),
+            state: watch::Sender::new(DriverState::Off),
+            running: Mutex::new(None),
+            chosen: Mutex::new(None),
+            link: Mutex::default(),
+        }
+    }
+
+    /// Uses this program rather than the one in `PATH`.
+    #[must_use]
+    pub fn with_program(mut self, program: PathBuf) -> Self {
+        self.program = Some(program);
+        self
+    }
+
+    fn program(&self, arch: &str) -> Result<PathBuf, MachineError> {
+        if let Some(program) = &self.program {
+            return Ok(program.clone());
+        }
+        find_program(&program_name(arch)).ok_or_else(|| MachineError::NoQemu {
+            program: program_name(arch),
+        })
+    }
+
+    async fn start_now(&self, spec: &VmSpec) -> Result<(), MachineError> {
+        self.kill_now().await;
+        let program = self.program(&spec.image.arch)?;
+        let accelerator = lock(&self.chosen)
+            .as_ref()
+            .map_or(Accelerator::Tcg, |chosen| chosen.name);
+        let sockets = command_line::Sockets::in_dir(&spec.runtime);
+        for path in [&sockets.qmp, &sockets.link] {
+            remove_if_there(path)?;
+        }
+        (*lock(&self.link)).clone_from(&sockets.link);
+        let arguments = command_line::machine(spec, accelerator, &sockets);
+        let log = spec.runtime.join("qemu.log");
+        let process = Arc::new(QemuProcess::spawn(
+            &program,
+            arguments,
+            &log,
+            &spec.runtime,
+        )?);
+        // From here on a drop of this future leaves a process that `kill` knows of.
+        *lock(&self.running) = Some(Running {
+            process: process.clone(),
+            qmp: None,
+            watch: None,
+        });
+        if let Err(error) = process.started().await {
+            self.kill_now().await;
+            return Err(error);
+        }
+        self.state.send_replace(DriverState::Running);
+        let connected = tokio::select! {
+            connected = Qmp::connect(&sockets.qmp, START_DEADLINE) => connected,
+            reason = process.ended() => Err(MachineError::Ended { reason }),
+        };
+        let (qmp, events) = match connected {
+            Ok(connected) => connected,
+            Err(error) => {
+                self.kill_now().await;
+                return Err(error);
+            }
+        };
+        let watch = tokio::spawn(follow(process.clone(), Some(events), self.state.clone()));
+        *lock(&self.running) = Some(Running {
+            process,
+            qmp: Some(qmp),
+            watch: Some(AbortOnDropHandle::new(watch)),
+        });
+        Ok(())
+    }
+
+    async fn kill_now(&self) {
+        let running = lock(&self.running).take();
+        if let Some(mut running) = running {
+            // What is asked for is no event.
+            if let Some(watch) = running.watch.take() {
+                watch.abort();
+                let _ = watch.await;
+            }
+            if let Some(qmp) = &running.qmp {
+                // An orderly end writes back what the emulated disks hold in memory.
+                let quit = async {
+                    if qmp.quit().await.is_ok() {
+                        running.process.ended().await;
+                    }
+                };
+                let _ = tokio::time::timeout(QUIT_DEADLINE, quit).await;
+            }
+            running.process.kill().await;
+        }
+        self.state.send_replace(DriverState::Off);
+    }
+}
+
+impl Driver for Qemu {
+    fn kind(&self) -> MachineDriver {
+        MachineDriver::Qemu
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        spec: &'a VmSpec,
+        tell: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<AcceleratorView, MachineError>> {
+        Box::pin(async move {
+            let program = self.program(&spec.image.arch)?;
+            let version = process::version(&program).await?;
+            let chosen = self.verdicts.choose(&program, &version, spec, tell).await;
+            tracing::info!(version, accelerator = ?chosen.name, reason = chosen.reason, "QEMU");
+            *lock(&self.chosen) = Some(chosen.clone());
+            Ok(chosen)
+        })
+    }
+
+    fn start<'a>(&'a self, spec: &'a VmSpec) -> BoxFuture<'a, Result<(), MachineError>> {
+        Box::pin(self.start_now(spec))
+    }
+
+    fn connect(&self, port: GuestPort) -> BoxFuture<'static, std::io::Result<Box<dyn VmStream>>> {
+        let GuestPort::Link = port;
+        let path = lock(&self.link).clone();
+        Box::pin(async move { qmp::connect_socket(&path).await })
+    }
+
+    fn request_stop(&self) -> BoxFuture<'_, Result<(), MachineError>> {
+        let qmp = lock(&self.running)
+            .as_ref()
+            .and_then(|running| running.qmp.clone());
+        Box::pin(async move {
+            match qmp {
+                Some(qmp) => qmp.power_down().await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn kill(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.kill_now())
+    }
+
+    fn events(&self) -> watch::Receiver<DriverState> {
+        self.state.subscribe()
+    }
+
+    fn boot_failed(&self, spec: &VmSpec, reason: &str) -> bool {
+        let accelerator = match lock(&self.chosen).as_ref() {
+            Some(chosen) if chosen.name != Accelerator::Tcg => chosen.name,
+            _ => return false,
+        };
+        self.verdicts.distrust(accelerator, reason);
+        // Who asked for this accelerator is told that it fails rather than given another.
+        spec.accelerator.is_none()
+    }
+}
+
+/// Publishes what becomes of QEMU until it has ended.
+async fn follow(
+    process: Arc<QemuProcess>,
+    mut events: Option<qmp::Events>,
+    state: watch::Sender<DriverState>,
+) {
+    let mut by_guest = false;
+    loop {
+        let event = async {
+            match &mut events {
+                Some(events) => events.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            event = event => match event {
+                Some(qmp::Event::Shutdown { guest }) => by_guest = guest,
+                Some(qmp::Event::Stuck { reason }) => {
+                    state.send_replace(DriverState::Stuck { reason });
+                }
+                None => events = None,
+            },
+            reason = process.ended() => {
+                state.send_replace(DriverState::Ended { reason, by_guest });
+                return;
+            }
+        }
+    }
+}
+
+/// QEMU's name for an architecture in the words of image platforms.
+fn program_name(arch: &str) -> String {
+    let machine = match arch {
+        "arm64" => "aarch64",
+        _ => "x86_64",
+    };
+    let suffix = if cfg!(windows) { ".exe" } else { "" };
+    format!("qemu-system-{machine}{suffix}")
+}
+
+/// Looks through `PATH`, then where package managers and installers put it without telling `PATH` of graphical programs.
+fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let usual: &[&str] = if cfg!(target_os = "macos") {
+        &["/opt/homebrew/bin", "/usr/local/bin", "/opt/local/bin"]
+    } else if cfg!(windows) {
+        &[r"C:\Program Files\qemu"]
+    } else {
+        &[]
+    };
+    std::env::split_paths(&path)
+        .chain(usual.iter().map(PathBuf::from))
+        .filter(|directory| directory.is_absolute())
+        .map(|directory| directory.join(name))
+        .find(|program| program.is_file())
+}
+
+fn remove_if_there(path: &Path) -> Result<(), MachineError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(MachineError::file("Removing", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whoever panicked while holding one of these left nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,315 @@
+//! Which accelerator works on this computer. Only a boot tells: a device that can be opened may still run no guest.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use atomic_write_file::AtomicWriteFile;
+use serde::{Deserialize, Serialize};
+use slipway_api::machine::{Accelerator, AcceleratorView};
+
+use super::command_line::{self, Sockets};
+use super::process::{QemuProcess, last_words};
+use super::qmp::{Event, Qmp};
+use super::{lock, remove_if_there};
+use crate::{MachineError, VmSpec, guest_arch, host};
+
+/// How long the kernel may take to find that it has no root. With an accelerator that works it takes a second.
+const PROBE_DEADLINE: Duration = Duration::from_secs(15);
+
+/// What was found about one accelerator on one computer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Verdict {
+    works: bool,
+    reason: Option<String>,
+}
+
+/// What was found so far, in a file: processor, QEMU and kernel decide together, so a change of any asks anew.
+pub(super) struct Verdicts {
+    path: PathBuf,
+    /// The key of the last choice, for [`Verdicts::distrust`].
+    last_key: Mutex<String>,
+}
+
+impl Verdicts {
+    pub(super) fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            last_key: Mutex::default(),
+        }
+    }
+
+    /// The accelerator to use, and why it is not the fast one where it is not. Boots a kernel the first time.
+    pub(super) async fn choose(
+        &self,
+        program: &Path,
+        version: &str,
+        spec: &VmSpec,
+        tell: &(dyn Fn(&str) + Send + Sync),
+    ) -> AcceleratorView {
+        let tcg = |reason: &str, hint: Option<&str>| AcceleratorView {
+            name: Accelerator::Tcg,
+            reason: Some(reason.to_owned()),
+            hint: hint.map(str::to_owned),
+        };
+        let fast = |name| AcceleratorView {
+            name,
+            reason: None,
+            hint: None,
+        };
+        if spec.accelerator == Some(Accelerator::Tcg) {
+            return tcg("the settings say so", None);
+        }
+        if spec.image.arch != guest_arch() {
+            return tcg(
+                "the guest is of another architecture than this computer",
+                None,
+            );
+        }
+        let Some(candidate) = of_this_system() else {
+            return tcg("this system has no accelerator that QEMU knows", None);
+        };
+        if let Err((reason, hint)) = usable(candidate) {
+            return tcg(&reason, hint);
+        }
+        let key = key(candidate, version);
+        (*lock(&self.last_key)).clone_from(&key);
+        if spec.accelerator == Some(candidate) {
+            return fast(candidate);
+        }
+        let known = self.load().remove(&key);
+        let verdict = if let Some(verdict) = known {
+            verdict
+        } else {
+            tell("Trying out the processor's virtualization");
+            let failed = match probe(program, candidate, spec).await {
+                Ok(()) => None,
+                Err(MachineError::Ended { reason } | MachineError::Stuck { reason }) => {
+                    Some(reason)
+                }
+                Err(error) => Some(error.to_string()),
+            };
+            let verdict = Verdict {
+                works: failed.is_none(),
+                reason: failed,
+            };
+            self.remember(&key, &verdict);
+            verdict
+        };
+        if verdict.works {
+            return fast(candidate);
+        }
+        let reason = verdict.reason.as_deref().unwrap_or("it does not work");
+        tcg(
+            &format!("no guest boots with {}: {reason}", name(candidate)),
+            Some("The machine works, only slower"),
+        )
+    }
+
+    /// Remembers that a real boot failed with an accelerator that had looked well.
+    pub(super) fn distrust(&self, accelerator: Accelerator, reason: &str) {
+        tracing::warn!(
+            ?accelerator,
+            reason,
+            "the accelerator does not boot the machine"
+        );
+        let key = lock(&self.last_key).clone();
+        self.remember(
+            &key,
+            &Verdict {
+                works: false,
+                reason: Some(reason.to_owned()),
+            },
+        );
+    }
+
+    fn load(&self) -> BTreeMap<String, Verdict> {
+        std::fs::read(&self.path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// A verdict that cannot be written is found again next time.
+    fn remember(&self, key: &str, verdict: &Verdict) {
+        // Only this computer as it is now is of interest.
+        let all = BTreeMap::from([(key, verdict)]);
+        let write = || -> std::io::Result<()> {
+            let mut file = AtomicWriteFile::open(&self.path)?;
+            serde_json::to_writer_pretty(&mut file, &all)?;
+            file.write_all(b"\n")?;
+            file.commit()
+        };
+        if let Err(error) = write() {
+            tracing::warn!(%error, "the accelerator's verdict cannot be written");
+        }
+    }
+}
+
+fn key(accelerator: Accelerator, version: &str) -> String {
+    format!(
+        "{} | {} | QEMU {version} | {}",
+        name(accelerator),
+        host::cpu_model(),
+        host::kernel_release()
+    )
+}
+
+fn name(accelerator: Accelerator) -> &'static str {
+    match accelerator {
+        Accelerator::Kvm => "KVM",
+        Accelerator::Hvf => "HVF",
+        Accelerator::Whpx => "WHPX",
+        Accelerator::Tcg => "emulation",
+    }
+}
+
+fn of_this_system() -> Option<Accelerator> {
+    if cfg!(target_os = "linux") {
+        Some(Accelerator::Kvm)
+    } else if cfg!(target_os = "macos") {
+        Some(Accelerator::Hvf)
+    } else if cfg!(windows) {
+        Some(Accelerator::Whpx)
+    } else {
+        None
+    }
+}
+
+/// What can be seen without a boot. Not remembered, because it is cheap and changes without a trace.
+#[cfg(target_os = "linux")]
+fn usable(accelerator: Accelerator) -> Result<(), (String, Option<&'static str>)> {
+    if accelerator != Accelerator::Kvm {
+        return Ok(());
+    }
+    let opened = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm");
+    match opened {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err((
+            "this user may not use /dev/kvm".to_owned(),
+            Some("Run `sudo usermod -aG kvm $USER`, then log out and in again"),
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err((
+            "this computer offers no KVM".to_owned(),
+            Some("Turn on virtualization in the firmware's setup, where there is such a setting"),
+        )),
+        Err(error) => Err((format!("/dev/kvm cannot be opened: {error}"), None)),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn usable(_accelerator: Accelerator) -> Result<(), (String, Option<&'static str>)> {
+    Ok(())
+}
+
+/// Boots a kernel without a root. It works if the kernel comes as far as to miss it, which ends QEMU.
+async fn probe(
+    program: &Path,
+    accelerator: Accelerator,
+    spec: &VmSpec,
+) -> Result<(), MachineError> {
+    let directory = spec.runtime.join("probe");
+    crate::paths::private_dir(&directory)?;
+    let outcome = probe_in(&directory, program, accelerator, spec).await;
+    let _ = std::fs::remove_dir_all(&directory);
+    outcome
+}
+
+async fn probe_in(
+    directory: &Path,
+    program: &Path,
+    accelerator: Accelerator,
+    spec: &VmSpec,
+) -> Result<(), MachineError> {
+    let sockets = Sockets::in_dir(directory);
+    remove_if_there(&sockets.qmp)?;
+    let console = directory.join("console.log");
+    let arguments = command_line::probe(spec, accelerator, &console, &sockets);
+    let log = directory.join("qemu.log");
+    let process = QemuProcess::spawn(program, arguments, &log, directory)?;
+    process.started().await?;
+    let follow = async {
+        let (qmp, mut events) = tokio::select! {
+            connected = Qmp::connect(&sockets.qmp, PROBE_DEADLINE) => connected?,
+            reason = process.ended() => return Err(MachineError::Ended { reason }),
+        };
+        // What happened before we listened shows in the state.
+        let status = qmp.status().await.unwrap_or_default();
+        if status == "internal-error" {
+            return Err(MachineError::Stuck {
+                reason: format!("internal error; {}", last_words(&log)),
+            });
+        }
+        loop {
+            tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    Some(Event::Stuck { reason }) => {
+                        let words = last_words(&log);
+                        return Err(MachineError::Stuck { reason: if words.is_empty() { reason } else { words } });
+                    }
+                    Some(Event::Shutdown { .. }) => {}
+                    None => break,
+                },
+                _ = process.ended() => break,
+            };
+        }
+        Ok(())
+    };
+    let outcome = tokio::time::timeout(PROBE_DEADLINE, follow)
+        .await
+        .unwrap_or_else(|_| {
+            Err(MachineError::Stuck {
+                reason: "the kernel does not get anywhere".to_owned(),
+            })
+        });
+    process.kill().await;
+    outcome?;
+    let console = std::fs::read(&console).unwrap_or_default();
+    if String::from_utf8_lossy(&console).contains("Linux version") {
+        Ok(())
+    } else {
+        Err(MachineError::Ended {
+            reason: format!("the kernel said nothing; {}", last_words(&log)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_remembered_and_can_be_taken_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let verdicts = Verdicts::at(directory.path().join("verdict.json"));
+        let key = key(Accelerator::Kvm, "10.0.2");
+        verdicts.remember(
+            &key,
+            &Verdict {
+                works: true,
+                reason: None,
+            },
+        );
+        assert!(verdicts.load()[&key].works);
+        (*lock(&verdicts.last_key)).clone_from(&key);
+        verdicts.distrust(Accelerator::Kvm, "internal error");
+        assert_eq!(
+            verdicts.load()[&key].reason.as_deref(),
+            Some("internal error")
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_asks_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("verdict.json");
+        std::fs::write(&path, "{]").unwrap();
+        assert!(Verdicts::at(path).load().is_empty());
+    }
+}

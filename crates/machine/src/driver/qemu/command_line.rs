@@ -1,0 +1,167 @@
+//! QEMU's command line.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use slipway_api::machine::Accelerator;
+
+use crate::VmSpec;
+
+/// QEMU's sockets.
+#[derive(Debug, Clone)]
+pub(super) struct Sockets {
+    /// Control.
+    pub(super) qmp: PathBuf,
+    /// The link.
+    pub(super) link: PathBuf,
+}
+
+impl Sockets {
+    pub(super) fn in_dir(runtime: &Path) -> Self {
+        Self {
+            qmp: runtime.join("qmp.sock"),
+            link: runtime.join("link.sock"),
+        }
+    }
+}
+
+/// Arguments as they are gathered. A value of QEMU's own small language has its commas doubled.
+#[derive(Default)]
+struct Arguments(Vec<OsString>);
+
+impl Arguments {
+    fn flag(&mut self, name: &str) {
+        self.0.push(name.into());
+    }
+
+    fn pair(&mut self, name: &str, value: impl Into<OsString>) {
+        self.0.push(name.into());
+        self.0.push(value.into());
+    }
+}
+
+/// A path within an option of QEMU.
+fn quoted(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
+}
+
+/// Everything that makes QEMU the machine of `spec`.
+pub(super) fn machine(spec: &VmSpec, accelerator: Accelerator, sockets: &Sockets) -> Vec<OsString> {
+    let mut arguments = base(&spec.image.arch, accelerator, spec.memory_mb, spec.cpus);
+    arguments.pair("-kernel", spec.image.kernel());
+    arguments.pair("-initrd", spec.image.initrd());
+    // The last console that it is told is the kernel's own.
+    arguments.pair(
+        "-append",
+        format!(
+            "{} console={}",
+            spec.image.command_line,
+            console(&spec.image.arch)
+        ),
+    );
+    arguments.pair("-serial", format!("file:{}", quoted(&spec.console_log)));
+    arguments.pair(
+        "-blockdev",
+        format!(
+            "driver=raw,node-name=root,read-only=on,file.driver=file,file.filename={}",
+            quoted(&spec.image.root())
+        ),
+    );
+    arguments.pair("-device", "virtio-blk-pci,drive=root,serial=root");
+    // Writes go to the host's page cache, flushes of the guest to the disk, and what the guest trims is punched out.
+    arguments.pair(
+        "-blockdev",
+        format!(
+            "driver=raw,node-name=data,discard=unmap,detect-zeroes=unmap,file.driver=file,file.discard=unmap,file.filename={}",
+            quoted(&spec.data_disk)
+        ),
+    );
+    arguments.pair("-device", "virtio-blk-pci,drive=data,serial=data");
+    arguments.pair("-netdev", "user,id=net");
+    arguments.pair("-device", "virtio-net-pci,netdev=net,romfile=");
+    arguments.pair("-device", "virtio-rng-pci");
+    arguments.pair(
+        "-chardev",
+        format!(
+            "socket,id=link,path={},server=on,wait=off",
+            quoted(&sockets.link)
+        ),
+    );
+    arguments.pair("-device", "virtio-serial-pci,max_ports=2");
+    arguments.pair(
+        "-device",
+        "virtserialport,chardev=link,name=slipway.link,nr=1",
+    );
+    qmp(&mut arguments, sockets);
+    arguments.0
+}
+
+/// A machine that does nothing but run the kernel until it finds no root: what shows whether an accelerator works.
+pub(super) fn probe(
+    spec: &VmSpec,
+    accelerator: Accelerator,
+    console_log: &Path,
+    sockets: &Sockets,
+) -> Vec<OsString> {
+    let mut arguments = base(&spec.image.arch, accelerator, 256, 1);
+    arguments.pair("-kernel", spec.image.kernel());
+    arguments.pair(
+        "-append",
+        format!("console={} panic=-1", console(&spec.image.arch)),
+    );
+    arguments.pair("-serial", format!("file:{}", quoted(console_log)));
+    qmp(&mut arguments, sockets);
+    arguments.0
+}
+
+fn base(arch: &str, accelerator: Accelerator, memory_mb: u32, cpus: u32) -> Arguments {
+    let mut arguments = Arguments::default();
+    for flag in ["-nodefaults", "-no-user-config", "-no-reboot"] {
+        arguments.flag(flag);
+    }
+    arguments.pair("-display", "none");
+    arguments.pair("-name", "slipway");
+    // Memory that another process can map is what sharing directories takes.
+    let memory = if cfg!(target_os = "linux") {
+        format!("memory-backend-memfd,id=memory,size={memory_mb}M,share=on")
+    } else {
+        format!("memory-backend-ram,id=memory,size={memory_mb}M")
+    };
+    arguments.pair("-object", memory);
+    let board = if arch == "arm64" { "virt" } else { "q35" };
+    arguments.pair("-M", format!("{board},memory-backend=memory"));
+    arguments.pair("-m", format!("{memory_mb}M"));
+    arguments.pair("-smp", cpus.to_string());
+    let (accelerator, cpu) = match accelerator {
+        Accelerator::Kvm => ("kvm", "host"),
+        Accelerator::Hvf => ("hvf", "host"),
+        // Windows' hypervisor has no `host` model.
+        Accelerator::Whpx => ("whpx,kernel-irqchip=off", "max"),
+        Accelerator::Tcg => ("tcg,thread=multi", "max"),
+    };
+    arguments.pair("-accel", accelerator);
+    arguments.pair("-cpu", cpu);
+    arguments
+}
+
+fn qmp(arguments: &mut Arguments, sockets: &Sockets) {
+    arguments.pair(
+        "-qmp",
+        format!("unix:{},server=on,wait=off", quoted(&sockets.qmp)),
+    );
+}
+
+/// The kernel's name of the serial console.
+fn console(arch: &str) -> &'static str {
+    if arch == "arm64" { "ttyAMA0" } else { "ttyS0" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_in_a_path_is_no_option() {
+        assert_eq!(quoted(Path::new("/a,b=c/x")), "/a,,b=c/x");
+    }
+}

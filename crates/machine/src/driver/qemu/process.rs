@@ -1,0 +1,298 @@
+//! One QEMU process, which ends with ours.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::{MachineError, lease};
+
+/// How much of QEMU's last words is kept.
+const MAX_WORDS: usize = 1000;
+
+/// How long `--version` may take.
+const VERSION_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A QEMU process. Killed when dropped.
+pub(super) struct QemuProcess {
+    slot: Arc<Mutex<Slot>>,
+    started: watch::Receiver<Option<Result<(), Arc<io::Error>>>>,
+    /// How it ended.
+    ended: watch::Receiver<Option<String>>,
+    program: PathBuf,
+    record: PathBuf,
+}
+
+/// Where the process is in its life. Its number may be another's once it is gone.
+enum Slot {
+    NotYet,
+    Running(Child),
+    /// It has been waited for, or is not to be started any more.
+    Gone,
+}
+
+impl QemuProcess {
+    /// Starts QEMU. What it says goes to `log`; `runtime` gets a record of it, for whoever comes after a crash of ours.
+    pub(super) fn spawn(
+        program: &Path,
+        arguments: Vec<OsString>,
+        log: &Path,
+        runtime: &Path,
+    ) -> Result<Self, MachineError> {
+        let output = std::fs::File::create(log).map_err(MachineError::file("Creating", log))?;
+        let errors = output
+            .try_clone()
+            .map_err(MachineError::file("Creating", log))?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .current_dir(runtime);
+        die_with_parent(&mut command);
+
+        let slot = Arc::new(Mutex::new(Slot::NotYet));
+        let (ended_sender, ended) = watch::channel(None);
+        let (started_sender, started) = watch::channel(None);
+        let held = slot.clone();
+        let log = log.to_owned();
+        let record_in = runtime.to_owned();
+        // The kernel's notion of a parent is the thread that spawned: it has to live as long as the child may.
+        std::thread::Builder::new()
+            .name("qemu".to_owned())
+            .spawn(move || {
+                let started = start(&held, &mut command, &record_in);
+                let runs = matches!(started, Ok(true));
+                started_sender.send_replace(Some(started.map(drop).map_err(Arc::new)));
+                let how = if runs {
+                    describe(&wait(&held), &log)
+                } else {
+                    "QEMU was not started".to_owned()
+                };
+                ended_sender.send_replace(Some(how));
+            })
+            .map_err(|source| unusable(program, source))?;
+        Ok(Self {
+            slot,
+            started,
+            ended,
+            program: program.to_owned(),
+            record: lease::record_path(runtime),
+        })
+    }
+
+    /// Waits until it runs.
+    pub(super) async fn started(&self) -> Result<(), MachineError> {
+        let mut started = self.started.clone();
+        let outcome = match started.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone(),
+            Err(_) => None,
+        };
+        match outcome {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+                Err(MachineError::NoQemu {
+                    program: self.program.display().to_string(),
+                })
+            }
+            Some(Err(error)) => Err(unusable(&self.program, io::Error::other(error))),
+            None => Err(unusable(
+                &self.program,
+                io::Error::other("the thread that starts it has died"),
+            )),
+        }
+    }
+
+    /// Waits until it has ended; how it did.
+    pub(super) async fn ended(&self) -> String {
+        let mut ended = self.ended.clone();
+        match ended.wait_for(Option::is_some).await {
+            Ok(how) => how.clone().unwrap_or_default(),
+            Err(_) => "QEMU is gone".to_owned(),
+        }
+    }
+
+    /// Kills it, and waits until it is gone.
+    pub(super) async fn kill(&self) {
+        self.signal();
+        self.ended().await;
+        let _ = std::fs::remove_file(&self.record);
+    }
+
+    fn signal(&self) {
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *slot {
+            Slot::Running(child) => {
+                let _ = child.kill();
+            }
+            // Its thread has not come to it and finds that nobody wants it any more.
+            slot @ Slot::NotYet => *slot = Slot::Gone,
+            Slot::Gone => {}
+        }
+    }
+}
+
+impl Drop for QemuProcess {
+    fn drop(&mut self) {
+        self.signal();
+    }
+}
+
+/// Starts it unless nobody wants it any more; whether it runs. A kill comes before this or after it.
+fn start(slot: &Mutex<Slot>, command: &mut Command, runtime: &Path) -> io::Result<bool> {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    if matches!(*slot, Slot::Gone) {
+        return Ok(false);
+    }
+    let child = command.spawn()?;
+    lease::record_process(runtime, child.id());
+    *slot = Slot::Running(child);
+    Ok(true)
+}
+
+fn unusable(program: &Path, source: io::Error) -> MachineError {
+    MachineError::QemuUnusable {
+        program: program.display().to_string(),
+        source,
+    }
+}
+
+/// Waits without holding the lock, so that it can be killed meanwhile. The process is reaped with the lock held, so that
+/// a kill can never reach another that has got its number.
+#[cfg(unix)]
+fn wait(slot: &Mutex<Slot>) -> io::Result<ExitStatus> {
+    use rustix::io::Errno;
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    let id = match &*slot.lock().unwrap_or_else(PoisonError::into_inner) {
+        Slot::Running(child) => Pid::from_raw(child.id().cast_signed()),
+        Slot::NotYet | Slot::Gone => None,
+    };
+    if let Some(pid) = id {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while waitid(WaitId::Pid(pid), options).is_err_and(|error| error == Errno::INTR) {}
+    }
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    match std::mem::replace(&mut *slot, Slot::Gone) {
+        Slot::Running(mut child) => child.wait(),
+        Slot::NotYet | Slot::Gone => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+#[cfg(not(unix))]
+fn wait(slot: &Mutex<Slot>) -> io::Result<ExitStatus> {
+    loop {
+        {
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            let Slot::Running(child) = &mut *slot else {
+                return Err(io::ErrorKind::NotFound.into());
+            };
+            if let Some(status) = child.try_wait()? {
+                *slot = Slot::Gone;
+                return Ok(status);
+            }
+        }
+        // Windows tells by a handle that `Child` does not share.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// How it ended, in words, with its own last words.
+fn describe(how: &io::Result<ExitStatus>, log: &Path) -> String {
+    let how = match how {
+        Ok(status) if status.success() => "QEMU ended".to_owned(),
+        Ok(status) => format!("QEMU ended ({status})"),
+        Err(error) => format!("QEMU is gone ({error})"),
+    };
+    let words = last_words(log);
+    if words.is_empty() {
+        how
+    } else {
+        format!("{how} and said: {words}")
+    }
+}
+
+/// The end of what QEMU wrote, on one line.
+pub(super) fn last_words(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let words = lines[lines.len().saturating_sub(4)..].join("; ");
+    words
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(MAX_WORDS)
+        .collect()
+}
+
+/// QEMU's version, such as `10.0.2`. Also shows whether it runs at all.
+pub(super) async fn version(program: &Path) -> Result<String, MachineError> {
+    let mut command = tokio::process::Command::new(program);
+    command
+        .arg("--version")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = match tokio::time::timeout(VERSION_DEADLINE, command.output()).await {
+        Ok(output) => output.map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => MachineError::NoQemu {
+                program: program.display().to_string(),
+            },
+            _ => unusable(program, source),
+        })?,
+        Err(_) => return Err(unusable(program, io::ErrorKind::TimedOut.into())),
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text
+        .split_once("version ")
+        .and_then(|(_, rest)| rest.split_ascii_whitespace().next());
+    match version {
+        Some(version) if output.status.success() => Ok(version.to_owned()),
+        _ => {
+            let words = String::from_utf8_lossy(&output.stderr);
+            let words: String = words
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(MAX_WORDS)
+                .collect();
+            Err(unusable(program, io::Error::other(words)))
+        }
+    }
+}
+
+/// Makes the kernel kill the process when ours ends, however that happens.
+#[cfg(target_os = "linux")]
+fn die_with_parent(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
+
+    let parent = rustix::process::getpid();
+    let prepare = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // Ours may have ended before that was set.
+        if getppid() != Some(parent) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        // Its sockets are for us alone.
+        umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+        Ok(())
+    };
+    // SAFETY: between fork and exec only async-signal-safe system calls are made (prctl, getppid, umask); nothing is
+    // allocated and no lock is taken.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(prepare);
+    }
+}
+
+/// Elsewhere the next start ends what a crash left behind, see [`crate::Lease`].
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(_command: &mut Command) {}

@@ -1,0 +1,374 @@
+//! What can go wrong with the machine, by what a person can do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use slipway_api::machine::MachineDriver;
+use slipway_api::{ApiError, ErrorKind};
+
+/// Why the machine is not as it was asked to be.
+#[derive(Debug, thiserror::Error)]
+pub enum MachineError {
+    /// The program that runs the machine is not installed.
+    #[error("`{program}` is not installed, and the machine needs it")]
+    NoQemu {
+        /// Its name.
+        program: String,
+    },
+    /// The program that runs the machine cannot be used.
+    #[error("`{program}` does not start")]
+    QemuUnusable {
+        /// Its name.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// This system has no such driver, or not yet.
+    #[error("The machine cannot run with {driver} here: {reason}")]
+    NoDriver {
+        /// The driver in words.
+        driver: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// There is no guest image.
+    #[error("The machine's own Linux is missing")]
+    NoImage {
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+    },
+    /// The guest image is not what its manifest says.
+    #[error("The machine's own Linux is damaged: {file} {reason}", file = file.display())]
+    ImageDamaged {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The guest image is of another version or architecture.
+    #[error("The machine's own Linux does not fit this Slipway: {reason}")]
+    ImageUnfit {
+        /// What does not fit.
+        reason: String,
+    },
+    /// This computer has too little memory free.
+    #[error("The machine is set to {wanted_mb} MB of memory, and only {available_mb} MB are free")]
+    NoMemory {
+        /// What the settings say.
+        wanted_mb: u64,
+        /// What there is.
+        available_mb: u64,
+    },
+    /// The disk of this computer is full.
+    #[error("Only {free_mb} MB are free on the disk that holds {path}", path = path.display())]
+    NoSpace {
+        /// A place on the disk.
+        path: PathBuf,
+        /// What is free.
+        free_mb: u64,
+    },
+    /// A directory that has to be ours alone is not.
+    #[error("{path} cannot be trusted: {reason}", path = path.display())]
+    UnsafeDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A Unix socket's path is longer than the system allows.
+    #[error("The path {path} is too long for a socket", path = path.display())]
+    PathTooLong {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A file or a socket could not be used.
+    #[error("{doing} {path} failed", path = path.display())]
+    File {
+        /// What was tried, such as "Creating".
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The virtual machine ended by itself.
+    #[error("The machine ended by itself: {reason}")]
+    Ended {
+        /// What is known of the cause.
+        reason: String,
+    },
+    /// The virtual machine stands still.
+    #[error("The machine stands still: {reason}")]
+    Stuck {
+        /// What the driver says.
+        reason: String,
+    },
+    /// The boot took too long.
+    #[error("The machine did not start within {} seconds; it was at: {phase}", after.as_secs())]
+    BootTimeout {
+        /// What it was at.
+        phase: String,
+        /// How long it was given.
+        after: Duration,
+    },
+    /// The machine cannot use its disk.
+    #[error("The machine cannot use its disk: {reason}")]
+    DiskBroken {
+        /// What the guest says.
+        reason: String,
+    },
+    /// The guest cannot be spoken to.
+    #[error("The machine does not answer: {reason}")]
+    Link {
+        /// Why.
+        reason: String,
+    },
+    /// The engine in the machine cannot be spoken to.
+    #[error("The engine in the machine does not answer")]
+    Docker {
+        /// Why.
+        #[source]
+        source: slipway_engine::EngineError,
+    },
+    /// A setting cannot be had.
+    #[error("{what}")]
+    Setting {
+        /// What is wrong.
+        what: String,
+        /// What could be had.
+        hint: String,
+    },
+    /// The state of the machine does not allow what was asked for.
+    #[error("{what}")]
+    Refused {
+        /// Why not.
+        what: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Another process owns the machine.
+    #[error("Another slipwayd owns the machine already{}", pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    Owned {
+        /// Which.
+        pid: Option<u32>,
+    },
+    /// `slipwayd` could not be started or does not answer.
+    #[error("slipwayd, which owns the machine, {reason}")]
+    NoDaemon {
+        /// What it does or does not.
+        reason: String,
+    },
+    /// `slipwayd` refused.
+    #[error("{}", .0.message)]
+    Daemon(ApiError),
+}
+
+impl MachineError {
+    pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File {
+            doing,
+            path,
+            source,
+        }
+    }
+
+    pub(crate) fn link(error: impl std::fmt::Display) -> Self {
+        Self::Link {
+            reason: error.to_string(),
+        }
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoSpace { .. } => ErrorKind::NoSpace,
+            Self::File { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
+                _ => ErrorKind::Other,
+            },
+            Self::UnsafeDirectory { .. } => ErrorKind::PermissionDenied,
+            Self::Setting { .. } => ErrorKind::InvalidInput,
+            Self::Refused { .. } | Self::Owned { .. } => ErrorKind::Conflict,
+            Self::Docker { .. } | Self::Link { .. } | Self::NoDaemon { .. } => {
+                ErrorKind::NotResponding
+            }
+            Self::Daemon(error) => error.kind,
+            _ => ErrorKind::Other,
+        }
+    }
+
+    /// What to do about it, as one sentence.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoQemu { program } => install_hint(program),
+            Self::QemuUnusable { program, .. } => format!(
+                "Run `{program} --version` in a terminal to see what is wrong, or install it again"
+            ),
+            Self::NoDriver { .. } => "Choose another driver in the machine's settings".to_owned(),
+            Self::NoImage { .. } | Self::ImageDamaged { .. } | Self::ImageUnfit { .. } => {
+                "Install Slipway again; containers, images and volumes stay".to_owned()
+            }
+            Self::NoMemory { .. } => {
+                "Close something large, or give the machine less memory in its settings".to_owned()
+            }
+            Self::NoSpace { .. } => {
+                "Free some space there: the machine starts with 1 GB free".to_owned()
+            }
+            Self::UnsafeDirectory { path, .. } => format!(
+                "Remove {} or make it yours alone, and try again",
+                path.display()
+            ),
+            Self::PathTooLong { .. } => {
+                "Set XDG_RUNTIME_DIR to a directory with a shorter path".to_owned()
+            }
+            Self::File { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "Free some disk space, and try again".to_owned()
+                }
+                _ => return None,
+            },
+            Self::Ended { .. } | Self::Stuck { .. } => {
+                "Start it again; its console log says what came before".to_owned()
+            }
+            Self::BootTimeout { .. } => "Start it again when this computer is less busy; its log \
+                                         says how far it came"
+                .to_owned(),
+            Self::DiskBroken { .. } => "Its data was not touched. Delete the machine to begin \
+                                        anew, or put the right disk back"
+                .to_owned(),
+            Self::Link { .. } | Self::Docker { .. } => "Restart the machine".to_owned(),
+            Self::Setting { hint, .. } => hint.clone(),
+            Self::Refused { hint, .. } => (*hint).to_owned(),
+            Self::Owned { .. } => "Nothing needs to be done: it can be used as it is".to_owned(),
+            Self::NoDaemon { .. } => "Its log says why".to_owned(),
+            Self::Daemon(error) => return error.hint.clone(),
+        })
+    }
+
+    /// As a person sees it.
+    pub fn to_api(&self) -> ApiError {
+        if let Self::Daemon(error) = self {
+            return error.clone();
+        }
+        let mut lines = Vec::new();
+        if let Self::NoImage { looked } = self {
+            lines.extend(
+                looked
+                    .iter()
+                    .map(|path| format!("Looked for it in {}", path.display())),
+            );
+        }
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            lines.push(cause.to_string());
+            source = cause.source();
+        }
+        ApiError {
+            kind: self.kind(),
+            message: self.to_string(),
+            hint: self.hint(),
+            detail: (!lines.is_empty()).then(|| lines.join("\n")),
+        }
+    }
+}
+
+/// The name of a driver in words.
+pub(crate) fn driver_name(driver: MachineDriver) -> &'static str {
+    match driver {
+        MachineDriver::Automatic => "the best driver of this system",
+        MachineDriver::Qemu => "QEMU",
+        MachineDriver::Vz => "Apple's Virtualization framework",
+        MachineDriver::HyperV => "Hyper-V",
+    }
+}
+
+/// How to install QEMU on this system.
+fn install_hint(program: &str) -> String {
+    if cfg!(target_os = "macos") {
+        return "Install it with Homebrew: `brew install qemu`".to_owned();
+    }
+    if cfg!(windows) {
+        return "Install QEMU from https://www.qemu.org/download/#windows".to_owned();
+    }
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let arm = program.ends_with("aarch64");
+    match linux_family(&release) {
+        Family::Debian if arm => "Install it: `sudo apt install qemu-system-arm`".to_owned(),
+        Family::Debian => "Install it: `sudo apt install qemu-system-x86`".to_owned(),
+        Family::Fedora if arm => "Install it: `sudo dnf install qemu-system-aarch64`".to_owned(),
+        Family::Fedora => "Install it: `sudo dnf install qemu-system-x86`".to_owned(),
+        Family::Arch => "Install it: `sudo pacman -S qemu-base`".to_owned(),
+        Family::Suse => "Install it: `sudo zypper install qemu`".to_owned(),
+        Family::Other => "Install QEMU with this system's package manager".to_owned(),
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Family {
+    Debian,
+    Fedora,
+    Arch,
+    Suse,
+    Other,
+}
+
+/// Which packages a Linux has, from its `/etc/os-release`.
+fn linux_family(release: &str) -> Family {
+    let words: Vec<&str> = release
+        .lines()
+        .filter_map(|line| line.strip_prefix("ID=").or(line.strip_prefix("ID_LIKE=")))
+        .flat_map(|value| value.trim_matches('"').split_ascii_whitespace())
+        .collect();
+    let any = |names: &[&str]| words.iter().any(|word| names.contains(word));
+    if any(&["debian", "ubuntu"]) {
+        Family::Debian
+    } else if any(&["fedora", "rhel", "centos"]) {
+        Family::Fedora
+    } else if any(&["arch"]) {
+        Family::Arch
+    } else if any(&["suse", "opensuse"]) {
+        Family::Suse
+    } else {
+        Family::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_of_linux() {
+        assert_eq!(linux_family("ID=debian\n"), Family::Debian);
+        assert_eq!(
+            linux_family("NAME=Mint\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"),
+            Family::Debian
+        );
+        assert_eq!(
+            linux_family("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n"),
+            Family::Fedora
+        );
+        assert_eq!(linux_family("ID=void\n"), Family::Other);
+        assert_eq!(linux_family(""), Family::Other);
+    }
+
+    #[test]
+    fn what_people_can_mend_says_how() {
+        let error = MachineError::NoImage {
+            looked: vec!["/a".into()],
+        }
+        .to_api();
+        assert!(error.hint.unwrap().contains("Install Slipway again"));
+        assert_eq!(error.detail.unwrap(), "Looked for it in /a");
+        let full = MachineError::File {
+            doing: "Creating",
+            path: "/d".into(),
+            source: io::ErrorKind::StorageFull.into(),
+        }
+        .to_api();
+        assert_eq!(full.kind, ErrorKind::NoSpace);
+        assert!(full.hint.is_some());
+    }
+}

@@ -1,0 +1,44 @@
+//! Slipway's own Linux machine: boots it, watches over it, and brings its engine and its ports to this computer.
+//!
+//! [`Supervisor`] owns the machine and is the only one who starts or stops it; a [`Driver`] knows one kind of virtual machine and
+//! nothing else; [`MachineClient`] is how everybody else asks, through the control socket of `slipwayd`.
+//!
+//! What it deliberately does not do: it opens no port beside those that containers publish, trusts nothing that the guest says,
+//! never formats or resets a disk (the guest does the first, when a disk is provably blank; nobody does the second), and never
+//! makes its Docker context the current one.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod client;
+mod clock;
+mod control;
+mod data_disk;
+mod docker_context;
+mod driver;
+mod engine_socket;
+mod error;
+mod guest;
+mod guest_image;
+mod host;
+mod lease;
+mod paths;
+mod port_binding;
+mod port_forward;
+mod port_holder;
+mod ports;
+mod settings;
+mod supervisor;
+mod udp_forward;
+
+pub use client::{LogText, MachineClient, MachineWatch, Shell, ShellKeys, ShellScreen};
+pub use control::ControlSocket;
+pub use driver::qemu::Qemu;
+pub use driver::{Capabilities, Driver, DriverState, GuestPort, VmSpec, VmStream, drivers};
+pub use error::MachineError;
+pub use guest_image::{GuestImage, guest_arch};
+pub use lease::Lease;
+pub use paths::MachinePaths;
+pub use port_holder::{PortHolder, port_holder, udp_port_holder};
+pub use settings::check_settings;
+pub use slipway_link::{ShellInput, ShellOutput};
+pub use supervisor::{Drivers, MachineHandle, MachineLog, Supervisor, Watching};

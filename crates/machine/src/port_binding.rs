@@ -1,0 +1,182 @@
+//! Which ports of this computer a container is to be reached at.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use slipway_engine::{Binding, ContainerDetail, Port, Protocol};
+
+/// One port to be held on this computer for a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PortBinding {
+    pub(crate) protocol: Transport,
+    /// Where on this computer.
+    pub(crate) local: SocketAddr,
+    /// Where in the machine.
+    pub(crate) target: SocketAddr,
+}
+
+/// What can be forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Transport {
+    Tcp,
+    Udp,
+}
+
+impl Transport {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// The bindings of a container. Empty unless it runs on a network that the machine can reach.
+///
+/// dockerd says which ports it holds, the container's configuration says which addresses were asked for. An address that was
+/// not asked for is this computer alone; all addresses only when somebody asked for them.
+pub(crate) fn bindings(container: &ContainerDetail) -> BTreeSet<PortBinding> {
+    let Some(ip) = reachable_at(container) else {
+        return BTreeSet::new();
+    };
+    container
+        .ports
+        .iter()
+        .filter_map(|port| {
+            let protocol = match port.protocol {
+                Protocol::Tcp => Transport::Tcp,
+                Protocol::Udp => Transport::Udp,
+                // Nobody's sockets on this computer speak it.
+                Protocol::Sctp => return None,
+            };
+            let host_port = port.host_port.filter(|port| *port != 0)?;
+            let asked = container
+                .configured_ports
+                .iter()
+                .find(|asked| {
+                    (asked.container_port, asked.protocol) == (port.container_port, port.protocol)
+                })
+                .map(|asked| asked.bindings.as_slice())
+                .unwrap_or_default();
+            Some(PortBinding {
+                protocol,
+                local: SocketAddr::new(asked_address(port, asked), host_port),
+                target: SocketAddr::new(ip, port.container_port),
+            })
+        })
+        .collect()
+}
+
+/// The address that was asked for, for a port that dockerd holds.
+fn asked_address(held: &Port, asked: &[Binding]) -> IpAddr {
+    let fits = |ip: Option<IpAddr>| match (ip, held.host_ip) {
+        (None, None) => true,
+        (None, Some(held)) => held.is_unspecified(),
+        (Some(ip), None) => ip.is_unspecified(),
+        (Some(ip), Some(held)) => ip == held,
+    };
+    asked
+        .iter()
+        .find(|(ip, port)| *port == held.host_port && fits(*ip))
+        .or_else(|| {
+            asked
+                .iter()
+                .find(|(ip, port)| port.is_none_or(|port| port == 0) && fits(*ip))
+        })
+        .and_then(|(ip, _)| *ip)
+        // Not asked for by address (`-p 80`, `-P`), or held at an address of dockerd's own choice.
+        .unwrap_or_else(|| match held.host_ip {
+            Some(ip) if !ip.is_unspecified() => ip,
+            _ => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        })
+}
+
+/// The container's own address in the machine.
+fn reachable_at(container: &ContainerDetail) -> Option<IpAddr> {
+    let networks = || container.networks.iter();
+    networks()
+        .filter(|network| network.gateway.is_some())
+        .find_map(|network| network.ipv4)
+        .or_else(|| networks().find_map(|network| network.ipv4))
+        .or_else(|| networks().find_map(|network| network.ipv6))
+        .filter(|ip| !ip.is_unspecified() && !ip.is_loopback() && !ip.is_multicast())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `asked` and `held` as (host address, host port) of port 80.
+    #[track_caller]
+    fn check(asked: &[(&str, &str)], held: &[(&str, u16)], expected: &[&str]) {
+        let address = |text: &str| text.parse::<IpAddr>().ok();
+        let held: Vec<Port> = held
+            .iter()
+            .map(|(ip, port)| Port {
+                container_port: 80,
+                protocol: Protocol::Tcp,
+                host_ip: address(ip),
+                host_port: Some(*port),
+            })
+            .collect();
+        let asked: Vec<Binding> = asked
+            .iter()
+            .map(|(ip, port)| (address(ip), port.parse().ok()))
+            .collect();
+        let found: BTreeSet<String> = held
+            .iter()
+            .map(|held| {
+                SocketAddr::new(asked_address(held, &asked), held.host_port.unwrap()).to_string()
+            })
+            .collect();
+        let expected: BTreeSet<String> = expected.iter().map(|text| (*text).to_owned()).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_address_that_nobody_asked_for_is_this_computer_alone() {
+        check(
+            &[("", "8080")],
+            &[("0.0.0.0", 8080), ("::", 8080)],
+            &["127.0.0.1:8080"],
+        );
+        check(
+            &[("", "")],
+            &[("0.0.0.0", 32768), ("::", 32768)],
+            &["127.0.0.1:32768"],
+        );
+        check(
+            &[("", "8000-8010")],
+            &[("0.0.0.0", 8003)],
+            &["127.0.0.1:8003"],
+        );
+        check(
+            &[],
+            &[("0.0.0.0", 32769), ("::", 32769)],
+            &["127.0.0.1:32769"],
+        );
+        check(&[("", "0")], &[("", 32770)], &["127.0.0.1:32770"]);
+    }
+
+    #[test]
+    fn an_address_that_was_asked_for_is_that() {
+        check(&[("0.0.0.0", "80")], &[("0.0.0.0", 80)], &["0.0.0.0:80"]);
+        check(&[("::", "80")], &[("::", 80)], &["[::]:80"]);
+        check(
+            &[("192.0.2.7", "80")],
+            &[("192.0.2.7", 80)],
+            &["192.0.2.7:80"],
+        );
+        check(&[("::1", "")], &[("::1", 32768)], &["[::1]:32768"]);
+        check(
+            &[("", "80"), ("0.0.0.0", "81"), ("192.0.2.7", "80")],
+            &[
+                ("0.0.0.0", 80),
+                ("::", 80),
+                ("0.0.0.0", 81),
+                ("192.0.2.7", 80),
+            ],
+            &["127.0.0.1:80", "0.0.0.0:81", "192.0.2.7:80"],
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! One TCP port of this computer that leads to a container.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{Domain, SockRef, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::guest::Guest;
+
+/// Connections of one port at once; who comes then waits in the system's queue.
+const MAX_CONNECTIONS: usize = 2048;
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// A forwarded port. Dropped, it is free, and its connections end.
+pub(crate) struct TcpForward {
+    _task: AbortOnDropHandle<()>,
+}
+
+impl TcpForward {
+    /// Listens at `local`; each connection goes on to `target` in the guest.
+    pub(crate) fn listen(local: SocketAddr, target: SocketAddr, guest: Guest) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(local), Type::STREAM, None)?;
+        if local.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // On Unix, connections of an earlier listener that are still closing do not count. Windows means something
+        // else by it.
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&local.into())?;
+        socket.listen(BACKLOG)?;
+        let listener = TcpListener::from_std(socket.into())?;
+        Ok(Self {
+            _task: AbortOnDropHandle::new(tokio::spawn(accept(listener, target, guest))),
+        })
+    }
+}
+
+async fn accept(listener: TcpListener, target: SocketAddr, guest: Guest) {
+    let mut connections = JoinSet::new();
+    loop {
+        let room = connections.len() < MAX_CONNECTIONS;
+        tokio::select! {
+            accepted = listener.accept(), if room => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve(stream, target, guest.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%target, %error, "a published port does not accept");
+                    after_accept_error().await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// What makes accepting fail is mostly a limit of open files, which trying at once again does not mend.
+pub(crate) async fn after_accept_error() {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+async fn serve(stream: TcpStream, target: SocketAddr, guest: Guest) {
+    let _ = stream.set_nodelay(true);
+    let link = match guest.dial_tcp(target).await {
+        Ok(link) => link,
+        Err(error) => {
+            tracing::debug!(%target, %error, "a published port leads nowhere");
+            reset(&stream);
+            return;
+        }
+    };
+    let (mut reader, mut writer) = stream.into_split();
+    if let Err(error) = slipway_link::pump(link, &mut reader, &mut writer).await {
+        tracing::debug!(%target, %error, "a connection to a published port broke");
+        if let Ok(stream) = reader.reunite(writer) {
+            reset(&stream);
+        }
+    }
+}
+
+/// Makes the coming close a reset: what was cut short shall not look like an end.
+fn reset(stream: &TcpStream) {
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}

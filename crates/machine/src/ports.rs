@@ -1,0 +1,350 @@
+//! Holds the ports that the machine's containers publish, for as long as they run.
+//!
+//! One task follows the engine: events say that something changed, a look at the container says what is true.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{FutureExt as _, StreamExt as _};
+use slipway_api::machine::{MachinePort, MachinePortState};
+use slipway_api::{ApiError, ErrorKind};
+use slipway_engine::{Action, ContainerState, Engine, EngineError, Event, ListFilter, Subject};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::port_binding::{PortBinding, Transport, bindings};
+use crate::port_forward::TcpForward;
+use crate::udp_forward::UdpForward;
+use crate::{guest::Guest, port_holder, udp_port_holder};
+
+/// How often a port that somebody else has is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// How long to wait before the engine is asked again after it failed.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Ports of all containers together. More are not a machine that anyone uses, but a guest that wants our descriptors.
+const MAX_PORTS: usize = 4096;
+
+/// The ports, as long as it is held.
+pub(crate) struct Ports {
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Ports {
+    /// Follows an engine. `published` gets the ports whenever they or their states change; `prunes` is told when
+    /// something was removed that took much space.
+    pub(crate) fn follow(
+        engine: Engine,
+        guest: Guest,
+        published: watch::Sender<Vec<MachinePort>>,
+        prunes: watch::Sender<u64>,
+    ) -> Self {
+        let held = Held {
+            guest,
+            containers: BTreeMap::new(),
+            forwards: HashMap::new(),
+            published,
+            prunes,
+        };
+        Self {
+            _task: AbortOnDropHandle::new(tokio::spawn(held.follow(engine))),
+        }
+    }
+}
+
+/// What a container wants.
+struct Wants {
+    name: String,
+    bindings: BTreeSet<PortBinding>,
+}
+
+/// A port that is held, or why not.
+enum Forward {
+    Listening { _forward: Listener },
+    Not { why: MachinePortState },
+}
+
+enum Listener {
+    Tcp { _forward: TcpForward },
+    Udp { _forward: UdpForward },
+}
+
+struct Held {
+    guest: Guest,
+    containers: BTreeMap<String, Wants>,
+    forwards: HashMap<PortBinding, Forward>,
+    published: watch::Sender<Vec<MachinePort>>,
+    prunes: watch::Sender<u64>,
+}
+
+impl Held {
+    async fn follow(mut self, engine: Engine) {
+        loop {
+            if let Err(error) = self.follow_once(&engine).await {
+                tracing::debug!(%error, "the machine's engine cannot be followed");
+            }
+            // What is held stays held: the containers may well go on.
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Subscribes, lists, then applies events until they end.
+    async fn follow_once(&mut self, engine: &Engine) -> Result<(), EngineError> {
+        let mut events = engine.events(None).await?;
+        let running = engine.list_containers(&ListFilter::default()).await?;
+        let ids: BTreeSet<String> = running.into_iter().map(|container| container.id).collect();
+        self.containers.retain(|id, _| ids.contains(id));
+        for id in ids {
+            self.look_at(engine, &id).await?;
+        }
+        self.reconcile();
+        let mut retry = tokio::time::interval(RETRY);
+        retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = events.next() => {
+                    let Some(event) = event else { return Ok(()) };
+                    self.apply(engine, event?).await?;
+                    // Many come at once when many containers start.
+                    while let Some(Some(event)) = events.next().now_or_never() {
+                        self.apply(engine, event?).await?;
+                    }
+                    self.reconcile();
+                }
+                _ = retry.tick() => self.retry(),
+            }
+        }
+    }
+
+    async fn apply(&mut self, engine: &Engine, event: Event) -> Result<(), EngineError> {
+        if event.action == Action::Other("prune".to_owned())
+            || (event.subject == Subject::Image && event.action == Action::Remove)
+        {
+            self.prunes
+                .send_modify(|count| *count = count.wrapping_add(1));
+        }
+        let id = match event.subject {
+            Subject::Container => event.id,
+            Subject::Network => match event.attributes.get("container") {
+                Some(id) => id.clone(),
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        match event.action {
+            Action::Die { .. } | Action::Remove => {
+                self.containers.remove(&id);
+                Ok(())
+            }
+            Action::Start | Action::Rename { .. } | Action::Connect | Action::Disconnect => {
+                self.look_at(engine, &id).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn look_at(&mut self, engine: &Engine, id: &str) -> Result<(), EngineError> {
+        let container = match engine.inspect_container(id).await {
+            Ok(container) => container,
+            Err(EngineError::NotFound { .. }) => {
+                self.containers.remove(id);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let runs = matches!(
+            container.state.state,
+            ContainerState::Running | ContainerState::Paused
+        );
+        let bindings = if runs {
+            bindings(&container)
+        } else {
+            BTreeSet::new()
+        };
+        if bindings.is_empty() {
+            self.containers.remove(id);
+        } else {
+            let name = container.name;
+            self.containers
+                .insert(id.to_owned(), Wants { name, bindings });
+        }
+        Ok(())
+    }
+
+    /// Lets go of what nobody wants and takes what is new.
+    fn reconcile(&mut self) {
+        let wanted: BTreeSet<PortBinding> = self
+            .containers
+            .values()
+            .flat_map(|container| container.bindings.iter().copied())
+            .take(MAX_PORTS)
+            .collect();
+        // First let go: a port may have gone from one container to another.
+        self.forwards.retain(|binding, _| wanted.contains(binding));
+        for binding in wanted {
+            if !self.forwards.contains_key(&binding) {
+                let forward = self.take(binding);
+                self.forwards.insert(binding, forward);
+            }
+        }
+        self.publish();
+    }
+
+    /// Tries again what could not be had.
+    fn retry(&mut self) {
+        let missing: Vec<PortBinding> = self
+            .forwards
+            .iter()
+            .filter(|(_, forward)| matches!(forward, Forward::Not { .. }))
+            .map(|(binding, _)| *binding)
+            .collect();
+        if missing.is_empty() {
+            return;
+        }
+        for binding in missing {
+            let forward = self.take(binding);
+            self.forwards.insert(binding, forward);
+        }
+        self.publish();
+    }
+
+    fn take(&self, binding: PortBinding) -> Forward {
+        let PortBinding {
+            protocol,
+            local,
+            target,
+        } = binding;
+        let guest = self.guest.clone();
+        let taken = match protocol {
+            Transport::Tcp => TcpForward::listen(local, target, guest)
+                .map(|forward| Listener::Tcp { _forward: forward }),
+            Transport::Udp => UdpForward::listen(local, target, guest)
+                .map(|forward| Listener::Udp { _forward: forward }),
+        };
+        match taken {
+            Ok(listener) => Forward::Listening { _forward: listener },
+            Err(error) => {
+                let why = why_not(protocol, local, &error);
+                tracing::debug!(%local, ?why, "a published port cannot be had");
+                Forward::Not { why }
+            }
+        }
+    }
+
+    fn publish(&self) {
+        let ports: Vec<MachinePort> = self
+            .containers
+            .iter()
+            .flat_map(|(id, container)| {
+                container.bindings.iter().filter_map(move |binding| {
+                    Some(MachinePort {
+                        container: id.clone(),
+                        container_name: container.name.clone(),
+                        container_port: binding.target.port(),
+                        protocol: binding.protocol.as_str().to_owned(),
+                        host_ip: binding.local.ip().to_string(),
+                        host_port: binding.local.port(),
+                        state: match self.forwards.get(binding)? {
+                            Forward::Listening { .. } => MachinePortState::Listening,
+                            Forward::Not { why } => why.clone(),
+                        },
+                    })
+                })
+            })
+            .collect();
+        self.published.send_if_modified(|now| {
+            let changed = *now != ports;
+            if changed {
+                *now = ports;
+            }
+            changed
+        });
+    }
+}
+
+/// Why a port cannot be had, and what to do.
+fn why_not(protocol: Transport, local: SocketAddr, error: &io::Error) -> MachinePortState {
+    let port = local.port();
+    let failed = |kind, message: String, hint: Option<String>| MachinePortState::Failed {
+        reason: ApiError {
+            kind,
+            message,
+            hint,
+            detail: Some(error.to_string()),
+        },
+    };
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let holder = match protocol {
+                Transport::Tcp => port_holder(Some(local.ip()), port),
+                Transport::Udp => udp_port_holder(Some(local.ip()), port),
+            };
+            MachinePortState::Conflict {
+                holder: holder.map(|holder| format!("{} (process {})", holder.name, holder.pid)),
+            }
+        }
+        io::ErrorKind::PermissionDenied => failed(
+            ErrorKind::PermissionDenied,
+            format!("Port {port} is reserved for the system's administrator"),
+            Some(if cfg!(target_os = "linux") {
+                format!(
+                    "Publish a port from 1024 on, or allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
+                )
+            } else {
+                "Publish a port from 1024 on".to_owned()
+            }),
+        ),
+        io::ErrorKind::AddrNotAvailable => failed(
+            ErrorKind::InvalidInput,
+            format!("This computer does not have the address {}", local.ip()),
+            Some("Publish at 127.0.0.1, or at an address of this computer".to_owned()),
+        ),
+        _ => failed(
+            ErrorKind::Other,
+            format!("Port {port} cannot be had at {}", local.ip()),
+            None,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(local: &str, error: io::ErrorKind) -> MachinePortState {
+        why_not(Transport::Tcp, local.parse().unwrap(), &error.into())
+    }
+
+    #[test]
+    fn a_port_that_cannot_be_had_says_what_to_do() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let local = listener.local_addr().unwrap().to_string();
+        let MachinePortState::Conflict { holder } = check(&local, io::ErrorKind::AddrInUse) else {
+            panic!("no conflict");
+        };
+        if cfg!(target_os = "linux") {
+            assert!(holder.unwrap().contains(&std::process::id().to_string()));
+            let MachinePortState::Failed { reason } =
+                check("127.0.0.1:80", io::ErrorKind::PermissionDenied)
+            else {
+                panic!("not refused");
+            };
+            assert!(
+                reason
+                    .hint
+                    .unwrap()
+                    .contains("ip_unprivileged_port_start=80")
+            );
+        }
+        let MachinePortState::Failed { reason } =
+            check("192.0.2.1:80", io::ErrorKind::AddrNotAvailable)
+        else {
+            panic!("not refused");
+        };
+        assert!(reason.message.contains("192.0.2.1"));
+    }
+}

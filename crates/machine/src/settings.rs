@@ -1,0 +1,150 @@
+//! What a person chose about the machine, kept in one small file beside its disk.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use atomic_write_file::AtomicWriteFile;
+use slipway_api::machine::MachineSettings;
+
+use crate::{MachineError, host};
+
+/// Larger settings files are not ours.
+const MAX_BYTES: u64 = 1 << 16;
+
+/// Least memory that Linux, the engine and one small container do with.
+const MIN_MEMORY_MB: u32 = 512;
+
+/// Smallest disk that is of any use.
+const MIN_DISK_GB: u32 = 4;
+
+/// Largest disk: what ext4 is made for with the layout that the guest uses.
+const MAX_DISK_GB: u32 = 16 * 1024;
+
+/// Reads the settings. A missing or damaged file gives the defaults, and numbers that this computer does not have are
+/// brought into its range: settings are no reason not to start.
+pub(crate) fn load(path: &Path) -> MachineSettings {
+    let read = || -> Option<MachineSettings> {
+        if std::fs::metadata(path).ok()?.len() > MAX_BYTES {
+            return None;
+        }
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    };
+    let mut settings = read().unwrap_or_default();
+    settings.cpus = settings.cpus.clamp(1, host::cpus());
+    let memory = host::memory_mb().unwrap_or(u32::MAX).max(MIN_MEMORY_MB);
+    settings.memory_mb = settings.memory_mb.clamp(MIN_MEMORY_MB, memory);
+    settings.disk_gb = settings.disk_gb.clamp(MIN_DISK_GB, MAX_DISK_GB);
+    settings
+}
+
+/// Writes the settings as a whole, so that a crash leaves the old or the new ones.
+pub(crate) fn save(path: &Path, settings: &MachineSettings) -> Result<(), MachineError> {
+    if let Some(directory) = path.parent() {
+        crate::paths::private_dir(directory)?;
+    }
+    let write = || -> std::io::Result<()> {
+        let mut file = AtomicWriteFile::open(path)?;
+        serde_json::to_writer_pretty(&mut file, settings)?;
+        file.write_all(b"\n")?;
+        file.commit()
+    };
+    write().map_err(MachineError::file("Saving", path))
+}
+
+/// Whether settings can be had on this computer. `disk_now` is the size of the disk in bytes, where there is one.
+pub fn check_settings(
+    settings: &MachineSettings,
+    disk_now: Option<u64>,
+) -> Result<(), MachineError> {
+    let refuse = |what: String, hint: String| Err(MachineError::Setting { what, hint });
+    let cpus = host::cpus();
+    if settings.cpus == 0 || settings.cpus > cpus {
+        return refuse(
+            format!("The machine cannot have {} CPUs", settings.cpus),
+            format!("Choose 1 to {cpus}: this computer has {cpus}"),
+        );
+    }
+    let memory = host::memory_mb().unwrap_or(u32::MAX);
+    if settings.memory_mb < MIN_MEMORY_MB || settings.memory_mb > memory {
+        return refuse(
+            format!(
+                "The machine cannot have {} MB of memory",
+                settings.memory_mb
+            ),
+            format!("Choose {MIN_MEMORY_MB} to {memory} MB"),
+        );
+    }
+    if !(MIN_DISK_GB..=MAX_DISK_GB).contains(&settings.disk_gb) {
+        return refuse(
+            format!("The machine's disk cannot have {} GB", settings.disk_gb),
+            format!("Choose {MIN_DISK_GB} to {MAX_DISK_GB} GB"),
+        );
+    }
+    let wanted = u64::from(settings.disk_gb) << 30;
+    if let Some(now) = disk_now.filter(|now| *now > wanted) {
+        return refuse(
+            "The machine's disk cannot shrink".to_owned(),
+            format!(
+                "Choose {} GB or more. What is free within takes no space on this computer",
+                now.div_ceil(1 << 30)
+            ),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_had_is_refused_with_what_can() {
+        let with = |change: fn(&mut MachineSettings)| {
+            let mut settings = MachineSettings {
+                cpus: 1,
+                memory_mb: 512,
+                ..MachineSettings::default()
+            };
+            change(&mut settings);
+            check_settings(&settings, Some(64 << 30)).map_err(|error| error.hint().unwrap())
+        };
+        assert_eq!(with(|_| {}), Ok(()));
+        assert_eq!(with(|settings| settings.disk_gb = 128), Ok(()));
+        assert!(
+            with(|s| s.disk_gb = 63)
+                .unwrap_err()
+                .contains("64 GB or more")
+        );
+        assert!(with(|s| s.disk_gb = 0).unwrap_err().contains("4 to"));
+        assert!(with(|s| s.cpus = 0).unwrap_err().contains("1 to"));
+        assert!(with(|s| s.cpus = 4096).unwrap_err().contains("1 to"));
+        assert!(with(|s| s.memory_mb = 100).unwrap_err().contains("512 to"));
+    }
+
+    #[test]
+    fn a_damaged_or_odd_file_does_not_keep_the_machine_from_starting() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("settings.json");
+        for text in [
+            "{",
+            "[]",
+            r#"{"cpus":0,"memory_mb":1,"disk_gb":4000000000}"#,
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert!(check_settings(&load(&path), None).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn they_are_as_they_were_saved() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("machine/settings.json");
+        let settings = MachineSettings {
+            cpus: 1,
+            memory_mb: 768,
+            ..MachineSettings::default()
+        };
+        save(&path, &settings).unwrap();
+        assert_eq!(load(&path), settings);
+    }
+}

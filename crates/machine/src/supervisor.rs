@@ -1,0 +1,693 @@
+//! Owns the machine: one task decides, everybody else asks it and watches.
+//!
+//! ```text
+//!                 start                    image, disk, accelerator        link, data disk, engine
+//!   Absent ──────────────────► Preparing ──────────────► Starting{phase} ───────────────► Running{docker}
+//!     ▲                         ▲      │ stop                │ stop  ▲                      │   ▲      │
+//!     │ delete (from anywhere)  │      │                     │       │ ended by itself,     │   │ back │ 3 pings
+//!     │                   start │      │                     │       │ once in 5 minutes    │   │      ▼ missed
+//!     │                         │      ▼                     ▼       └──────────────────────┤  Unresponsive
+//!     ├──────────────────── Stopped ◄────────────────── Stopping ◄──────────── stop ────────┴──────┘
+//!     │                                                                                      │
+//!     └──────────────────── Broken{reason} ◄──── a failure of any step, or a second end ─────┘
+//! ```
+//!
+//! Requests queue and are answered when what they ask for is under way, done, or refused with a reason; the state leaves on
+//! a watch channel. `restart` is a stop that remembers to start; `stop` and `delete` end a start that is under way. A boot or a
+//! stop is a future that this task polls between requests: dropping it is how it is cancelled.
+
+mod boot;
+mod care;
+mod handle;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use slipway_api::machine::{
+    DockerState, MachineDriver, MachineSettings, MachineState, MachineView,
+};
+use slipway_link::{GuestEvent, GuestNews, Request as GuestRequest};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::boot::{Boot, Booted};
+use self::care::{Care, Report};
+pub use self::handle::{MachineHandle, MachineLog, Watching};
+use crate::guest::{Guest, now_ms};
+use crate::{
+    Driver, DriverState, Lease, MachineError, MachinePaths, check_settings, data_disk,
+    docker_context, settings,
+};
+
+/// How long containers, the engine and the disk may take to come to an end.
+const STOP_PATIENCE: Duration = Duration::from_secs(45);
+
+/// How long the guest may take to accept that it is to stop.
+const STOP_ANSWER: Duration = Duration::from_secs(5);
+
+/// How long a guest that does not stop may take after its power button was pressed.
+const POWER_BUTTON_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A machine that ends by itself twice within this time is not started again.
+const RESCUE_INTERVAL: Duration = Duration::from_mins(5);
+
+/// Warnings that are kept.
+const MAX_WARNINGS: usize = 20;
+
+/// How many requests wait.
+const QUEUE: usize = 32;
+
+/// Gives the driver of a kind, or says why there is none.
+pub type Drivers = Box<dyn Fn(MachineDriver) -> Result<Arc<dyn Driver>, MachineError> + Send>;
+
+/// What can be asked.
+#[derive(Debug)]
+enum Request {
+    Start,
+    Stop,
+    Restart,
+    Delete,
+    SetSettings(MachineSettings),
+    Shutdown,
+}
+
+type Answer = oneshot::Sender<Result<(), MachineError>>;
+
+/// The owner of the machine.
+pub struct Supervisor {
+    _lease: Lease,
+    paths: MachinePaths,
+    drivers: Drivers,
+    requests: mpsc::Receiver<(Request, Answer)>,
+    view: View,
+    guest: Guest,
+    life: Life,
+    then: Then,
+    rescued: Option<Instant>,
+    watchers: Arc<AtomicUsize>,
+    /// Who waits for the end.
+    farewell: Vec<Answer>,
+}
+
+/// What goes on.
+enum Life {
+    /// Nothing: there is no machine, it is stopped, or it is broken.
+    Rest,
+    Booting {
+        boot: BoxFuture<'static, Result<Booted, MachineError>>,
+        driver: Arc<dyn Driver>,
+    },
+    Up(Box<Up>),
+    Stopping(BoxFuture<'static, ()>),
+}
+
+/// What there is while the machine runs.
+struct Up {
+    driver: Arc<dyn Driver>,
+    events: watch::Receiver<DriverState>,
+    booted: Booted,
+    care: Care,
+    /// The guest has said that it is going down.
+    going_down: bool,
+}
+
+/// What follows a stop.
+#[derive(Debug)]
+enum Then {
+    Rest,
+    Start,
+    Delete,
+    /// Start again, because it ended by itself, for this reason.
+    Rescue(String),
+    Broken(MachineError),
+}
+
+/// What the life has brought.
+enum Happened {
+    Booted(Result<Booted, MachineError>),
+    Report(Report),
+    Driver(DriverState),
+    Stopped,
+}
+
+/// The published state. Only the supervisor's task and the futures that it polls write it.
+#[derive(Clone)]
+pub(crate) struct View(watch::Sender<MachineView>);
+
+impl View {
+    fn change(&self, change: impl FnOnce(&mut MachineView)) {
+        self.0.send_modify(change);
+    }
+
+    fn state(&self, state: MachineState) {
+        self.change(|view| view.state = state);
+    }
+
+    fn warn(&self, warning: String) {
+        tracing::warn!("{warning}");
+        self.change(|view| {
+            if !view.warnings.contains(&warning) {
+                view.warnings.truncate(MAX_WARNINGS - 1);
+                view.warnings.push(warning);
+            }
+        });
+    }
+}
+
+impl Supervisor {
+    /// Makes a supervisor of the machine at `paths`. Nothing is started. Poll [`Supervisor::run`].
+    pub fn new(lease: Lease, paths: MachinePaths, drivers: Drivers) -> (Self, MachineHandle) {
+        data_disk::sweep(&paths);
+        let settings = settings::load(&paths.settings());
+        let disk = data_disk::measure(&paths);
+        let (view, watch) = watch::channel(MachineView {
+            state: if disk.is_some() {
+                MachineState::Stopped
+            } else {
+                MachineState::Absent
+            },
+            driver: MachineDriver::Qemu,
+            accelerator: None,
+            settings,
+            restart_needed: false,
+            engine_socket: paths.engine_address(),
+            started_at: None,
+            disk,
+            stats: None,
+            ports: Vec::new(),
+            warnings: Vec::new(),
+        });
+        let (sender, requests) = mpsc::channel(QUEUE);
+        let guest = Guest::new();
+        let watchers = Arc::new(AtomicUsize::new(0));
+        let handle = MachineHandle {
+            requests: sender,
+            view: watch,
+            guest: guest.clone(),
+            paths: paths.clone(),
+            watchers: watchers.clone(),
+        };
+        let supervisor = Self {
+            _lease: lease,
+            paths,
+            drivers,
+            requests,
+            view: View(view),
+            guest,
+            life: Life::Rest,
+            then: Then::Rest,
+            rescued: None,
+            watchers,
+            farewell: Vec::new(),
+        };
+        (supervisor, handle)
+    }
+
+    /// Runs until somebody asks for a shutdown and the machine has stopped, or every handle is gone.
+    pub async fn run(mut self) {
+        loop {
+            tokio::select! {
+                biased;
+                happened = self.life.next() => self.happened(happened),
+                request = self.requests.recv() => match request {
+                    Some((Request::Shutdown, answer)) => self.farewell.push(answer),
+                    Some((request, answer)) => {
+                        let outcome = self.asked(request);
+                        if let Err(error) = &outcome {
+                            tracing::info!(%error, "refused");
+                        }
+                        // Who asked may be gone; what was asked for goes on.
+                        let _ = answer.send(outcome);
+                    }
+                    None => break,
+                }
+            }
+            if !self.farewell.is_empty() {
+                match &self.life {
+                    Life::Rest => break,
+                    Life::Stopping(_) => {
+                        if !matches!(self.then, Then::Delete) {
+                            self.then = Then::Rest;
+                        }
+                    }
+                    Life::Booting { .. } | Life::Up(_) => self.stop(Then::Rest, false),
+                }
+            }
+        }
+        for answer in self.farewell {
+            let _ = answer.send(Ok(()));
+        }
+    }
+
+    fn asked(&mut self, request: Request) -> Result<(), MachineError> {
+        tracing::info!(?request, "asked");
+        let deleting = MachineError::Refused {
+            what: "The machine is being deleted",
+            hint: "Start a new one when that is done",
+        };
+        if !self.farewell.is_empty() {
+            return Err(MachineError::Refused {
+                what: "slipwayd is about to end",
+                hint: "Try again in a moment",
+            });
+        }
+        if matches!(self.then, Then::Delete) && !matches!(request, Request::Delete) {
+            return Err(deleting);
+        }
+        match request {
+            Request::Start => match &self.life {
+                Life::Rest => self.start(Vec::new()),
+                Life::Stopping(_) => {
+                    self.then = Then::Start;
+                    Ok(())
+                }
+                Life::Up(_) if self.is_unresponsive() => Err(MachineError::Refused {
+                    what: "The machine runs and does not answer",
+                    hint: "Restart it",
+                }),
+                Life::Booting { .. } | Life::Up(_) => Ok(()),
+            },
+            Request::Stop => {
+                match &self.life {
+                    Life::Rest => self.rest(),
+                    Life::Stopping(_) => self.then = Then::Rest,
+                    Life::Booting { .. } | Life::Up(_) => self.stop(Then::Rest, false),
+                }
+                Ok(())
+            }
+            Request::Restart => match &self.life {
+                Life::Rest if data_disk::measure(&self.paths).is_none() => {
+                    Err(MachineError::Refused {
+                        what: "There is no machine yet",
+                        hint: "Start one",
+                    })
+                }
+                Life::Rest => self.start(Vec::new()),
+                Life::Stopping(_) => {
+                    self.then = Then::Start;
+                    Ok(())
+                }
+                Life::Booting { .. } | Life::Up(_) => {
+                    self.stop(Then::Start, false);
+                    Ok(())
+                }
+            },
+            Request::Delete => {
+                match &self.life {
+                    Life::Rest => return self.delete(),
+                    Life::Stopping(_) => self.then = Then::Delete,
+                    // Its data goes: there is nothing to be orderly for.
+                    Life::Booting { .. } | Life::Up(_) => self.stop(Then::Delete, true),
+                }
+                Ok(())
+            }
+            Request::SetSettings(settings) => self.set_settings(settings),
+            // Handled where it arrives.
+            Request::Shutdown => Ok(()),
+        }
+    }
+
+    fn is_unresponsive(&self) -> bool {
+        matches!(
+            self.view.0.borrow().state,
+            MachineState::Unresponsive { .. }
+        )
+    }
+
+    fn set_settings(&mut self, settings: MachineSettings) -> Result<(), MachineError> {
+        let disk = data_disk::measure(&self.paths).map(|disk| disk.size);
+        check_settings(&settings, disk)?;
+        // A driver that is not there is told now rather than at the next start.
+        let _driver = (self.drivers)(settings.driver)?;
+        settings::save(&self.paths.settings(), &settings)?;
+        let booted = match &self.life {
+            Life::Up(up) => Some(up.booted.settings.clone()),
+            _ => None,
+        };
+        self.view.change(|view| {
+            view.restart_needed = booted.is_some_and(|booted| booted != settings);
+            view.settings = settings;
+        });
+        Ok(())
+    }
+
+    /// Begins a boot.
+    fn start(&mut self, warnings: Vec<String>) -> Result<(), MachineError> {
+        let settings = self.view.0.borrow().settings.clone();
+        let driver = (self.drivers)(settings.driver)?;
+        self.view.change(|view| {
+            view.driver = driver.kind();
+            view.warnings = warnings;
+            view.restart_needed = false;
+            view.started_at = Some(now_ms());
+            view.state = MachineState::Preparing {
+                what: "Getting ready".to_owned(),
+                bytes_done: None,
+                bytes_total: None,
+            };
+        });
+        let boot = Boot {
+            paths: self.paths.clone(),
+            settings,
+            driver: driver.clone(),
+            guest: self.guest.clone(),
+            view: self.view.clone(),
+        };
+        self.life = Life::Booting {
+            boot: Box::pin(boot.run()),
+            driver,
+        };
+        Ok(())
+    }
+
+    /// Begins a stop.
+    fn stop(&mut self, then: Then, at_once: bool) {
+        let driver = match std::mem::replace(&mut self.life, Life::Rest) {
+            // Dropping these ends the boot, or frees the ports and closes the engine's socket.
+            Life::Booting { driver, .. } => driver,
+            Life::Up(up) => up.driver,
+            Life::Rest | Life::Stopping(_) => return,
+        };
+        // What ended by itself is not shown as if somebody had asked for that.
+        let asked = !matches!(then, Then::Rescue(_) | Then::Broken(_));
+        self.then = then;
+        self.view.change(|view| {
+            if asked {
+                view.state = MachineState::Stopping;
+            }
+            view.ports.clear();
+            view.stats = None;
+        });
+        let view = self.view.clone();
+        let guest = self.guest.clone();
+        self.life = Life::Stopping(Box::pin(async move {
+            let began = Instant::now();
+            if !at_once && !stop_orderly(driver.as_ref(), &guest).await {
+                view.warn(
+                    "The machine did not stop by itself and was switched off; its disk is checked \
+                     at the next start"
+                        .to_owned(),
+                );
+            }
+            driver.kill().await;
+            guest.clear();
+            tracing::info!(took = ?began.elapsed(), "the machine has stopped");
+        }));
+    }
+
+    fn delete(&mut self) -> Result<(), MachineError> {
+        self.then = Then::Rest;
+        let deleted = data_disk::delete(&self.paths);
+        if let Some(config) = &self.paths.docker_config
+            && let Err(error) = docker_context::remove(config)
+        {
+            self.view.warn(error.to_string());
+        }
+        match deleted {
+            Ok(()) => {
+                self.rest();
+                Ok(())
+            }
+            Err(error) => {
+                self.broken(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Absent or stopped, whichever is true.
+    fn rest(&mut self) {
+        self.life = Life::Rest;
+        let disk = data_disk::measure(&self.paths);
+        let settings = settings::load(&self.paths.settings());
+        self.view.change(|view| {
+            view.state = if disk.is_some() {
+                MachineState::Stopped
+            } else {
+                MachineState::Absent
+            };
+            view.disk = disk;
+            view.settings = settings;
+            view.started_at = None;
+            view.stats = None;
+            view.restart_needed = false;
+            view.ports.clear();
+        });
+    }
+
+    fn broken(&mut self, error: &MachineError) {
+        tracing::error!(%error, "the machine is broken");
+        let mut reason = error.to_api();
+        if matches!(
+            error,
+            MachineError::Ended { .. }
+                | MachineError::Stuck { .. }
+                | MachineError::BootTimeout { .. }
+                | MachineError::Link { .. }
+        ) {
+            let console = last_lines(&self.paths.console_log());
+            if !console.is_empty() {
+                let detail = reason.detail.get_or_insert_default();
+                detail.push_str("\nThe end of its console:\n");
+                detail.push_str(&console);
+            }
+        }
+        self.rest();
+        self.view.state(MachineState::Broken { reason });
+    }
+
+    fn happened(&mut self, happened: Happened) {
+        match happened {
+            Happened::Booted(Ok(booted)) => self.booted(booted),
+            Happened::Booted(Err(error)) => {
+                // What is left of it goes before the state is final. Where there is a disk to be unmounted, in order.
+                let at_once = !matches!(error, MachineError::DiskBroken { .. });
+                self.stop(Then::Broken(error), at_once);
+            }
+            Happened::Report(report) => self.reported(report),
+            Happened::Driver(state) => self.driver_says(state),
+            Happened::Stopped => self.stopped(),
+        }
+    }
+
+    fn booted(&mut self, mut booted: Booted) {
+        let Life::Booting { driver, .. } = std::mem::replace(&mut self.life, Life::Rest) else {
+            return;
+        };
+        let care = Care::take(
+            &mut booted,
+            driver.clone(),
+            self.guest.clone(),
+            &self.paths,
+            self.watchers.clone(),
+        );
+        let events = driver.events();
+        let state = events.borrow().clone();
+        self.view.change(|view| {
+            view.restart_needed = view.settings != booted.settings;
+            view.state = MachineState::Running {
+                docker: DockerState::Running {
+                    version: booted.engine.info().version.clone(),
+                },
+                phases: booted.phases.clone(),
+            };
+        });
+        self.life = Life::Up(Box::new(Up {
+            driver,
+            events,
+            booted,
+            care,
+            going_down: false,
+        }));
+        if state != DriverState::Running {
+            self.driver_says(state);
+        }
+    }
+
+    fn driver_says(&mut self, state: DriverState) {
+        let Life::Up(up) = &self.life else { return };
+        let reason = match state {
+            DriverState::Running => return,
+            DriverState::Off => "it is off".to_owned(),
+            DriverState::Ended { .. } if up.going_down => {
+                // Somebody switched it off from within, in order.
+                self.stop(Then::Rest, true);
+                return;
+            }
+            DriverState::Ended { reason, .. } | DriverState::Stuck { reason } => reason,
+        };
+        tracing::error!(reason, "the machine has ended by itself");
+        let recently = self
+            .rescued
+            .is_some_and(|rescued| rescued.elapsed() < RESCUE_INTERVAL);
+        let then = if recently {
+            Then::Broken(MachineError::Ended { reason })
+        } else {
+            Then::Rescue(reason)
+        };
+        self.stop(then, true);
+    }
+
+    fn stopped(&mut self) {
+        self.life = Life::Rest;
+        match std::mem::replace(&mut self.then, Then::Rest) {
+            Then::Rest => self.rest(),
+            Then::Start => {
+                self.rest();
+                if let Err(error) = self.start(Vec::new()) {
+                    self.broken(&error);
+                }
+            }
+            // A failure is in the state already.
+            Then::Delete => drop(self.delete()),
+            Then::Rescue(reason) => {
+                self.rescued = Some(Instant::now());
+                let warning =
+                    format!("The machine ended by itself ({reason}) and was started again");
+                if let Err(error) = self.start(vec![warning]) {
+                    self.broken(&error);
+                }
+            }
+            Then::Broken(error) => self.broken(&error),
+        }
+    }
+
+    fn reported(&mut self, report: Report) {
+        let Life::Up(up) = &mut self.life else { return };
+        let running = |up: &Up, docker: DockerState| MachineState::Running {
+            docker,
+            phases: up.booted.phases.clone(),
+        };
+        let version = up.booted.engine.info().version.clone();
+        let answers = || DockerState::Running {
+            version: version.clone(),
+        };
+        match report {
+            Report::Silent => {
+                self.view
+                    .state(MachineState::Unresponsive { since: now_ms() });
+            }
+            Report::Back => {
+                let docker = if *self.guest.docker_up().borrow() {
+                    answers()
+                } else {
+                    DockerState::Starting
+                };
+                self.view.state(running(up, docker));
+            }
+            Report::DockerSilent { why } => {
+                self.view
+                    .state(running(up, DockerState::Restarting { why }));
+            }
+            Report::Stats { stats, disk } => self.view.change(|view| {
+                view.stats = stats;
+                view.disk = disk;
+            }),
+            Report::Ports(ports) => self.view.change(|view| view.ports = ports),
+            Report::News(GuestNews { event, .. }) => match event {
+                GuestEvent::Docker { state } => {
+                    use slipway_link::DockerState as Guests;
+                    let docker = match state {
+                        Guests::Starting => DockerState::Starting,
+                        Guests::Running => answers(),
+                        Guests::Restarting { why, .. } => DockerState::Restarting {
+                            why: boot::words(&why),
+                        },
+                        Guests::Stopped | Guests::Unknown => return,
+                    };
+                    self.guest
+                        .set_docker(matches!(docker, DockerState::Running { .. }));
+                    let state = running(up, docker);
+                    if !self.is_unresponsive() {
+                        self.view.state(state);
+                    }
+                }
+                GuestEvent::Restarted { service, why } => {
+                    tracing::warn!(
+                        ?service,
+                        why = boot::words(&why),
+                        "restarted in the machine"
+                    );
+                }
+                GuestEvent::Warning { message } => self.view.warn(boot::words(&message)),
+                GuestEvent::PoweringOff => {
+                    up.going_down = true;
+                    self.guest.set_docker(false);
+                    self.view.state(MachineState::Stopping);
+                }
+                GuestEvent::Phase { .. }
+                | GuestEvent::Disk { .. }
+                | GuestEvent::ClockSet { .. }
+                | GuestEvent::Unknown => {}
+            },
+        }
+    }
+}
+
+impl Life {
+    /// What happens next. Loses nothing when dropped.
+    async fn next(&mut self) -> Happened {
+        match self {
+            Self::Rest => std::future::pending().await,
+            Self::Booting { boot, .. } => Happened::Booted(boot.await),
+            Self::Stopping(stopping) => {
+                stopping.await;
+                Happened::Stopped
+            }
+            Self::Up(up) => {
+                tokio::select! {
+                    biased;
+                    changed = up.events.changed() => {
+                        let state = up.events.borrow_and_update().clone();
+                        Happened::Driver(if changed.is_ok() { state } else { DriverState::Off })
+                    }
+                    report = up.care.next() => Happened::Report(report),
+                }
+            }
+        }
+    }
+}
+
+/// Asks the guest to come to an end, then presses its power button. Whether the guest ended by itself.
+async fn stop_orderly(driver: &dyn Driver, guest: &Guest) -> bool {
+    let mut events = driver.events();
+    if !events.borrow().is_up() {
+        return true;
+    }
+    let Some(link) = guest.link_now() else {
+        // It has not come far enough for containers or an engine.
+        return true;
+    };
+    let accepted = link
+        .open_within(&GuestRequest::PowerOff, STOP_ANSWER)
+        .await
+        .inspect_err(|error| tracing::warn!(%error, "the guest was not asked to stop"))
+        .is_ok();
+    if accepted && ended(&mut events, STOP_PATIENCE).await {
+        return true;
+    }
+    let pressed = driver.request_stop().await;
+    if let Err(error) = pressed {
+        tracing::warn!(%error, "the power button was not pressed");
+    }
+    ended(&mut events, POWER_BUTTON_PATIENCE).await
+}
+
+async fn ended(events: &mut watch::Receiver<DriverState>, patience: Duration) -> bool {
+    let ended = events.wait_for(|state| !state.is_up());
+    matches!(tokio::time::timeout(patience, ended).await, Ok(Ok(_)))
+}
+
+/// The end of a console log, in a few lines.
+fn last_lines(path: &std::path::Path) -> String {
+    const LINES: usize = 12;
+    let text = std::fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]);
+    let lines: Vec<String> = text
+        .lines()
+        .map(boot::words)
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}

@@ -1,0 +1,430 @@
+//! One boot, from nothing to an engine that answers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slipway_api::machine::{Accelerator, MachinePhase, MachineSettings, MachineState};
+use slipway_engine::{Address, Connection, Dialer, Endpoint, Engine};
+use slipway_link::{DiskState, DockerState, GuestEvent, GuestNews, LinkStream, Request, Secret};
+
+use super::View;
+use crate::engine_socket::EngineSocket;
+use crate::guest::{Guest, new_secret};
+use crate::{
+    Driver, DriverState, GuestImage, MachineError, MachinePaths, VmSpec, data_disk, docker_context,
+    host,
+};
+
+/// How long a step may take on a processor that helps.
+const STEP: Duration = Duration::from_mins(1);
+
+/// How long a step may take when the processor is emulated, on a computer that has other things to do too.
+const EMULATED_STEP: Duration = Duration::from_mins(4);
+
+/// How long a file system may be checked, grown or made.
+const DISK_STEP: Duration = Duration::from_mins(30);
+
+/// How long the engine may take to say who it is once the guest says that it answers.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// With less memory free than this, or than the machine is set to, it is not started.
+const MIN_MEMORY_MB: u64 = 1024;
+
+/// What a boot needs.
+pub(super) struct Boot {
+    pub(super) paths: MachinePaths,
+    pub(super) settings: MachineSettings,
+    pub(super) driver: Arc<dyn Driver>,
+    pub(super) guest: Guest,
+    pub(super) view: View,
+}
+
+/// What a boot gives.
+pub(super) struct Booted {
+    pub(super) settings: MachineSettings,
+    pub(super) secret: Secret,
+    pub(super) news: Option<News>,
+    pub(super) engine: Engine,
+    pub(super) phases: Vec<MachinePhase>,
+    pub(super) _socket: EngineSocket,
+}
+
+/// What the guest tells, and how much of it has been heard.
+pub(super) struct News {
+    stream: LinkStream,
+    /// Of the last piece, from the kernel's start.
+    pub(super) heard_ms: u64,
+}
+
+impl News {
+    pub(super) async fn open(guest: &Guest) -> Result<Self, MachineError> {
+        let (_, stream) = guest.ask(&Request::Events).await?;
+        Ok(Self {
+            stream,
+            heard_ms: 0,
+        })
+    }
+
+    /// The next piece that can be understood. Loses nothing when dropped.
+    pub(super) async fn next(&mut self) -> Result<GuestNews, MachineError> {
+        loop {
+            match self.stream.receive::<GuestNews>().await {
+                Ok(Some(news)) => {
+                    self.heard_ms = self.heard_ms.max(news.at_ms);
+                    return Ok(news);
+                }
+                Ok(None) => return Err(MachineError::link("it has stopped telling")),
+                Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                    tracing::debug!(%error, "the guest said something odd");
+                }
+                Err(error) => return Err(MachineError::link(error)),
+            }
+        }
+    }
+}
+
+/// The steps of a boot as they are shown.
+struct Steps {
+    view: View,
+    done: Vec<MachinePhase>,
+    current: Option<(String, Instant)>,
+    /// Whether there is a virtual machine yet.
+    starting: bool,
+}
+
+impl Steps {
+    fn enter(&mut self, name: &str) {
+        self.close();
+        self.current = Some((name.to_owned(), Instant::now()));
+        let mut phases = self.done.clone();
+        phases.push(MachinePhase {
+            name: name.to_owned(),
+            took_ms: None,
+        });
+        self.view.state(if self.starting {
+            MachineState::Starting {
+                phase: name.to_owned(),
+                phases,
+            }
+        } else {
+            MachineState::Preparing {
+                what: name.to_owned(),
+                bytes_done: None,
+                bytes_total: None,
+            }
+        });
+    }
+
+    fn close(&mut self) {
+        if let Some((name, began)) = self.current.take() {
+            let took = began.elapsed();
+            tracing::info!(name, ?took, "done");
+            self.done.push(MachinePhase {
+                name,
+                took_ms: u64::try_from(took.as_millis()).ok(),
+            });
+        }
+    }
+
+    fn at(&self) -> &str {
+        self.current.as_ref().map_or("", |(name, _)| name)
+    }
+}
+
+impl Boot {
+    pub(super) async fn run(self) -> Result<Booted, MachineError> {
+        let mut steps = Steps {
+            view: self.view.clone(),
+            done: Vec::new(),
+            current: None,
+            starting: false,
+        };
+        steps.enter("Checking the machine's own Linux");
+        let image = self.check_image().await?;
+        self.check_memory()?;
+        self.paths.create()?;
+        if let Some(warning) = data_disk::check_space(&self.paths)? {
+            self.view.warn(warning);
+        }
+        data_disk::provide(&self.paths, self.settings.disk_gb)?;
+        self.view
+            .change(|view| view.disk = data_disk::measure(&self.paths));
+        let spec = VmSpec {
+            image,
+            data_disk: self.paths.data_disk(),
+            cpus: self.settings.cpus,
+            memory_mb: self.settings.memory_mb,
+            accelerator: self.settings.accelerator,
+            runtime: self.paths.runtime.clone(),
+            console_log: self.paths.console_log(),
+        };
+        let socket = self.serve_engine()?;
+        loop {
+            match self.boot(&spec, &mut steps).await {
+                Ok((secret, news, engine)) => {
+                    steps.close();
+                    return Ok(Booted {
+                        settings: self.settings,
+                        secret,
+                        news: Some(news),
+                        engine,
+                        phases: steps.done,
+                        _socket: socket,
+                    });
+                }
+                Err(Failure::BeforeTheGuestSpoke(error))
+                    if self.driver.boot_failed(&spec, &error.to_string()) =>
+                {
+                    self.driver.kill().await;
+                    self.guest.clear();
+                }
+                Err(Failure::BeforeTheGuestSpoke(error) | Failure::Other(error)) => {
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn check_image(&self) -> Result<GuestImage, MachineError> {
+        let directory = GuestImage::find(self.paths.image.as_deref())?;
+        let cache = self.paths.verified();
+        let view = self.view.clone();
+        let checked = tokio::task::spawn_blocking(move || {
+            GuestImage::check(&directory, &cache, &|done, total| {
+                view.change(|view| {
+                    if let MachineState::Preparing {
+                        bytes_done,
+                        bytes_total,
+                        ..
+                    } = &mut view.state
+                    {
+                        *bytes_done = Some(done);
+                        *bytes_total = Some(total);
+                    }
+                });
+            })
+        });
+        checked
+            .await
+            .unwrap_or_else(|error| Err(MachineError::link(error)))
+    }
+
+    fn check_memory(&self) -> Result<(), MachineError> {
+        let wanted_mb = u64::from(self.settings.memory_mb);
+        let Some(available_mb) = host::available_memory_mb() else {
+            return Ok(());
+        };
+        // The guest takes memory as it uses it, and starts with little.
+        if available_mb < wanted_mb.min(MIN_MEMORY_MB) {
+            return Err(MachineError::NoMemory {
+                wanted_mb,
+                available_mb,
+            });
+        }
+        if available_mb < wanted_mb {
+            self.view.warn(format!(
+                "The machine may take {wanted_mb} MB of memory, and {available_mb} MB are free"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The engine's socket and its context: from now on who connects is held until dockerd answers.
+    fn serve_engine(&self) -> Result<EngineSocket, MachineError> {
+        let socket = EngineSocket::listen(&self.paths.engine_socket(), self.guest.clone())?;
+        if let Some(config) = &self.paths.docker_config {
+            match docker_context::install(config, &self.paths.engine_address()) {
+                Ok(None) => {}
+                Ok(Some(warning)) => self.view.warn(warning),
+                Err(error) => self.view.warn(error.to_string()),
+            }
+        }
+        Ok(socket)
+    }
+
+    async fn boot(
+        &self,
+        spec: &VmSpec,
+        steps: &mut Steps,
+    ) -> Result<(Secret, News, Engine), Failure> {
+        steps.starting = false;
+        steps.enter("Looking how to run it");
+        let tell = |what: &str| {
+            self.view.state(MachineState::Preparing {
+                what: what.to_owned(),
+                bytes_done: None,
+                bytes_total: None,
+            });
+        };
+        let accelerator = self.driver.prepare(spec, &tell).await?;
+        let step = if accelerator.name == Accelerator::Tcg {
+            EMULATED_STEP
+        } else {
+            STEP
+        };
+        self.view
+            .change(|view| view.accelerator = Some(accelerator));
+        steps.starting = true;
+        steps.enter("Starting the virtual machine");
+        self.driver
+            .start(spec)
+            .await
+            .map_err(Failure::BeforeTheGuestSpoke)?;
+        let mut events = self.driver.events();
+        let ended = async {
+            let state = events
+                .wait_for(|state| *state != DriverState::Running)
+                .await
+                .map(|state| state.clone());
+            match state {
+                Ok(DriverState::Stuck { reason }) => MachineError::Stuck { reason },
+                Ok(DriverState::Ended { reason, .. }) => MachineError::Ended { reason },
+                _ => MachineError::Ended {
+                    reason: "it is off".to_owned(),
+                },
+            }
+        };
+        steps.enter("Booting Linux");
+        tokio::pin!(ended);
+        let secret = new_secret()?;
+        let linked = tokio::select! {
+            linked = self.guest.connect(self.driver.as_ref(), &secret, step) => linked,
+            error = &mut ended => Err(error),
+        };
+        if let Err(error) = linked {
+            return Err(Failure::BeforeTheGuestSpoke(match error {
+                MachineError::Link { reason } if steps.current_took() >= step => {
+                    tracing::warn!(reason, "no link");
+                    MachineError::BootTimeout {
+                        phase: steps.at().to_owned(),
+                        after: step,
+                    }
+                }
+                error => error,
+            }));
+        }
+        tokio::select! {
+            booted = self.follow(step, steps) => {
+                let (news, engine) = booted?;
+                Ok((secret, news, engine))
+            }
+            error = &mut ended => Err(Failure::Other(error)),
+        }
+    }
+
+    /// Follows the guest until its engine answers.
+    async fn follow(&self, step: Duration, steps: &mut Steps) -> Result<(News, Engine), Failure> {
+        let mut news = News::open(&self.guest).await?;
+        steps.enter("Opening the disk");
+        let mut patience = step;
+        loop {
+            let piece = match tokio::time::timeout(patience, news.next()).await {
+                Ok(piece) => piece?,
+                Err(_) => {
+                    return Err(Failure::Other(MachineError::BootTimeout {
+                        phase: steps.at().to_owned(),
+                        after: patience,
+                    }));
+                }
+            };
+            tracing::info!(at_ms = piece.at_ms, event = ?piece.event, "the guest says");
+            match piece.event {
+                GuestEvent::Disk { state } => match state {
+                    DiskState::Formatting => {
+                        patience = DISK_STEP;
+                        steps.enter("Making the disk");
+                    }
+                    DiskState::Checking => {
+                        patience = DISK_STEP;
+                        steps.enter("Checking the disk");
+                    }
+                    DiskState::Growing => {
+                        patience = DISK_STEP;
+                        steps.enter("Growing the disk");
+                    }
+                    DiskState::Mounted => {
+                        patience = step;
+                        steps.enter("Starting the engine");
+                    }
+                    DiskState::Broken { reason, .. } => {
+                        return Err(Failure::Other(MachineError::DiskBroken {
+                            reason: words(&reason),
+                        }));
+                    }
+                    DiskState::Unknown => {}
+                },
+                GuestEvent::Docker {
+                    state: DockerState::Running,
+                } => {
+                    self.guest.set_docker(true);
+                    break;
+                }
+                GuestEvent::Docker {
+                    state: DockerState::Restarting { why, .. },
+                } => self
+                    .view
+                    .warn(format!("The engine did not start: {}", words(&why))),
+                GuestEvent::Warning { message } => self.view.warn(words(&message)),
+                _ => {}
+            }
+        }
+        let engine = connect_engine(&self.paths, &self.guest).await?;
+        Ok((news, engine))
+    }
+}
+
+impl Steps {
+    fn current_took(&self) -> Duration {
+        self.current
+            .as_ref()
+            .map_or(Duration::ZERO, |(_, began)| began.elapsed())
+    }
+}
+
+/// What ended a boot.
+enum Failure {
+    /// Another way of running the machine may help.
+    BeforeTheGuestSpoke(MachineError),
+    Other(MachineError),
+}
+
+impl From<MachineError> for Failure {
+    fn from(error: MachineError) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// The machine's engine, over the link.
+async fn connect_engine(paths: &MachinePaths, guest: &Guest) -> Result<Engine, MachineError> {
+    let endpoint = Endpoint::at(Address::Unix(paths.engine_socket()));
+    let guest = guest.clone();
+    let dialer: Dialer = Arc::new(move || {
+        let guest = guest.clone();
+        Box::pin(async move {
+            let stream = guest.docker().await.map_err(std::io::Error::other)?;
+            Ok(Box::new(stream) as Box<dyn Connection>)
+        })
+    });
+    let deadline = Instant::now() + ENGINE_PATIENCE;
+    loop {
+        match Engine::connect_with(&endpoint, dialer.clone()).await {
+            Ok(engine) => return Ok(engine),
+            // A computer that is busy may let one of its deadlines pass.
+            Err(error) if Instant::now() < deadline => {
+                tracing::warn!(%error, "the engine was not reached");
+            }
+            Err(source) => return Err(MachineError::Docker { source }),
+        }
+    }
+}
+
+/// Words of the guest, of a length that can be shown and without control characters.
+pub(super) fn words(text: &str) -> String {
+    const MAX: usize = 500;
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(MAX)
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}

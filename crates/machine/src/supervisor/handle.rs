@@ -1,0 +1,221 @@
+//! How the process that owns the machine asks the supervisor.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use slipway_api::machine::{MachineLogSource, MachineSettings, MachineState, MachineView};
+use slipway_link::{LinkStream, LogSource, Request as GuestRequest};
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{Answer, Request};
+use crate::guest::Guest;
+use crate::{MachineError, MachinePaths, data_disk};
+
+/// How much of a log on this computer is told from its end.
+const LOG_TAIL: u64 = 256 * 1024;
+
+/// The most bytes of one piece of a log.
+const LOG_PIECE: usize = 16 * 1024;
+
+/// How often a log on this computer is looked at for more.
+const LOG_INTERVAL: Duration = Duration::from_millis(300);
+
+/// Asks the supervisor. Cheap to clone.
+#[derive(Clone)]
+pub struct MachineHandle {
+    pub(super) requests: mpsc::Sender<(Request, Answer)>,
+    pub(super) view: watch::Receiver<MachineView>,
+    pub(super) guest: Guest,
+    pub(super) paths: MachinePaths,
+    pub(super) watchers: Arc<AtomicUsize>,
+}
+
+/// Somebody looks at the machine, so its use is measured.
+#[derive(Debug)]
+pub struct Watching(Arc<AtomicUsize>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl MachineHandle {
+    /// The machine now.
+    pub fn now(&self) -> MachineView {
+        let mut view = self.view.borrow().clone();
+        // Measured while it runs and somebody looks; else its size may be an old one.
+        if view.stats.is_none() {
+            view.disk = data_disk::measure(&self.paths);
+        }
+        view
+    }
+
+    /// The machine as it changes.
+    pub fn watch(&self) -> (watch::Receiver<MachineView>, Watching) {
+        self.watchers.fetch_add(1, Ordering::Relaxed);
+        (self.view.clone(), Watching(self.watchers.clone()))
+    }
+
+    /// Whether nothing would be lost if this process ended.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(
+            self.view.borrow().state,
+            MachineState::Absent | MachineState::Stopped | MachineState::Broken { .. }
+        )
+    }
+
+    async fn ask(&self, request: Request) -> Result<(), MachineError> {
+        let gone = || MachineError::NoDaemon {
+            reason: "has ended".to_owned(),
+        };
+        let (sender, answer) = oneshot::channel();
+        self.requests
+            .send((request, sender))
+            .await
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Starts it. Returns when that is under way; the state says the rest.
+    pub async fn start(&self) -> Result<(), MachineError> {
+        self.ask(Request::Start).await
+    }
+
+    /// Stops it, also in the middle of a start. Returns when that is under way.
+    pub async fn stop(&self) -> Result<(), MachineError> {
+        self.ask(Request::Stop).await
+    }
+
+    /// Stops and starts it. Returns when that is under way.
+    pub async fn restart(&self) -> Result<(), MachineError> {
+        self.ask(Request::Restart).await
+    }
+
+    /// Stops it and removes everything of it. Returns when that is under way.
+    pub async fn delete(&self) -> Result<(), MachineError> {
+        self.ask(Request::Delete).await
+    }
+
+    /// Changes what was chosen. What cannot be changed while it runs holds from the next start on.
+    pub async fn set_settings(&self, settings: MachineSettings) -> Result<(), MachineError> {
+        self.ask(Request::SetSettings(settings)).await
+    }
+
+    /// Stops it and ends the supervisor. Returns when that is done.
+    pub async fn shutdown(&self) -> Result<(), MachineError> {
+        self.ask(Request::Shutdown).await
+    }
+
+    /// Gives unused space of the disk back to this computer; how many bytes that was.
+    pub async fn reclaim(&self) -> Result<u64, MachineError> {
+        if !matches!(self.view.borrow().state, MachineState::Running { .. }) {
+            return Err(MachineError::Refused {
+                what: "Space can be given back only while the machine runs",
+                hint: "Start it first",
+            });
+        }
+        let used = || data_disk::measure(&self.paths).map_or(0, |disk| disk.used_on_host);
+        let before = used();
+        self.guest.trim().await?;
+        Ok(before.saturating_sub(used()))
+    }
+
+    /// A log, from near its end on.
+    pub async fn log(
+        &self,
+        source: MachineLogSource,
+        follow: bool,
+    ) -> Result<MachineLog, MachineError> {
+        let source = match source {
+            MachineLogSource::Host => return self.file(&self.paths.daemon_log(), follow).await,
+            MachineLogSource::Console => return self.file(&self.paths.console_log(), follow).await,
+            MachineLogSource::Agent => LogSource::Agent,
+            MachineLogSource::Dockerd => LogSource::Dockerd,
+            MachineLogSource::Containerd => LogSource::Containerd,
+            MachineLogSource::Kernel => LogSource::Kernel,
+        };
+        self.needs_guest()?;
+        let (_, stream) = self
+            .guest
+            .ask(&GuestRequest::Log { source, follow })
+            .await?;
+        Ok(MachineLog(Log::Guest(stream)))
+    }
+
+    /// A shell in the machine. The stream carries [`slipway_link::ShellInput`] and [`slipway_link::ShellOutput`].
+    pub async fn shell(
+        &self,
+        command: Option<Vec<String>>,
+        columns: u16,
+        rows: u16,
+    ) -> Result<LinkStream, MachineError> {
+        self.needs_guest()?;
+        let request = GuestRequest::Shell {
+            command,
+            columns,
+            rows,
+        };
+        Ok(self.guest.ask(&request).await?.1)
+    }
+
+    fn needs_guest(&self) -> Result<(), MachineError> {
+        match self.guest.link_now() {
+            Some(_) => Ok(()),
+            None => Err(MachineError::Refused {
+                what: "The machine does not run",
+                hint: "Start it first, or look at the host's or the console's log",
+            }),
+        }
+    }
+
+    async fn file(&self, path: &Path, follow: bool) -> Result<MachineLog, MachineError> {
+        let mut file = match File::open(path).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(MachineLog(Log::Nothing));
+            }
+            Err(error) => return Err(MachineError::file("Reading", path)(error)),
+        };
+        let begin = async {
+            let length = file.metadata().await?.len();
+            let from = length.saturating_sub(LOG_TAIL);
+            file.seek(std::io::SeekFrom::Start(from)).await
+        };
+        begin.await.map_err(MachineError::file("Reading", path))?;
+        Ok(MachineLog(Log::File { file, follow }))
+    }
+}
+
+/// A log, piece by piece. Ends when dropped.
+pub struct MachineLog(Log);
+
+enum Log {
+    Nothing,
+    File { file: File, follow: bool },
+    Guest(LinkStream),
+}
+
+impl MachineLog {
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        let mut buffer = vec![0; LOG_PIECE];
+        let count = match &mut self.0 {
+            Log::Nothing => 0,
+            Log::Guest(stream) => stream.read(&mut buffer).await?,
+            Log::File { file, follow } => loop {
+                let count = file.read(&mut buffer).await?;
+                if count > 0 || !*follow {
+                    break count;
+                }
+                tokio::time::sleep(LOG_INTERVAL).await;
+            },
+        };
+        buffer.truncate(count);
+        Ok((count > 0).then_some(buffer))
+    }
+}

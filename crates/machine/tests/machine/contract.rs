@@ -1,0 +1,188 @@
+//! What every driver has to keep, tried with each of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slipway_link::{HostLink, Reply, Request, Secret};
+use slipway_machine::{
+    Driver, DriverState, GuestImage, GuestPort, MachineError, MachinePaths, Qemu, VmSpec,
+};
+
+use crate::fake::Fake;
+use crate::places::Places;
+
+/// A boot on an emulated processor of a computer that has other things to do.
+const BOOT: Duration = Duration::from_mins(4);
+
+fn spec(paths: &MachinePaths) -> VmSpec {
+    paths.create().expect("directories");
+    let image = paths.image.clone().expect("an image");
+    let image = GuestImage::check(&image, &paths.verified(), &|_, _| {}).expect("an image");
+    std::fs::create_dir_all(paths.machine()).expect("writable");
+    let disk = std::fs::File::create(paths.data_disk()).expect("writable");
+    disk.set_len(4 << 30).expect("writable");
+    VmSpec {
+        image,
+        data_disk: paths.data_disk(),
+        cpus: 1,
+        memory_mb: 768,
+        accelerator: None,
+        runtime: paths.runtime.clone(),
+        console_log: paths.console_log(),
+    }
+}
+
+async fn link(driver: &dyn Driver, secret: u8) -> Result<HostLink, slipway_link::Error> {
+    let stream = driver.connect(GuestPort::Link).await?;
+    HostLink::connect_within(stream, &Secret::new([secret; 32]), BOOT).await
+}
+
+async fn wait_for(driver: &dyn Driver, wanted: impl Fn(&DriverState) -> bool) -> DriverState {
+    let mut events = driver.events();
+    let state = events.wait_for(wanted);
+    tokio::time::timeout(Duration::from_mins(1), state)
+        .await
+        .expect("the state changes in time")
+        .expect("a driver that lives")
+        .clone()
+}
+
+/// The contract.
+async fn check(driver: Arc<dyn Driver>, spec: &VmSpec) {
+    assert_eq!(driver.state(), DriverState::Off);
+    driver.kill().await;
+    assert_eq!(
+        driver.state(),
+        DriverState::Off,
+        "killing nothing is nothing"
+    );
+    assert!(driver.connect(GuestPort::Link).await.is_err());
+    driver.request_stop().await.expect("nothing to stop");
+
+    driver
+        .prepare(spec, &|_| {})
+        .await
+        .expect("it can run here");
+    driver.start(spec).await.expect("it starts");
+    assert_eq!(driver.state(), DriverState::Running);
+    let first = link(driver.as_ref(), 7).await.expect("a link");
+    let (reply, _) = first.open(&Request::Ping).await.expect("an answer");
+    assert!(matches!(reply, Reply::Pong { .. }), "{reply:?}");
+
+    // Links come and go, the machine stays; and it is nobody else's.
+    drop(first);
+    let wrong = link(driver.as_ref(), 8).await;
+    assert!(
+        matches!(wrong, Err(slipway_link::Error::WrongSecret)),
+        "{wrong:?}"
+    );
+    let again = link(driver.as_ref(), 7).await.expect("another link");
+    again.open(&Request::Ping).await.expect("an answer");
+
+    let began = Instant::now();
+    driver.kill().await;
+    assert_eq!(driver.state(), DriverState::Off);
+    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(again.open(&Request::Ping).await.is_err());
+    assert!(driver.connect(GuestPort::Link).await.is_err());
+
+    // A start that nobody waits for leaves nothing that `kill` does not end.
+    drop(tokio::time::timeout(Duration::from_millis(1), driver.start(spec)).await);
+    driver.kill().await;
+    assert_eq!(driver.state(), DriverState::Off);
+
+    // It starts again, and says so when the guest switches itself off.
+    driver.start(spec).await.expect("it starts again");
+    let link = link(driver.as_ref(), 9)
+        .await
+        .expect("a new boot has a new secret");
+    link.open(&Request::PowerOff).await.expect("it is asked");
+    match wait_for(driver.as_ref(), |state| !state.is_up()).await {
+        DriverState::Ended { by_guest, .. } => assert!(by_guest),
+        other => panic!("{other:?}"),
+    }
+    driver.kill().await;
+    assert_eq!(driver.state(), DriverState::Off);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fake_keeps_the_contract() {
+    let places = Places::new(None);
+    check(Fake::new(), &spec(&places.paths)).await;
+}
+
+/// Where `cargo xtask guest-image` puts the image for this computer.
+fn real_image() -> Option<PathBuf> {
+    GuestImage::find(
+        std::env::var_os("SLIPWAY_GUEST_IMAGE")
+            .map(PathBuf::from)
+            .as_deref(),
+    )
+    .ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn qemu_keeps_the_contract() {
+    let Some(image) = real_image() else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "there is no guest image: run `cargo xtask guest-image`"
+        );
+        eprintln!("NOT TESTED: there is no guest image, run `cargo xtask guest-image`");
+        return;
+    };
+    let places = Places::new(Some(&image));
+    let spec = spec(&places.paths);
+    let driver = Arc::new(Qemu::new(places.paths.verdict()));
+    check(driver, &spec).await;
+    let left: Vec<_> = std::fs::read_dir(&spec.runtime)
+        .expect("readable")
+        .map(|entry| entry.expect("readable").file_name())
+        .filter(|name| name.to_string_lossy().ends_with(".sock"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    let processes = processes_in(&spec.runtime);
+    assert!(processes.is_empty(), "{processes:?}");
+}
+
+#[tokio::test]
+async fn a_qemu_that_is_not_there_or_does_not_start_says_what_to_do() {
+    let places = Places::new(None);
+    let spec = spec(&places.paths);
+    let qemu =
+        |program: &str| Qemu::new(places.paths.verdict()).with_program(PathBuf::from(program));
+    let error = qemu("/nowhere/qemu")
+        .prepare(&spec, &|_| {})
+        .await
+        .expect_err("it cannot");
+    assert!(matches!(error, MachineError::NoQemu { .. }), "{error}");
+    assert!(error.hint().expect("a remedy").contains("Install"));
+
+    let error = qemu("/bin/false")
+        .prepare(&spec, &|_| {})
+        .await
+        .expect_err("it cannot");
+    assert!(
+        matches!(error, MachineError::QemuUnusable { .. }),
+        "{error}"
+    );
+
+    let driver = qemu("/bin/false");
+    let error = driver.start(&spec).await.expect_err("it cannot");
+    assert!(matches!(error, MachineError::Ended { .. }), "{error}");
+    assert_eq!(driver.state(), DriverState::Off);
+}
+
+/// Processes that have a path of `directory` on their command line.
+fn processes_in(directory: &std::path::Path) -> Vec<String> {
+    let wanted = directory.to_string_lossy().into_owned();
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|process| std::fs::read(process.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(&wanted))
+        .collect()
+}

@@ -1,0 +1,432 @@
+//! A driver whose virtual machine is a task: it speaks the real link, and its engine is a few answers of dockerd.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use slipway_api::machine::{Accelerator, AcceleratorView, MachineDriver};
+use slipway_link::{
+    DiskState, DockerState, GuestEvent, GuestLink, GuestNews, GuestStats, LinkStream, Phase,
+    RefusalKind, Reply, Request, Responder, Secret, Wire, pump,
+};
+use slipway_machine::{
+    Capabilities, Driver, DriverState, Drivers, GuestPort, MachineError, VmSpec, VmStream,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+
+/// What goes wrong, and what the test sees.
+#[derive(Default)]
+pub(crate) struct Faults {
+    /// How many starts end before the guest says anything.
+    pub(crate) dead_starts: AtomicU32,
+    /// The boot stands still before the engine.
+    pub(crate) hangs: AtomicBool,
+    /// The guest does not read its link any more.
+    pub(crate) frozen: AtomicBool,
+    /// The guest's disk is another program's.
+    pub(crate) foreign_disk: AtomicBool,
+    /// How often a virtual machine was started.
+    pub(crate) starts: AtomicU32,
+    /// How often a guest was asked to switch itself off.
+    pub(crate) power_offs: AtomicU32,
+}
+
+/// The driver.
+pub(crate) struct Fake {
+    pub(crate) faults: Arc<Faults>,
+    state: watch::Sender<DriverState>,
+    machine: Mutex<Option<Machine>>,
+    news: broadcast::Sender<GuestEvent>,
+    /// What `GET /containers/<id>/json` answers.
+    pub(crate) containers: Arc<Mutex<BTreeMap<String, Value>>>,
+    events: broadcast::Sender<Value>,
+}
+
+struct Machine {
+    secret: Arc<tokio::sync::Mutex<Option<Secret>>>,
+    links: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Fake {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            faults: Arc::default(),
+            state: watch::Sender::new(DriverState::Off),
+            machine: Mutex::new(None),
+            news: broadcast::Sender::new(64),
+            containers: Arc::default(),
+            events: broadcast::Sender::new(64),
+        })
+    }
+
+    /// For the supervisor.
+    pub(crate) fn drivers(self: &Arc<Self>) -> Drivers {
+        let fake = self.clone();
+        Box::new(move |_| Ok(fake.clone()))
+    }
+
+    /// The virtual machine ends.
+    pub(crate) fn die(&self) {
+        self.end();
+        self.state.send_replace(DriverState::Ended {
+            reason: "it was killed".to_owned(),
+            by_guest: false,
+        });
+    }
+
+    /// The guest says something.
+    pub(crate) fn say(&self, event: GuestEvent) {
+        let _ = self.news.send(event);
+    }
+
+    /// The engine says something about a container.
+    pub(crate) fn container_event(&self, action: &str, id: &str) {
+        let _ = self.events.send(
+            json!({"Type": "container", "Action": action, "Actor": {"ID": id, "Attributes": {}}}),
+        );
+    }
+
+    /// Cuts every link, as a restart of the agent would.
+    pub(crate) fn cut_links(&self) {
+        if let Some(machine) = self.machine.lock().expect("no panic").as_ref() {
+            for link in machine.links.lock().expect("no panic").drain(..) {
+                link.abort();
+            }
+        }
+    }
+
+    fn end(&self) {
+        self.cut_links();
+        self.machine.lock().expect("no panic").take();
+    }
+}
+
+impl Driver for Fake {
+    fn kind(&self) -> MachineDriver {
+        MachineDriver::Qemu
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        _spec: &'a VmSpec,
+        tell: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<AcceleratorView, MachineError>> {
+        tell("Looking around");
+        Box::pin(async {
+            Ok(AcceleratorView {
+                name: Accelerator::Kvm,
+                reason: None,
+                hint: None,
+            })
+        })
+    }
+
+    fn start<'a>(&'a self, _spec: &'a VmSpec) -> BoxFuture<'a, Result<(), MachineError>> {
+        Box::pin(async {
+            self.end();
+            self.faults.starts.fetch_add(1, Ordering::SeqCst);
+            let dead = self
+                .faults
+                .dead_starts
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                    left.checked_sub(1)
+                })
+                .is_ok();
+            if dead {
+                self.die();
+                return Ok(());
+            }
+            *self.machine.lock().expect("no panic") = Some(Machine {
+                secret: Arc::default(),
+                links: Arc::default(),
+            });
+            self.state.send_replace(DriverState::Running);
+            Ok(())
+        })
+    }
+
+    fn connect(&self, _port: GuestPort) -> BoxFuture<'static, io::Result<Box<dyn VmStream>>> {
+        let machine = self.machine.lock().expect("no panic");
+        let Some(machine) = machine.as_ref() else {
+            return Box::pin(async { Err(io::ErrorKind::NotConnected.into()) });
+        };
+        let (host, guest) = tokio::io::duplex(64 * 1024);
+        let agent = Agent {
+            faults: self.faults.clone(),
+            secret: machine.secret.clone(),
+            state: self.state.clone(),
+            news: self.news.clone(),
+            containers: self.containers.clone(),
+            events: self.events.clone(),
+        };
+        let link = tokio::spawn(agent.serve(guest));
+        machine.links.lock().expect("no panic").push(link);
+        Box::pin(async move { Ok(Box::new(host) as Box<dyn VmStream>) })
+    }
+
+    fn request_stop(&self) -> BoxFuture<'_, Result<(), MachineError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn kill(&self) -> BoxFuture<'_, ()> {
+        self.end();
+        self.state.send_replace(DriverState::Off);
+        Box::pin(async {})
+    }
+
+    fn events(&self) -> watch::Receiver<DriverState> {
+        self.state.subscribe()
+    }
+
+    fn boot_failed(&self, _spec: &VmSpec, _reason: &str) -> bool {
+        false
+    }
+}
+
+/// The guest's end.
+#[derive(Clone)]
+struct Agent {
+    faults: Arc<Faults>,
+    secret: Arc<tokio::sync::Mutex<Option<Secret>>>,
+    state: watch::Sender<DriverState>,
+    news: broadcast::Sender<GuestEvent>,
+    containers: Arc<Mutex<BTreeMap<String, Value>>>,
+    events: broadcast::Sender<Value>,
+}
+
+impl Agent {
+    async fn serve(self, stream: tokio::io::DuplexStream) {
+        while self.faults.frozen.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let mut secret = self.secret.lock().await;
+        let accepted = GuestLink::accept(Wire::new(stream), &mut secret).await;
+        drop(secret);
+        let Ok(link) = accepted else { return };
+        let mut tasks = tokio::task::JoinSet::new();
+        while let Some((request, responder)) = link.next().await {
+            while self.faults.frozen.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            tasks.spawn(self.clone().answer(request, responder));
+        }
+    }
+
+    async fn answer(self, request: Request, responder: Responder) {
+        match request {
+            Request::Ping => responder.reply(Reply::Pong { uptime_ms: 1 }),
+            Request::Clock { .. } => responder.reply(Reply::Clock {
+                offset_ns: 0,
+                stepped: false,
+            }),
+            Request::Stats => responder.reply(Reply::Stats(GuestStats {
+                memory_total: 2000,
+                memory_available: 500,
+                ..GuestStats::default()
+            })),
+            Request::Trim => responder.reply(Reply::Trimmed { bytes: 0 }),
+            Request::Events => {
+                let news = self.news.subscribe();
+                let stream = responder.accept(Reply::Connected);
+                self.tell(&stream, news).await;
+            }
+            Request::Docker => engine(responder.accept(Reply::Connected), self).await,
+            Request::DialTcp { address } => match tokio::net::TcpStream::connect(really(address))
+                .await
+            {
+                Ok(socket) => {
+                    let (reader, writer) = socket.into_split();
+                    let _ = pump(responder.accept(Reply::Connected), reader, writer).await;
+                }
+                Err(error) => responder.refuse(RefusalKind::ConnectionRefused, error.to_string()),
+            },
+            Request::DialUdp { address } => {
+                let socket = tokio::net::UdpSocket::bind(if address.is_ipv4() {
+                    "0.0.0.0:0"
+                } else {
+                    "[::]:0"
+                })
+                .await
+                .expect("a free port");
+                socket.connect(really(address)).await.expect("an address");
+                let stream = responder.accept(Reply::Connected);
+                let mut buffer = vec![0; 65_536];
+                loop {
+                    tokio::select! {
+                        sent = stream.receive_bytes() => match sent {
+                            Ok(Some(datagram)) => { let _ = socket.send(&datagram).await; }
+                            _ => return,
+                        },
+                        Ok(size) = socket.recv(&mut buffer) => {
+                            let _ = stream.send_bytes(&buffer[..size]).await;
+                        }
+                    }
+                }
+            }
+            Request::RestartDocker => {
+                responder.reply(Reply::Done);
+            }
+            Request::PowerOff => {
+                self.faults.power_offs.fetch_add(1, Ordering::SeqCst);
+                responder.reply(Reply::Done);
+                let _ = self.news.send(GuestEvent::PoweringOff);
+                self.state.send_replace(DriverState::Ended {
+                    reason: "it was switched off".to_owned(),
+                    by_guest: true,
+                });
+            }
+            Request::Log { .. } => {
+                let mut stream = responder.accept(Reply::Connected);
+                let _ = stream.write_all("größe\n".as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+            _ => responder.refuse(RefusalKind::Unknown, "not here"),
+        }
+    }
+
+    async fn tell(&self, stream: &LinkStream, mut news: broadcast::Receiver<GuestEvent>) {
+        let mut boot = vec![GuestEvent::Phase { phase: Phase::Link }];
+        if self.faults.foreign_disk.load(Ordering::SeqCst) {
+            boot.push(GuestEvent::Disk {
+                state: DiskState::Broken {
+                    reason: "it holds a file system of another program".to_owned(),
+                    repairable: false,
+                },
+            });
+        } else if !self.faults.hangs.load(Ordering::SeqCst) {
+            boot.push(GuestEvent::Disk {
+                state: DiskState::Mounted,
+            });
+            boot.push(GuestEvent::Docker {
+                state: DockerState::Running,
+            });
+        }
+        for event in boot {
+            let _ = stream.send(&GuestNews { at_ms: 1, event }).await;
+        }
+        while let Ok(event) = news.recv().await {
+            let _ = stream.send(&GuestNews { at_ms: 2, event }).await;
+        }
+    }
+}
+
+/// Where the fake's containers have their addresses.
+pub(crate) const WITHIN: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
+
+/// What the fake's containers listen at is another address of this computer.
+pub(crate) const REALLY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77));
+
+fn really(address: SocketAddr) -> SocketAddr {
+    assert_eq!(address.ip(), WITHIN);
+    SocketAddr::new(REALLY, address.port())
+}
+
+/// A container that publishes `ports`, as `(port within, "tcp" or "udp", asked address, port of the host)`.
+pub(crate) fn container(id: &str, ports: &[(u16, &str, &str, u16)]) -> Value {
+    let mut asked = serde_json::Map::new();
+    let mut held = serde_json::Map::new();
+    for (within, protocol, ip, port) in ports {
+        let key = format!("{within}/{protocol}");
+        let held_ip = if ip.is_empty() { "0.0.0.0" } else { ip };
+        asked.insert(
+            key.clone(),
+            json!([{"HostIp": ip, "HostPort": port.to_string()}]),
+        );
+        held.insert(
+            key,
+            json!([{"HostIp": held_ip, "HostPort": port.to_string()}]),
+        );
+    }
+    json!({
+        "Id": id, "Name": format!("/{id}"), "State": {"Status": "running", "Running": true},
+        "Config": {"Image": "i"}, "HostConfig": {"PortBindings": asked},
+        "NetworkSettings": {"Ports": held, "Networks": {"bridge": {"IPAddress": WITHIN.to_string(), "Gateway": "192.0.2.1"}}},
+    })
+}
+
+/// Answers as dockerd does, one request after another.
+async fn engine(mut stream: LinkStream, agent: Agent) {
+    let mut head = Vec::new();
+    loop {
+        while !head.ends_with(b"\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(_) => return,
+            }
+        }
+        let text = String::from_utf8_lossy(&head).into_owned();
+        head.clear();
+        let path = text.split(' ').nth(1).unwrap_or_default();
+        let path = path.split('?').next().unwrap_or_default();
+        let path = path
+            .strip_prefix("/v")
+            .and_then(|rest| rest.find('/').map(|at| &rest[at..]))
+            .filter(|_| !path.starts_with("/version"))
+            .unwrap_or(path);
+        let body = match path {
+            "/version" => {
+                json!({"Version": "26.1.5", "ApiVersion": "1.45", "MinAPIVersion": "1.24"})
+            }
+            "/info" => json!({"NCPU": 2}),
+            "/_ping" => json!("OK"),
+            "/events" => {
+                let mut events = agent.events.subscribe();
+                let begun = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+                if stream.write_all(begun.as_bytes()).await.is_err() {
+                    return;
+                }
+                while let Ok(event) = events.recv().await {
+                    let line = format!("{event}\n");
+                    let chunk = format!("{:x}\r\n{line}\r\n", line.len());
+                    if stream.write_all(chunk.as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+                return;
+            }
+            "/containers/json" => {
+                let containers = agent.containers.lock().expect("no panic");
+                let list = containers
+                    .keys()
+                    .map(|id| json!({"Id": id, "Names": [format!("/{id}")], "State": "running"}));
+                Value::Array(list.collect())
+            }
+            other => {
+                let id = other.split('/').nth(2).unwrap_or_default();
+                let found = agent.containers.lock().expect("no panic").get(id).cloned();
+                found.unwrap_or_else(|| json!({"message": "no such container"}))
+            }
+        }
+        .to_string();
+        let status = if body.contains("no such container") {
+            "404 Not Found"
+        } else {
+            "200 OK"
+        };
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// An address of this computer that nothing listens at.
+pub(crate) fn free_address(ip: &str) -> SocketAddr {
+    std::net::TcpListener::bind((ip.parse::<IpAddr>().expect("an address"), 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+}
