@@ -106,12 +106,13 @@ pub(crate) fn guest_image(consent: Consent, arguments: &[String]) -> Result<()> 
             agent,
             recipe: &recipe,
         };
+        if options.update_lock {
+            image.build(&image.directory(), true)?;
+        }
         if options.check_reproducible {
             image.check_reproducible()?;
-        } else if options.update_lock || !image.is_fresh()? {
-            image.build(&image.directory(), options.update_lock)?;
         } else {
-            println!("The {} image is up to date.", arch.name());
+            image.refresh()?;
         }
     }
     Ok(())
@@ -197,29 +198,31 @@ impl Image<'_> {
         Ok(())
     }
 
-    /// Builds it twice and compares.
-    fn check_reproducible(&self) -> Result<()> {
-        let directories = ["first", "second"].map(|name| {
-            directory()
-                .join("reproducible")
-                .join(name)
-                .join(self.arch.name())
-        });
-        for directory in &directories {
-            self.build(directory, false)?;
+    /// Builds what is not up to date.
+    fn refresh(&self) -> Result<()> {
+        if self.is_fresh()? {
+            println!("The {} image is up to date.", self.arch.name());
+            return Ok(());
         }
+        self.build(&self.directory(), false)
+    }
+
+    /// Builds it once more and compares.
+    fn check_reproducible(&self) -> Result<()> {
+        self.refresh()?;
+        let first = self.directory();
+        let second = directory().join("again").join(self.arch.name());
+        self.build(&second, false)?;
         for name in [VMLINUZ, INITRD, ROOT, MANIFEST] {
-            let [first, second] = directories
-                .each_ref()
-                .map(|directory| std::fs::read(directory.join(name)));
             ensure!(
-                first? == second?,
+                std::fs::read(first.join(name))? == std::fs::read(second.join(name))?,
                 "{name} of {} differs between two builds: compare {} with {}",
                 self.arch.name(),
-                directories[0].display(),
-                directories[1].display()
+                first.display(),
+                second.display()
             );
         }
+        std::fs::remove_dir_all(&second)?;
         println!("  two builds gave the same bytes");
         Ok(())
     }

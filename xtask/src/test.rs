@@ -4,6 +4,8 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+#[cfg(target_os = "linux")]
+use crate::guest_image;
 use crate::packages::{self, Consent};
 use crate::report::Report;
 use crate::workspace::{binary, build_release, cargo};
@@ -67,6 +69,10 @@ fn everything(report: &mut Report, consent: Consent, quick: bool) -> Option<()> 
         "end-to-end tests",
         &mut e2e(&["test", "--package=slipway-e2e", "--no-fail-fast"]),
     );
+    #[cfg(target_os = "linux")]
+    report.check("the machine's images, each built twice", || {
+        guest_image::guest_image(consent, &["--check-reproducible".to_owned()])
+    });
     report.check("bundles", || bundle::bundle(consent));
     if cfg!(target_os = "linux") {
         report.check("macOS and Windows code", || targets::check(consent));

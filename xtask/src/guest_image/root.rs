@@ -22,7 +22,8 @@ const BUSYBOX: &str = "usr/bin/busybox";
 /// A file system has to have a name; two builds have to have the same.
 const UUID: &str = "51190a11-0000-4000-8000-000000000001";
 
-/// How `root.erofs` is compressed. Chosen by size and by the time of a boot without hardware acceleration.
+/// How `root.erofs` is compressed. zstd makes it a fifth smaller, but a boot without hardware acceleration takes 8 % more
+/// of the processor, and the file system thirty times as long to make. Fragments and deduplication win 1 %.
 const COMPRESSION: &[&str] = &["-zlz4hc,9", "-C65536", "-Eztailpacking"];
 
 /// A root that is being laid out of unpacked packages.
