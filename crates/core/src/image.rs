@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use futures_util::StreamExt as _;
+use slipway_api::container::ContainerState;
+use slipway_api::engine::EngineState;
 use slipway_api::image::{ImageRemoval, ImageUser, ImageView};
 use slipway_api::operation::{PullPhase, PullProgress};
 use slipway_api::{ApiError, ErrorKind};
@@ -16,30 +18,13 @@ use crate::{Slipway, shipped_image};
 impl Slipway {
     /// All images, newest first, each with the containers that use it.
     pub async fn images(&self) -> Result<Vec<ImageView>, ApiError> {
-        let selected = self.selected().await?;
-        let everything = ListFilter {
-            all: true,
-            ..ListFilter::default()
-        };
-        let (images, containers) = tokio::try_join!(
-            selected.engine.list_images(),
-            selected.engine.list_containers(&everything)
-        )
-        .map_err(|error| api_error(&error))?;
+        let engine = self.selected().await?.engine;
+        let (images, containers) =
+            tokio::try_join!(engine.list_images(), self.image_users(&engine))
+                .map_err(|error| api_error(&error))?;
         let mut users: HashMap<String, Vec<ImageUser>> = HashMap::new();
-        for container in containers {
-            let Some(image) = container.image_id else {
-                continue;
-            };
-            users.entry(image).or_default().push(ImageUser {
-                // A paused one has processes too: its image cannot go, by force or not.
-                running: matches!(
-                    container.state,
-                    domain::ContainerState::Running | domain::ContainerState::Paused
-                ),
-                id: container.id,
-                name: container.name,
-            });
+        for (image, user) in containers {
+            users.entry(image).or_default().push(user);
         }
         let mut views: Vec<ImageView> = images
             .into_iter()
@@ -61,6 +46,47 @@ impl Slipway {
                 .then_with(|| a.tags.cmp(&b.tags))
         });
         Ok(views)
+    }
+
+    /// Every container that was made from an image, with the image's id. The engine is asked only if its containers
+    /// are not followed: a long list costs it a tenth of a second.
+    async fn image_users(&self, engine: &Engine) -> Result<Vec<(String, ImageUser)>, EngineError> {
+        if matches!(self.engine_state(), EngineState::Connected { .. }) {
+            let followed = self.store.snapshot().containers.into_iter();
+            return Ok(followed
+                .filter(|container| !container.image_id.is_empty())
+                .map(|container| {
+                    let user = ImageUser {
+                        // A paused one has processes too: its image cannot go, by force or not.
+                        running: matches!(
+                            container.state,
+                            ContainerState::Running | ContainerState::Paused
+                        ),
+                        id: container.id,
+                        name: container.name,
+                    };
+                    (container.image_id, user)
+                })
+                .collect());
+        }
+        let everything = ListFilter {
+            all: true,
+            ..ListFilter::default()
+        };
+        let listed = engine.list_containers(&everything).await?.into_iter();
+        Ok(listed
+            .filter_map(|container| {
+                let user = ImageUser {
+                    running: matches!(
+                        container.state,
+                        domain::ContainerState::Running | domain::ContainerState::Paused
+                    ),
+                    id: container.id,
+                    name: container.name,
+                };
+                Some((container.image_id?, user))
+            })
+            .collect())
     }
 
     /// Removes a tag, or an image by id. An image that a container uses is refused, with the container's name.

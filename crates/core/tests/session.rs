@@ -153,3 +153,40 @@ async fn trying_again_does_not_wait_for_the_attempt_before() {
     let took = connects(&slipway, &host).await;
     assert!(took < GIVES_UP / 2, "{took:?}");
 }
+
+/// Who uses an image is known from the containers that are followed, also of those that came a moment ago.
+#[tokio::test(flavor = "multi_thread")]
+async fn images_know_the_followed_containers() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    let slipway = follow(&engine);
+    engine.docker_ok(&[
+        "run",
+        "-d",
+        "--name",
+        "up",
+        "slipway/busybox",
+        "sleep",
+        "600",
+    ]);
+    engine.docker_ok(&["create", "--name", "down", "slipway/busybox", "true"]);
+    shows(&slipway, Duration::from_secs(10), "both", |all| {
+        named(all, "up").is_some_and(|c| c.state == ContainerState::Running)
+            && named(all, "down").is_some()
+    })
+    .await;
+    let images = slipway.images().await.expect("images");
+    let image = images
+        .iter()
+        .find(|image| image.tags.iter().any(|tag| tag == "slipway/busybox:latest"))
+        .expect("the sample is listed");
+    let mut users: Vec<(&str, bool)> = image
+        .used_by
+        .iter()
+        .map(|user| (user.name.as_str(), user.running))
+        .collect();
+    users.sort_unstable();
+    assert_eq!(users, [("down", false), ("up", true)]);
+}
