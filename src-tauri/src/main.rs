@@ -9,6 +9,8 @@
 mod bindings;
 mod commands;
 mod events;
+#[cfg(target_os = "linux")]
+mod painting;
 mod window;
 
 use std::sync::Arc;

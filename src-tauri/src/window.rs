@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use slipway_core::Slipway;
 use tauri::webview::{NewWindowResponse, PageLoadEvent};
-use tauri::{AppHandle, Manager as _, Url, WebviewUrl, WebviewWindowBuilder};
+use tauri::{AppHandle, Manager as _, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
 const LABEL: &str = "main";
 
 /// Opens the window. It shows Slipway's own page and nothing else, wherever a link may point.
-pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
-    WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
+pub(crate) fn open(app: &AppHandle) -> tauri::Result<WebviewWindow> {
+    let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Slipway")
         .inner_size(1240.0, 780.0)
         .min_inner_size(720.0, 480.0)
@@ -23,7 +23,9 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
             }
         })
         .build()?;
-    Ok(())
+    #[cfg(target_os = "linux")]
+    crate::painting::suit(&window)?;
+    Ok(window)
 }
 
 /// Whether there is a window.
