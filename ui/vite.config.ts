@@ -18,6 +18,10 @@ export default defineConfig(({ mode }) => {
 			assetsInlineLimit: 0,
 			modulePreload: { polyfill: false },
 			reportCompressedSize: true,
+			rollupOptions: {
+				// What a window opens with is one file: each request passes through the process that opens the window.
+				output: { codeSplitting: { groups: [{ name: "start", tags: ["$initial"] }] } },
+			},
 			target: "safari16",
 		},
 		server: { port: 1420, strictPort: true },

@@ -53,6 +53,45 @@ describe("ContainersScreen", () => {
 		await waitFor(() => expect(screen.getByTestId("container-detail")).toBeTruthy());
 	});
 
+	it("has one line that Tab stops at, wherever the list was left", async () => {
+		const grid = await shown();
+		const stop = () => {
+			flushSync();
+			const stops = [...grid.querySelectorAll<HTMLElement>("[role=row][tabindex='0']")];
+			expect(stops).toHaveLength(1);
+			return stops[0]!;
+		};
+		const here = (row: HTMLElement) => {
+			row.focus();
+			expect(document.activeElement).toBe(row);
+			// A hidden row cannot have the focus; happy-dom gives it to it all the same.
+			for (let at: HTMLElement | null = row; at && at !== grid; at = at.parentElement)
+				expect(at.style.visibility).not.toBe("hidden");
+		};
+		const key = (row: HTMLElement) => row.dataset.id;
+		here(stop());
+		press(grid, "End");
+		await waitFor(() => expect(document.activeElement).toBe(stop()));
+		here(stop());
+		expect(key(stop())).toBe(listView.items.at(-1)?.key);
+		const heading = listView.items.find(({ kind }) => kind === "heading")!;
+		listView.cursor = heading.key;
+		here(stop());
+		expect(key(stop())).toBe(heading.key);
+		// What had the keyboard goes away: into a group that closes, through a filter, with its container.
+		const grouped = listView.items.find((item) => item.kind === "row" && item.group === heading.key)!;
+		listView.cursor = grouped.key;
+		flushSync();
+		listView.toggleGroup(heading.key, true);
+		here(stop());
+		listView.toggleGroup(heading.key, false);
+		listView.filterText = listView.sorted[0]!.name;
+		here(stop());
+		listView.filterText = "";
+		listView.cursor = "gone";
+		here(stop());
+	});
+
 	it("says on the row what is under way", async () => {
 		const grid = await shown();
 		vi.spyOn(host, "containerAct").mockImplementation(() => new Promise(() => {}));

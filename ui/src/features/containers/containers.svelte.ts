@@ -8,6 +8,7 @@ import {
 	host,
 } from "../../host/host";
 import { counts } from "../../state/counts.svelte";
+import { nextFrame } from "../../state/next_frame";
 import { isDone, isUp } from "./status";
 
 type ContainerHost = Pick<Host, "containerList" | "containerAct" | "containerRename" | "on">;
@@ -17,18 +18,6 @@ interface Pending {
 	action: ContainerAction;
 	/** Whether the engine has answered; what is left to come is the delta. */
 	answered: boolean;
-}
-
-/** Runs a function before the next paint; in a window that is not painted, a little later. */
-function nextFrame(run: () => void) {
-	let ran = false;
-	const once = () => {
-		if (ran) return;
-		ran = true;
-		run();
-	};
-	requestAnimationFrame(once);
-	setTimeout(once, 100);
 }
 
 /** How long an answered action waits for its delta before the row shows the state that is known. */

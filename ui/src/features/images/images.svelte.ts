@@ -8,6 +8,7 @@ import {
 	type PullProgress,
 } from "../../host/host";
 import { counts } from "../../state/counts.svelte";
+import { Lines } from "../../state/lines.svelte";
 import { operations } from "../../state/operations.svelte";
 import { remember, remembered } from "../../state/remembered";
 import { runRequests } from "../../state/run_request.svelte";
@@ -61,7 +62,7 @@ export class Pull {
 }
 
 /** The images of the engine. Asked for again when they change while somebody looks. */
-export class Images {
+export class Images extends Lines<ImageItem> {
 	all: ImageView[] = $state.raw([]);
 	loaded = $state(false);
 	error: HostError | null = $state.raw(null);
@@ -73,11 +74,7 @@ export class Images {
 
 	filterText = $state("");
 	sort: ImageSort = $state.raw(remembered<ImageSort>("images.sort", { column: "name", descending: false }));
-	ticked: ReadonlySet<string> = $state.raw(new Set());
-	/** Key of the line that has the keyboard. */
-	cursor: string | null = $state(null);
 	items: ImageItem[] = $derived(imageItems(this.all, this.filterText, this.sort));
-	places: ReadonlyMap<string, number> = $derived(new Map(this.items.map(({ key }, place) => [key, place])));
 	shown: ImageView[] = $derived(this.items.flatMap((item) => (item.kind === "image" ? [item.image] : [])));
 	selected: ImageView[] = $derived(
 		this.ticked.size === 0 ? [] : this.shown.filter(({ id }) => this.ticked.has(id)),
@@ -89,9 +86,9 @@ export class Images {
 	#busy = false;
 	#started = false;
 	#timer: ReturnType<typeof setTimeout> | undefined;
-	#anchor: string | null = null;
 
 	constructor(from: ImageHost = host) {
+		super();
 		this.#host = from;
 	}
 
@@ -153,40 +150,12 @@ export class Images {
 		remember("images.sort", this.sort);
 	}
 
-	/** Ticks an image or takes its tick away; with `range`, everything between it and the one before. */
-	toggle(id: string, range = false) {
-		const next = new Set(this.ticked);
-		const from = this.#anchor === null ? undefined : this.places.get(this.#anchor);
-		const to = this.places.get(id);
-		if (range && from !== undefined && to !== undefined) {
-			for (const item of this.items.slice(Math.min(from, to), Math.max(from, to) + 1)) {
-				if (item.kind === "image") next.add(item.key);
-			}
-		} else {
-			if (!next.delete(id)) next.add(id);
-			this.#anchor = id;
-		}
-		this.ticked = next;
+	protected override tickable(line: ImageItem): boolean {
+		return line.kind === "image";
 	}
 
-	toggleAll(images: readonly ImageView[] = this.shown) {
-		const next = new Set(this.ticked);
-		const all = images.every(({ id }) => next.has(id));
-		for (const { id } of images) {
-			if (all) next.delete(id);
-			else next.add(id);
-		}
-		this.ticked = next;
-	}
-
-	clearSelection() {
-		this.ticked = new Set();
-		this.#anchor = null;
-	}
-
-	/** Puts the cursor on a line. */
-	moveTo(place: number) {
-		this.cursor = this.items[Math.max(0, Math.min(place, this.items.length - 1))]?.key ?? null;
+	protected override allKeys(): string[] {
+		return this.shown.map(({ id }) => id);
 	}
 
 	/** Removes images with all their tags, one after the other; keeps why each of the others stayed. */

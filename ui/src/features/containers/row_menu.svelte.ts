@@ -1,0 +1,22 @@
+import type MenuComponent from "../../components/Menu.svelte";
+
+/** The menu of a row. Its code comes when somebody first comes near the table: the list is drawn without it. */
+class RowMenu {
+	Menu: typeof MenuComponent | null = $state.raw(null);
+	#asked = false;
+
+	load() {
+		if (this.#asked) return;
+		this.#asked = true;
+		import("../../components/Menu.svelte").then(
+			(module) => {
+				this.Menu = module.default;
+			},
+			() => {
+				this.#asked = false;
+			},
+		);
+	}
+}
+
+export const rowMenu = new RowMenu();
