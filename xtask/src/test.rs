@@ -51,6 +51,11 @@ fn everything(report: &mut Report, consent: Consent, quick: bool) -> Option<()> 
     });
     step(report.check("sample images", build_samples))?;
     step(report.check("welcome image", || welcome_image::welcome_image(consent)))?;
+    // Tests of the machine boot it.
+    #[cfg(target_os = "linux")]
+    step(report.check("the machine's images", || {
+        guest_image::guest_image(consent, &[])
+    }))?;
     report.tests(
         "unit, property and real-engine tests",
         &mut cargo(&[
