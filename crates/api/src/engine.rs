@@ -76,5 +76,7 @@ pub enum EngineState {
         error: ApiError,
         /// Every endpoint that was tried, and why it failed.
         tried: Vec<EndpointView>,
+        /// Whether Slipway's machine would be used if it ran: no other engine was chosen explicitly.
+        machine_helps: bool,
     },
 }

@@ -95,6 +95,9 @@ pub(crate) enum Command {
     Engines,
     /// Use another engine from now on, in the window as well
     Use(Use),
+    /// Slipway's own Linux machine, for a computer without an engine
+    #[command(subcommand)]
+    Machine(Machine),
     /// Check whatever keeps people from running containers
     Doctor,
     /// Show the versions of Slipway and of the engine
@@ -202,6 +205,9 @@ pub(crate) struct Run {
     /// Show no progress, and print only the id of the container
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Where no engine answers, start Slipway's machine without asking
+    #[arg(long, env = "SLIPWAY_START_MACHINE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) start_machine: bool,
     /// Command and arguments, instead of the image's own
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
@@ -350,6 +356,99 @@ pub(crate) struct Use {
     pub(crate) default: bool,
 }
 
+/// What to do with the machine.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Machine {
+    /// Show how it is
+    Status,
+    /// Start it, and wait until its engine answers; the first start makes it
+    Start,
+    /// Stop its containers and it
+    Stop,
+    /// Stop it and start it again
+    Restart,
+    /// Remove it with everything in it: containers, images, volumes
+    Delete(DeleteMachine),
+    /// Show a log of it
+    Log(MachineLog),
+    /// Open a shell in it, for diagnosis
+    Shell(MachineShell),
+    /// Give the space of removed images and volumes back to this computer
+    Reclaim,
+    /// Show its settings, or change those that are given
+    Settings(MachineOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteMachine {
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MachineLog {
+    /// Whose log
+    #[arg(value_enum, default_value_t = MachinePart::Host)]
+    pub(crate) source: MachinePart,
+    /// Go on with what comes
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+}
+
+/// What of the machine has a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MachinePart {
+    /// The process on this computer that owns the machine
+    Host,
+    /// The machine's first process
+    Agent,
+    /// The engine
+    Dockerd,
+    /// What the engine runs containers with
+    Containerd,
+    /// Linux
+    Kernel,
+    /// The serial console: what came before the first process
+    Console,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MachineShell {
+    /// What to run rather than a shell
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MachineOptions {
+    /// Virtual CPUs
+    #[arg(long, value_name = "N")]
+    pub(crate) cpus: Option<u32>,
+    /// Memory, for example 2g or 1536m
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) memory: Option<String>,
+    /// Size of the disk, for example 64g; it takes space only as it fills, and never shrinks
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) disk: Option<String>,
+    /// What runs it
+    #[arg(long, value_enum, value_name = "DRIVER")]
+    pub(crate) driver: Option<Driver>,
+}
+
+/// What runs the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Driver {
+    /// The best that this system has
+    Automatic,
+    /// QEMU
+    Qemu,
+    /// Apple's Virtualization framework
+    Vz,
+    /// Microsoft's Hyper-V
+    HyperV,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell
@@ -396,7 +495,7 @@ mod tests {
     #[test]
     fn help_is_complete() {
         insta::assert_snapshot!("help", help(&[]));
-        for name in ["run", "ps", "logs", "stats", "rm", "use"] {
+        for name in ["run", "ps", "logs", "stats", "rm", "use", "machine"] {
             insta::assert_snapshot!(format!("help-{name}"), help(&[name]));
         }
     }

@@ -1,7 +1,8 @@
 //! `slipway`: run containers from a terminal or a script, with the use-cases that the window has.
 //!
 //! It reads a command line, calls `slipway-core`, and prints what comes back: tables for people, one JSON document
-//! for programs (`--json`). It decides nothing about containers itself, keeps no state, and never starts an engine.
+//! for programs (`--json`). It decides nothing about containers itself, keeps no state, and starts no engine but that of
+//! Slipway's own machine, when it is asked to.
 //!
 //! Exit codes: 0 done, 1 failed, 2 the command line cannot be used, 3 no engine, 130 cancelled.
 
@@ -17,11 +18,13 @@ mod inspect;
 mod interrupt;
 mod log_export;
 mod logs;
+mod machine;
 mod moment;
 mod mount_spec;
 mod output;
 mod port_spec;
 mod progress;
+mod raw_terminal;
 mod run;
 mod run_options;
 mod search;
@@ -124,6 +127,7 @@ async fn with_engine(
         Command::Rmi(what) => images::remove(&what, &slipway, output).await,
         Command::Engines => engines::list(&slipway, output).await,
         Command::Use(what) => engines::choose(&what, &slipway, open, output).await,
+        Command::Machine(what) => machine::machine(what, &slipway, output).await,
         Command::Doctor => engines::doctor(&slipway, output).await,
         Command::Version => engines::version(&slipway, output).await,
         // These need no engine and were dealt with before.

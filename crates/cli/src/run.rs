@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::images::pull_with_progress;
 use crate::interrupt;
+use crate::machine;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::run_options::Options;
@@ -25,10 +26,11 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let quiet = what.quiet;
+    let start_machine = what.start_machine;
     let options = Options::read(*what)?;
     let cancel = interrupt::cancels();
     // A run needs an engine, whatever else is wrong with it; a draft does not.
-    slipway.engine_view().await?;
+    machine::have_engine(slipway, output, &cancel, start_machine, quiet).await?;
     let progress = Progress::new(output, quiet);
     let result = run_with_progress(&options, slipway, &cancel, &progress).await;
     let outcome = match result {

@@ -52,8 +52,7 @@ pub(crate) async fn select(
             Ok(selected) => return Ok(selected),
             Err(error) => first_error = Some(error),
         }
-        // `DOCKER_HOST` and a chosen context are wishes as well.
-        if !matches!(default.source, EndpointSource::Socket(_)) && default.name != "default" {
+        if is_wish(default) {
             let error = first_error.expect("it has just been set");
             return Err(endpoint_error(&default.source, &error));
         }
@@ -80,6 +79,22 @@ pub(crate) async fn select(
         }
     }
     Err(first_error.map_or_else(no_engine, |error| api_error(&error)))
+}
+
+/// Whether somebody chose Docker's default: `DOCKER_HOST` and a chosen context are wishes as well.
+fn is_wish(default: &Candidate) -> bool {
+    !matches!(default.source, EndpointSource::Socket(_)) && default.name != "default"
+}
+
+/// Whether the machine's engine would be used if the machine ran and no other engine answered.
+pub(crate) async fn machine_helps(environment: &Environment, wanted: Option<&str>) -> bool {
+    if let Some(wanted) = wanted {
+        return wanted == MACHINE;
+    }
+    let discovery = discover(environment).await;
+    discovery
+        .default_candidate()
+        .is_none_or(|default| default.source == EndpointSource::Machine || !is_wish(default))
 }
 
 async fn try_candidate(candidate: &Candidate) -> Result<Selected, EngineError> {

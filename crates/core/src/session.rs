@@ -311,16 +311,23 @@ impl Follower {
             EngineState::NoEngine { tried, .. } => tried.clone(),
             _ => Vec::new(),
         };
+        let wanted = self.settings.loaded().await.engine;
+        let machine_helps = selection::machine_helps(&self.environment, wanted.as_deref()).await;
         let is_due = self.probed.is_none_or(|at| at.elapsed() > PROBE_PAUSE);
         self.set_state(EngineState::NoEngine {
             error: error.clone(),
             tried: known,
+            machine_helps,
         });
         if is_due && self.watched {
             let listing = list_endpoints(&self.environment, None);
             let tried = unless_retried(&mut self.requests, &mut self.watched, listing).await?;
             self.probed = Some(Instant::now());
-            self.set_state(EngineState::NoEngine { error, tried });
+            self.set_state(EngineState::NoEngine {
+                error,
+                tried,
+                machine_helps,
+            });
         }
         Some(())
     }

@@ -394,7 +394,9 @@ error: ApiError } |
 /**  Why, for the one that would have been used. */
 error: ApiError; 
 /**  Every endpoint that was tried, and why it failed. */
-tried: EndpointView[] };
+tried: EndpointView[]; 
+/**  Whether Slipway's machine would be used if it ran: no other engine was chosen explicitly. */
+machine_helps: boolean };
 
 /**  The engine's state is another one now. */
 export type EngineStateChanged = EngineState;

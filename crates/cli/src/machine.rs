@@ -1,0 +1,609 @@
+//! `slipway machine`: Slipway's own Linux machine.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use serde::Serialize;
+use slipway_api::machine::{
+    DockerState, MachineDriver, MachineLogSource, MachinePhase, MachinePortState, MachineSettings,
+    MachineState, MachineView,
+};
+use slipway_api::{ApiError, ErrorKind};
+use slipway_core::{Shell, ShellInput, ShellOutput, Slipway};
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::{
+    DeleteMachine, Driver, Machine, MachineLog, MachineOptions, MachinePart, MachineShell,
+};
+use crate::exit::Exit;
+use crate::failure::{self, Failure};
+use crate::interrupt;
+use crate::output::{Output, Tone};
+use crate::progress::Progress;
+use crate::raw_terminal::RawTerminal;
+use crate::size;
+use crate::table::Fields;
+
+/// What has to be typed to delete it.
+const NAME: &str = "machine";
+
+const MEBIBYTE: u64 = 1 << 20;
+const GIBIBYTE: u64 = 1 << 30;
+
+/// `slipway machine …`
+pub(crate) async fn machine(
+    what: Machine,
+    slipway: &Slipway,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    match what {
+        Machine::Status => {
+            let view = slipway.machine().await?;
+            show(&view, output)?;
+        }
+        Machine::Start => {
+            let view = start(slipway, output, &interrupt::cancels(), false).await?;
+            said(&view, "The machine runs", output)?;
+        }
+        Machine::Stop => {
+            let view =
+                with_phases(output, false, async |tell| slipway.machine_stop(tell).await).await?;
+            said(&view, "The machine is stopped", output)?;
+        }
+        Machine::Restart => {
+            let cancel = interrupt::cancels();
+            let view = with_phases(output, false, async |tell| {
+                slipway.machine_restart(&cancel, tell).await
+            })
+            .await?;
+            said(&view, "The machine runs", output)?;
+        }
+        Machine::Delete(how) => return delete(&how, slipway, output).await,
+        Machine::Log(what) => log(&what, slipway, output).await?,
+        Machine::Shell(what) => return shell(what, slipway).await,
+        Machine::Reclaim => {
+            let bytes = slipway.machine_reclaim().await?;
+            if output.json_wanted() {
+                output.print_json(&Reclaimed { bytes })?;
+            } else {
+                output.print_line(&format!(
+                    "{} given back to this computer",
+                    size::human(bytes)
+                ))?;
+            }
+        }
+        Machine::Settings(options) => settings(&options, slipway, output).await?,
+    }
+    Ok(Exit::Done)
+}
+
+/// What `slipway machine reclaim --json` prints.
+#[derive(Serialize)]
+struct Reclaimed {
+    bytes: u64,
+}
+
+/// Starts the machine with progress by phase. Ctrl-C stops it again.
+pub(crate) async fn start(
+    slipway: &Slipway,
+    output: &Output,
+    cancel: &CancellationToken,
+    quiet: bool,
+) -> Result<MachineView, ApiError> {
+    with_phases(output, quiet, async |tell| {
+        slipway.machine_start(cancel, tell).await
+    })
+    .await
+}
+
+/// Shows what the machine is at while something is done to it.
+async fn with_phases(
+    output: &Output,
+    quiet: bool,
+    work: impl AsyncFnOnce(&(dyn Fn(&MachineView) + Send + Sync)) -> Result<MachineView, ApiError>,
+) -> Result<MachineView, ApiError> {
+    let progress = Progress::new(output, quiet);
+    let last = std::sync::Mutex::new(String::new());
+    let result = work(&|view| {
+        let Some(doing) = doing(&view.state) else {
+            return;
+        };
+        let mut last = last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *last != doing {
+            progress.step(&doing, &doing);
+            *last = doing;
+        }
+    })
+    .await;
+    if result.is_ok() {
+        progress.finish();
+    } else {
+        progress.abandon();
+    }
+    result
+}
+
+/// What goes on in a state that does not last.
+fn doing(state: &MachineState) -> Option<String> {
+    Some(match state {
+        MachineState::Preparing { what, .. } => what.clone(),
+        MachineState::Starting { phase, .. } => phase.clone(),
+        MachineState::Running {
+            docker: DockerState::Starting,
+            ..
+        } => "Starting its engine".to_owned(),
+        MachineState::Stopping => "Stopping its containers".to_owned(),
+        _ => return None,
+    })
+}
+
+fn said(view: &MachineView, line: &str, output: &Output) -> Result<(), Failure> {
+    if output.json_wanted() {
+        output.print_json(view)?;
+    } else {
+        output.print_line(line)?;
+    }
+    Ok(())
+}
+
+fn show(view: &MachineView, output: &Output) -> Result<(), Failure> {
+    if output.json_wanted() {
+        output.print_json(view)?;
+    } else {
+        output.print(&told(view).for_output(output))?;
+    }
+    Ok(())
+}
+
+/// How it is, for a person.
+fn told(view: &MachineView) -> Fields {
+    let mut fields = Fields::default();
+    fields.field("State", state_in_words(&view.state));
+    if let MachineState::Broken { reason } = &view.state
+        && let Some(hint) = &reason.hint
+    {
+        fields.field("Hint", hint.as_str());
+    }
+    if let MachineState::Starting { phases, .. } | MachineState::Running { phases, .. } =
+        &view.state
+    {
+        fields.list("Start", phases.iter().map(phase_in_words));
+    }
+    fields.field("Engine", view.engine_socket.as_str());
+    let settings = &view.settings;
+    fields.field(
+        "Settings",
+        format!(
+            "{} CPUs, {} of memory, {} of disk{}",
+            settings.cpus,
+            size::human(u64::from(settings.memory_mb) * MEBIBYTE),
+            size::human(u64::from(settings.disk_gb) * GIBIBYTE),
+            if view.restart_needed {
+                ", from the next start on"
+            } else {
+                ""
+            }
+        ),
+    );
+    if let Some(accelerator) = &view.accelerator
+        && let Some(reason) = &accelerator.reason
+    {
+        fields.field("Speed", format!("emulated, which is slow: {reason}"));
+    }
+    if let Some(stats) = &view.stats {
+        fields.field(
+            "Memory",
+            format!(
+                "{} of {} used",
+                size::human(stats.memory_used),
+                size::human(stats.memory_total)
+            ),
+        );
+    }
+    if let Some(disk) = &view.disk {
+        fields.field(
+            "Disk",
+            format!(
+                "takes {} of this computer's, up to {}",
+                size::human(disk.used_on_host),
+                size::human(disk.size)
+            ),
+        );
+    }
+    fields.list("Ports", view.ports.iter().map(port_in_words));
+    fields.list("Warnings", view.warnings.iter().map(String::as_str));
+    fields
+}
+
+fn state_in_words(state: &MachineState) -> String {
+    match state {
+        MachineState::Absent => "there is none yet: `slipway machine start` makes one".to_owned(),
+        MachineState::Preparing { what, .. } => format!("is being prepared: {what}"),
+        MachineState::Stopped => "stopped".to_owned(),
+        MachineState::Starting { phase, .. } => format!("starting: {phase}"),
+        MachineState::Running { docker, .. } => match docker {
+            DockerState::Starting => "running, its engine is starting".to_owned(),
+            DockerState::Running { version } => format!("running, Docker {version}"),
+            DockerState::Restarting { why } => format!("running, its engine starts again: {why}"),
+        },
+        MachineState::Unresponsive { .. } => "does not answer".to_owned(),
+        MachineState::Stopping => "stopping".to_owned(),
+        MachineState::Broken { reason } => format!("broken: {}", reason.message),
+    }
+}
+
+fn phase_in_words(phase: &MachinePhase) -> String {
+    match phase.took_ms {
+        Some(took) => format!("{} ({}.{} s)", phase.name, took / 1000, took % 1000 / 100),
+        None => format!("{} …", phase.name),
+    }
+}
+
+fn port_in_words(port: &slipway_api::machine::MachinePort) -> String {
+    let state = match &port.state {
+        MachinePortState::Listening => String::new(),
+        MachinePortState::Conflict { holder } => match holder {
+            Some(holder) => format!(": taken by {holder}"),
+            None => ": taken by something else".to_owned(),
+        },
+        MachinePortState::Failed { reason } => format!(": {}", reason.message),
+    };
+    format!(
+        "{}:{}->{}/{} of {}{state}",
+        port.host_ip, port.host_port, port.container_port, port.protocol, port.container_name
+    )
+}
+
+async fn delete(how: &DeleteMachine, slipway: &Slipway, output: &Output) -> Result<Exit, Failure> {
+    let before = slipway.machine().await?;
+    if before.state == MachineState::Absent {
+        said(&before, "There is no machine", output)?;
+        return Ok(Exit::Done);
+    }
+    if !how.yes {
+        if !std::io::stdin().is_terminal() || !output.stderr_is_terminal() {
+            return Err(failure::invalid(
+                "Deleting the machine has to be confirmed",
+                "Add `--yes`: its containers, images and volumes go with it",
+            )
+            .into());
+        }
+        let question = "This removes the machine with all of its containers, images and volumes.\n\
+                        Type `machine` to go on: ";
+        if ask(question, output)?.trim() != NAME {
+            return Err(interrupt::cancelled().into());
+        }
+    }
+    let view = with_phases(output, false, async |tell| {
+        slipway.machine_delete(tell).await
+    })
+    .await?;
+    said(&view, "The machine is gone", output)?;
+    Ok(Exit::Done)
+}
+
+/// Asks on the terminal. The question goes to standard error, because standard output is for what was asked for.
+pub(crate) fn ask(question: &str, output: &Output) -> Result<String, Failure> {
+    let mut stderr = std::io::stderr().lock();
+    write!(
+        stderr,
+        "{}",
+        Tone::Heading.paint(question, output.colors_stderr())
+    )?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer)
+}
+
+async fn log(what: &MachineLog, slipway: &Slipway, output: &Output) -> Result<(), Failure> {
+    let source = match what.source {
+        MachinePart::Host => MachineLogSource::Host,
+        MachinePart::Agent => MachineLogSource::Agent,
+        MachinePart::Dockerd => MachineLogSource::Dockerd,
+        MachinePart::Containerd => MachineLogSource::Containerd,
+        MachinePart::Kernel => MachineLogSource::Kernel,
+        MachinePart::Console => MachineLogSource::Console,
+    };
+    let cancel = interrupt::cancels();
+    let mut log = slipway.machine_log(source, what.follow).await?;
+    let mut all = String::new();
+    loop {
+        let piece = tokio::select! {
+            piece = log.next() => piece.map_err(|error| error.to_api())?,
+            () = cancel.cancelled() => break,
+        };
+        let Some(piece) = piece else { break };
+        if output.json_wanted() && !what.follow {
+            all.push_str(&piece);
+        } else if output.json_wanted() {
+            output.print_json(&LogPiece { text: &piece })?;
+        } else {
+            // What a machine writes must not steer the terminal.
+            let clean: String = piece
+                .chars()
+                .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
+                .collect();
+            output.print(&clean)?;
+        }
+    }
+    if output.json_wanted() && !what.follow {
+        output.print_json(&LogPiece { text: &all })?;
+    }
+    Ok(())
+}
+
+/// What `slipway machine log --json` prints: once, or again and again when it is followed.
+#[derive(Serialize)]
+struct LogPiece<'a> {
+    text: &'a str,
+}
+
+/// Runs a command in the machine, or lines of standard input in a shell.
+async fn shell(what: MachineShell, slipway: &Slipway) -> Result<Exit, Failure> {
+    let command = (!what.command.is_empty()).then_some(what.command);
+    let (columns, rows) = terminal_size::terminal_size().map_or((80, 24), |(w, h)| (w.0, h.0));
+    let shell = slipway.machine_shell(command, columns, rows).await?;
+    let raw = RawTerminal::enter();
+    let code = connect(shell).await;
+    drop(raw);
+    std::process::exit(code?.into())
+}
+
+/// Everything typed goes in, everything printed comes out, until it ends. The exit code is the shell's.
+async fn connect(shell: Shell) -> Result<u8, Failure> {
+    let (mut keys, mut screen) = shell.split();
+    let (typed_sender, mut typed) = tokio::sync::mpsc::channel::<Vec<u8>>(16);
+    // Reading a terminal cannot be cancelled: the thread ends with the process.
+    std::thread::spawn(move || {
+        use std::io::Read as _;
+        let mut chunk = [0; 4096];
+        while let Ok(count @ 1..) = std::io::stdin().read(&mut chunk) {
+            if typed_sender.blocking_send(chunk[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    let mut open = true;
+    loop {
+        tokio::select! {
+            output = screen.next() => match output.map_err(|error| error.to_api())? {
+                Some(ShellOutput::Bytes(bytes)) => {
+                    let mut stdout = std::io::stdout().lock();
+                    stdout.write_all(&bytes)?;
+                    stdout.flush()?;
+                }
+                Some(ShellOutput::ErrorBytes(bytes)) => std::io::stderr().write_all(&bytes)?,
+                Some(ShellOutput::Exit { code }) => return Ok(code),
+                None => {
+                    return Err(ApiError {
+                        kind: ErrorKind::Other,
+                        message: "The shell was cut off".to_owned(),
+                        hint: Some("`slipway machine status` says how the machine is".to_owned()),
+                        detail: None,
+                    }
+                    .into());
+                }
+            },
+            bytes = typed.recv(), if open => {
+                open = bytes.is_some();
+                let input = bytes.map_or(ShellInput::End, ShellInput::Bytes);
+                // It may have ended; its exit code is on its way then.
+                let _ = keys.send(&input).await;
+            }
+        }
+    }
+}
+
+async fn settings(
+    options: &MachineOptions,
+    slipway: &Slipway,
+    output: &Output,
+) -> Result<(), Failure> {
+    let before = slipway.machine().await?;
+    let wanted = changed(options, &before.settings)?;
+    let view = if wanted == before.settings {
+        before
+    } else {
+        slipway.machine_settings(wanted).await?
+    };
+    if output.json_wanted() {
+        output.print_json(&view.settings)?;
+        return Ok(());
+    }
+    let settings = &view.settings;
+    let mut fields = Fields::default();
+    fields
+        .field("CPUs", settings.cpus.to_string())
+        .field(
+            "Memory",
+            size::human(u64::from(settings.memory_mb) * MEBIBYTE),
+        )
+        .field("Disk", size::human(u64::from(settings.disk_gb) * GIBIBYTE))
+        .field("Driver", driver_name(settings.driver));
+    output.print(&fields.for_output(output))?;
+    if view.restart_needed {
+        output.complain(
+            Tone::Note,
+            "note: ",
+            "They hold from the next start on: `slipway machine restart`",
+        );
+    }
+    Ok(())
+}
+
+/// The settings with what was given on the command line.
+fn changed(options: &MachineOptions, now: &MachineSettings) -> Result<MachineSettings, ApiError> {
+    let mut settings = now.clone();
+    if let Some(cpus) = options.cpus {
+        settings.cpus = cpus;
+    }
+    if let Some(memory) = &options.memory {
+        settings.memory_mb = in_units("--memory", memory, MEBIBYTE, "1536m or 2g")?;
+    }
+    if let Some(disk) = &options.disk {
+        settings.disk_gb = in_units("--disk", disk, GIBIBYTE, "64g")?;
+    }
+    if let Some(driver) = options.driver {
+        settings.driver = match driver {
+            Driver::Automatic => MachineDriver::Automatic,
+            Driver::Qemu => MachineDriver::Qemu,
+            Driver::Vz => MachineDriver::Vz,
+            Driver::HyperV => MachineDriver::HyperV,
+        };
+    }
+    Ok(settings)
+}
+
+/// A size that has to be whole units.
+fn in_units(option: &str, text: &str, unit: u64, example: &str) -> Result<u32, ApiError> {
+    let bytes = size::parse(text)?;
+    u32::try_from(bytes / unit)
+        .ok()
+        .filter(|units| *units > 0 && bytes.is_multiple_of(unit))
+        .ok_or_else(|| {
+            failure::invalid(
+                format!("`{text}` cannot be used for {option}"),
+                format!("Use whole units, for example {example}"),
+            )
+        })
+}
+
+fn driver_name(driver: MachineDriver) -> &'static str {
+    match driver {
+        MachineDriver::Automatic => "the best that this system has",
+        MachineDriver::Qemu => "QEMU",
+        MachineDriver::Vz => "Apple's Virtualization framework",
+        MachineDriver::HyperV => "Hyper-V",
+    }
+}
+
+/// Makes sure that there is an engine for a run. Where none answers, the machine is started if that was asked for, or
+/// if a person at the terminal says yes.
+pub(crate) async fn have_engine(
+    slipway: &Slipway,
+    output: &Output,
+    cancel: &CancellationToken,
+    start_it: bool,
+    quiet: bool,
+) -> Result<(), Failure> {
+    let Err(mut error) = slipway.engine_view().await else {
+        return Ok(());
+    };
+    if error.kind != ErrorKind::NoEngine || !slipway.machine_helps().await {
+        return Err(error.into());
+    }
+    let person = std::io::stdin().is_terminal() && output.stderr_is_terminal();
+    let wanted = start_it
+        || person && !quiet && {
+            let question = "No container engine answers. Start Slipway's own machine? [Y/n] ";
+            let answer = ask(question, output)?;
+            matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes")
+                && answer.ends_with('\n')
+        };
+    if !wanted {
+        error.hint = Some(
+            "Start Slipway's own machine with `slipway machine start`, or an engine of yours"
+                .to_owned(),
+        );
+        return Err(error.into());
+    }
+    start(slipway, output, cancel, quiet).await?;
+    slipway.engine_view().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use slipway_api::machine::{MachineDisk, MachinePort, MachineStats};
+
+    use super::*;
+
+    fn machine() -> MachineView {
+        MachineView {
+            state: MachineState::Running {
+                docker: DockerState::Running {
+                    version: "26.1.5".to_owned(),
+                },
+                phases: vec![
+                    MachinePhase {
+                        name: "Booting Linux".to_owned(),
+                        took_ms: Some(1_460),
+                    },
+                    MachinePhase {
+                        name: "Starting the engine".to_owned(),
+                        took_ms: Some(903),
+                    },
+                ],
+            },
+            driver: MachineDriver::Qemu,
+            accelerator: None,
+            settings: MachineSettings::default(),
+            restart_needed: true,
+            engine_socket: "unix:///run/user/1000/slipway/engine.sock".to_owned(),
+            started_at: None,
+            disk: Some(MachineDisk {
+                size: 64 * GIBIBYTE,
+                used_on_host: 700 * MEBIBYTE,
+                used_in_guest: None,
+                free_on_host: None,
+            }),
+            stats: Some(MachineStats {
+                memory_total: 2 * GIBIBYTE,
+                memory_used: 140 * MEBIBYTE,
+                load: 0.1,
+            }),
+            ports: vec![MachinePort {
+                container: "1".to_owned(),
+                container_name: "welcome".to_owned(),
+                container_port: 8080,
+                protocol: "tcp".to_owned(),
+                host_ip: "127.0.0.1".to_owned(),
+                host_port: 8080,
+                state: MachinePortState::Conflict {
+                    holder: Some("nginx (12)".to_owned()),
+                },
+            }],
+            warnings: vec!["This computer's disk is nearly full".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_machine_in_words() {
+        insta::assert_snapshot!(told(&machine()).render(false));
+        let mut broken = machine();
+        broken.state = MachineState::Broken {
+            reason: failure::invalid("QEMU is not installed", "Install it with apt"),
+        };
+        broken.stats = None;
+        broken.ports.clear();
+        insta::assert_snapshot!("broken", told(&broken).render(false));
+    }
+
+    #[test]
+    fn settings_are_changed_where_they_are_given() {
+        let none = MachineOptions {
+            cpus: None,
+            memory: None,
+            disk: None,
+            driver: None,
+        };
+        let now = MachineSettings::default();
+        assert_eq!(changed(&none, &now).expect("nothing"), now);
+        let given = |memory: &str, disk: &str| MachineOptions {
+            cpus: Some(4),
+            memory: Some(memory.to_owned()),
+            disk: Some(disk.to_owned()),
+            driver: Some(Driver::Qemu),
+        };
+        let settings = changed(&given("1536m", "32g"), &now).expect("sizes");
+        assert_eq!(settings.cpus, 4);
+        assert_eq!((settings.memory_mb, settings.disk_gb), (1536, 32));
+        assert_eq!(settings.driver, MachineDriver::Qemu);
+        for (memory, disk) in [("0", "32g"), ("2g", "100m"), ("much", "32g"), ("2g", "-1")] {
+            let error = changed(&given(memory, disk), &now).expect_err("it cannot be used");
+            assert_eq!(error.kind, ErrorKind::InvalidInput);
+        }
+    }
+}
