@@ -337,3 +337,70 @@ pub(crate) enum Answer {
     Reply(Reply),
     Refusal(Refusal),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(json: &str, expected: GuestEvent) {
+        let news: GuestNews = serde_json::from_str(json).expect("news");
+        assert_eq!(
+            news,
+            GuestNews {
+                at_ms: 7,
+                event: expected
+            }
+        );
+    }
+
+    #[test]
+    fn news_of_a_newer_guest_is_no_error() {
+        let phase = |phase| GuestEvent::Phase { phase };
+        check(
+            r#"{"at_ms":7,"event":"phase","phase":"root","more":1}"#,
+            phase(Phase::Root),
+        );
+        check(
+            r#"{"at_ms":7,"event":"phase","phase":"later"}"#,
+            phase(Phase::Unknown),
+        );
+        check(
+            r#"{"at_ms":7,"event":"weather","is":"fine"}"#,
+            GuestEvent::Unknown,
+        );
+        check(
+            r#"{"at_ms":7,"event":"disk","state":{"disk":"defragmenting","percent":3}}"#,
+            GuestEvent::Disk {
+                state: DiskState::Unknown,
+            },
+        );
+        check(
+            r#"{"at_ms":7,"event":"docker","state":{"docker":"upgrading"}}"#,
+            GuestEvent::Docker {
+                state: DockerState::Unknown,
+            },
+        );
+        check(
+            r#"{"at_ms":7,"event":"restarted","service":"dnsd","why":"x"}"#,
+            GuestEvent::Restarted {
+                service: Service::Unknown,
+                why: "x".into(),
+            },
+        );
+        let refusal = r#"{"kind":"too_windy","message":"no"}"#;
+        let refusal: Refusal = serde_json::from_str(refusal).expect("a refusal");
+        assert_eq!(refusal.kind, RefusalKind::Other);
+    }
+
+    #[test]
+    fn what_is_shown_of_a_refusal_is_bounded() {
+        let refusal = Refusal {
+            kind: RefusalKind::Failed,
+            message: "a\n\u{1b}[31m".repeat(5000),
+        };
+        let message = refusal.bounded().message;
+        assert_eq!(message.chars().count(), 2000);
+        assert!(!message.contains(char::is_control));
+    }
+}
