@@ -11,35 +11,50 @@ pub struct PortHolder {
     pub name: String,
 }
 
-/// Finds the process that listens on a TCP port. `None` when nobody does, or when it belongs to another user.
+/// Finds the process that listens on a TCP port. `None` when nobody does, when it belongs to another user, or where the
+/// system is not asked yet (macOS and Windows): the port is known to be taken, not by whom.
 pub fn port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
-    holder(TCP, ip, port)
+    #[cfg(target_os = "linux")]
+    return holder(&TCP, ip, port);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (ip, port);
+        None
+    }
 }
 
-/// Finds the process that has a UDP port. `None` when nobody does, or when it belongs to another user.
+/// Finds the process that has a UDP port, as [`port_holder`] does.
 pub fn udp_port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
-    holder(UDP, ip, port)
+    #[cfg(target_os = "linux")]
+    return holder(&UDP, ip, port);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (ip, port);
+        None
+    }
 }
 
 /// The kernel's tables of a protocol, and the state in them of a socket that others could send to.
-#[derive(Clone, Copy)]
+#[cfg(target_os = "linux")]
 struct Tables {
     paths: [&'static str; 2],
     state: &'static str,
 }
 
+#[cfg(target_os = "linux")]
 const TCP: Tables = Tables {
     paths: ["/proc/net/tcp", "/proc/net/tcp6"],
     state: "0A",
 };
 
+#[cfg(target_os = "linux")]
 const UDP: Tables = Tables {
     paths: ["/proc/net/udp", "/proc/net/udp6"],
     state: "07",
 };
 
 #[cfg(target_os = "linux")]
-fn holder(tables: Tables, ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
+fn holder(tables: &Tables, ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
     let inodes: Vec<u64> = tables
         .paths
         .iter()
@@ -77,13 +92,6 @@ fn holder(tables: Tables, ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
             return Some(PortHolder { pid, name });
         }
     }
-    None
-}
-
-/// Other systems are not asked yet: the port is known to be taken, not by whom.
-#[cfg(not(target_os = "linux"))]
-fn holder(tables: Tables, _ip: Option<IpAddr>, _port: u16) -> Option<PortHolder> {
-    let Tables { paths: _, state: _ } = tables;
     None
 }
 

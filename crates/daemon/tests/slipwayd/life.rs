@@ -1,0 +1,142 @@
+//! From nothing to a web page, through the deaths of everything in between, and back to nothing.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Instant;
+
+use slipway_api::machine::{MachineLogSource, MachineState};
+
+use crate::own::{Own, client, free_port, get, image, signal};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_outlive_qemu_and_slipwayd_and_come_back() {
+    let Some(image) = image() else { return };
+    let own = Own::new(&image);
+
+    // Two that start it at once get one.
+    let other = client(&own.paths);
+    let (first, second) = tokio::join!(own.client.start(), other.start());
+    first.expect("accepted");
+    second.expect("accepted");
+    let began = Instant::now();
+    let view = own.running().await;
+    eprintln!("running after {:?}: {:?}", began.elapsed(), view.state);
+    let daemon = own.daemon_pid().expect("it runs");
+    for socket in [own.paths.engine_socket(), own.paths.daemon_socket()] {
+        let mode = std::fs::metadata(&socket)
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", socket.display());
+    }
+    let late = own.command().output().expect("it starts");
+    assert!(late.status.success());
+    let said = String::from_utf8_lossy(&late.stderr).into_owned();
+    assert!(said.contains(&format!("process {daemon}")), "{said}");
+
+    own.make_tiny_image().await;
+    let port = free_port();
+    let published = format!("{port}:80");
+    own.docker_ok(
+        &[
+            "run",
+            "-d",
+            "--name",
+            "web",
+            "--restart",
+            "always",
+            "-p",
+            &published,
+            "-v",
+            "kept:/data",
+            "tiny",
+            "busybox",
+            "httpd",
+            "-f",
+            "-p",
+            "80",
+            "-h",
+            "/www",
+        ],
+        b"",
+    );
+    assert!(get(port).contains("from the machine"));
+    own.docker_ok(
+        &[
+            "exec", "web", "sh", "-c",
+            "busybox dd if=/dev/urandom of=/data/bytes bs=1024 count=2048 2>/dev/null; busybox sync",
+        ],
+        b"",
+    );
+    let sum = || own.docker_ok(&["exec", "web", "busybox", "sha256sum", "/data/bytes"], b"");
+    let kept = sum();
+    // What is sent is answered after its end.
+    let echoed = own.docker_ok(
+        &["exec", "-i", "web", "busybox", "wc", "-c"],
+        &vec![b'x'; 300_000],
+    );
+    assert_eq!(echoed, "300000");
+
+    let qemu = own.qemu_pid().expect("it runs");
+    signal(qemu, "KILL");
+    own.wait("started again", |view| {
+        matches!(view.state, MachineState::Running { .. })
+            && view
+                .warnings
+                .iter()
+                .any(|warning| warning.contains("started again"))
+    })
+    .await;
+    assert_ne!(own.qemu_pid(), Some(qemu));
+    assert!(get(port).contains("from the machine"));
+    assert_eq!(sum(), kept);
+
+    signal(daemon, "KILL");
+    own.nothing_runs();
+    own.client.start().await.expect("a new slipwayd");
+    own.running().await;
+    assert!(get(port).contains("from the machine"));
+    assert_eq!(sum(), kept);
+    let mut log = own
+        .client
+        .log(MachineLogSource::Dockerd, false)
+        .await
+        .expect("a log");
+    assert!(log.next().await.expect("readable").is_some());
+
+    own.docker_ok(&["stop", "--time", "0", "web"], b"");
+    own.wait("free", |view| view.ports.is_empty()).await;
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+
+    signal(own.daemon_pid().expect("it runs"), "TERM");
+    own.nothing_runs();
+    let said = std::fs::read_to_string(own.paths.daemon_log()).expect("a log");
+    assert!(said.contains("the machine has stopped"), "{said}");
+    assert!(!said.contains("switched off"), "{said}");
+    for socket in [own.paths.engine_socket(), own.paths.daemon_socket()] {
+        assert!(!socket.exists(), "{}", socket.display());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_boot_can_be_stopped_and_deleted_and_leaves_nothing() {
+    let Some(image) = image() else { return };
+    let own = Own::new(&image);
+    let booting = |view: &slipway_api::machine::MachineView| {
+        matches!(view.state, MachineState::Starting { .. })
+    };
+    own.client.start().await.expect("accepted");
+    own.wait("starting", booting).await;
+    own.client.stop().await.expect("accepted");
+    own.state(MachineState::Stopped).await;
+    assert!(own.qemu_pid().is_none());
+    own.client.start().await.expect("accepted");
+    own.wait("starting", booting).await;
+    own.client.delete().await.expect("accepted");
+    own.state(MachineState::Absent).await;
+    assert!(!own.paths.machine().exists());
+    let contexts = own.root().join("docker/contexts/meta");
+    assert_eq!(std::fs::read_dir(contexts).expect("contexts").count(), 0);
+
+    // With nothing to own and nobody there it ends by itself.
+    own.nothing_runs();
+}

@@ -1,0 +1,9 @@
+//! `slipwayd` as it is used: started by a client, with a machine that really boots.
+//!
+//! It takes QEMU, the docker command and a guest image (`cargo xtask guest-image`). Where there is no image this says so and, in
+//! CI, fails.
+#![cfg(target_os = "linux")]
+
+mod bad_input;
+mod life;
+mod own;

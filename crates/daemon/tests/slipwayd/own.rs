@@ -1,0 +1,315 @@
+//! A `slipwayd` with places of its own.
+
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use slipway_api::machine::{DockerState, MachineState, MachineView};
+use slipway_machine::{GuestImage, MachineClient, MachinePaths, ShellOutput};
+
+/// A boot on an emulated processor of a computer that has other things to do.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Where the image for this computer is; `None` after saying that there is none.
+pub(crate) fn image() -> Option<PathBuf> {
+    let named = std::env::var_os("SLIPWAY_GUEST_IMAGE").map(PathBuf::from);
+    match GuestImage::find(named.as_deref()) {
+        Ok(image) => Some(image),
+        Err(error) => {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "{error}: run `cargo xtask guest-image`"
+            );
+            eprintln!("NOT TESTED: {error}, run `cargo xtask guest-image`");
+            None
+        }
+    }
+}
+
+/// Places of their own, and a client of the machine there. Dropping it ends whatever runs.
+pub(crate) struct Own {
+    pub(crate) paths: MachinePaths,
+    pub(crate) client: MachineClient,
+    root: tempfile::TempDir,
+}
+
+impl Own {
+    pub(crate) fn new(image: &Path) -> Self {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let paths = MachinePaths {
+            // As `MachinePaths::of_user` makes them of the variables that a client sets.
+            data: root.path().join("data/slipway"),
+            runtime: root.path().join("run/slipway"),
+            docker_config: Some(root.path().join("docker")),
+            image: Some(image.to_owned()),
+        };
+        Self {
+            client: client(&paths),
+            paths,
+            root,
+        }
+    }
+
+    /// `slipwayd` as a command, for a test that starts it itself.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_slipwayd"));
+        command
+            .env("XDG_DATA_HOME", self.root.path().join("data"))
+            .env("XDG_RUNTIME_DIR", self.root.path().join("run"))
+            .env("DOCKER_CONFIG", self.root.path().join("docker"))
+            .env(
+                "SLIPWAY_GUEST_IMAGE",
+                self.paths.image.as_deref().expect("one"),
+            )
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Waits for a state that is wanted; a machine that is broken instead is a failure.
+    pub(crate) async fn wait(
+        &self,
+        what: &str,
+        wanted: impl Fn(&MachineView) -> bool,
+    ) -> MachineView {
+        let mut watch = self.client.watch().await.expect("slipwayd");
+        let found = async {
+            loop {
+                let view = watch.next().await.expect("slipwayd lives");
+                if wanted(&view) {
+                    return view;
+                }
+                if let MachineState::Broken { reason } = &view.state {
+                    panic!("not {what}: {reason:?}\n{}", self.log());
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, found).await {
+            Ok(view) => view,
+            Err(late) => panic!("not {what} ({late})\n{}", self.log()),
+        }
+    }
+
+    pub(crate) async fn running(&self) -> MachineView {
+        self.wait("running", |view| {
+            matches!(
+                view.state,
+                MachineState::Running {
+                    docker: DockerState::Running { .. },
+                    ..
+                }
+            )
+        })
+        .await
+    }
+
+    pub(crate) async fn state(&self, state: MachineState) -> MachineView {
+        let what = format!("{state:?}");
+        self.wait(&what, |view| view.state == state).await
+    }
+
+    pub(crate) async fn broken(&self) -> slipway_api::ApiError {
+        let view = self
+            .wait("broken", |view| {
+                matches!(view.state, MachineState::Broken { .. })
+            })
+            .await;
+        match view.state {
+            MachineState::Broken { reason } => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What `slipwayd` and the console say, for a failure.
+    pub(crate) fn log(&self) -> String {
+        let tail = |path: PathBuf| {
+            let text = std::fs::read(path).unwrap_or_default();
+            String::from_utf8_lossy(&text[text.len().saturating_sub(6000)..]).into_owned()
+        };
+        format!(
+            "slipwayd.log:\n{}\nconsole.log:\n{}",
+            tail(self.paths.daemon_log()),
+            tail(self.paths.console_log())
+        )
+    }
+
+    /// The docker command on the machine's engine, found by its context.
+    pub(crate) fn docker(&self, arguments: &[&str], input: &[u8]) -> Output {
+        let mut child = Command::new("docker")
+            .args(["--context", "slipway"])
+            .args(arguments)
+            .env("DOCKER_CONFIG", self.root.path().join("docker"))
+            .env_remove("DOCKER_HOST")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the docker command");
+        let mut stdin = child.stdin.take().expect("piped");
+        let input = input.to_owned();
+        // What it prints is read meanwhile.
+        let writer = std::thread::spawn(move || stdin.write_all(&input));
+        let output = child.wait_with_output().expect("it ends");
+        let _ = writer.join().expect("no panic");
+        output
+    }
+
+    pub(crate) fn docker_ok(&self, arguments: &[&str], input: &[u8]) -> String {
+        let output = self.docker(arguments, input);
+        assert!(
+            output.status.success(),
+            "docker {arguments:?}: {}\n{}",
+            String::from_utf8_lossy(&output.stderr),
+            self.log()
+        );
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Makes the image `tiny` in the machine's engine: the guest's own busybox, read through a shell.
+    pub(crate) async fn make_tiny_image(&self) {
+        let command = ["busybox", "cat", "/bin/busybox"]
+            .map(str::to_owned)
+            .to_vec();
+        let shell = self
+            .client
+            .shell(Some(command), 0, 0)
+            .await
+            .expect("a shell");
+        let (_keys, mut screen) = shell.split();
+        let mut busybox = Vec::new();
+        let code = loop {
+            match screen.next().await.expect("readable") {
+                Some(ShellOutput::Bytes(bytes)) => busybox.extend(bytes),
+                Some(ShellOutput::ErrorBytes(bytes)) => {
+                    eprintln!("{}", String::from_utf8_lossy(&bytes));
+                }
+                Some(ShellOutput::Exit { code }) => break code,
+                None => panic!("the shell was cut off"),
+            }
+        };
+        assert_eq!(code, 0);
+        assert!(busybox.starts_with(b"\x7fELF"), "{} bytes", busybox.len());
+        let tree = self.root.path().join("tiny");
+        std::fs::create_dir_all(tree.join("bin")).expect("writable");
+        std::fs::create_dir_all(tree.join("www")).expect("writable");
+        std::fs::create_dir_all(tree.join("data")).expect("writable");
+        std::fs::write(tree.join("www/index.html"), "from the machine\n").expect("writable");
+        let program = tree.join("bin/busybox");
+        std::fs::write(&program, busybox).expect("writable");
+        make_executable(&program);
+        std::os::unix::fs::symlink("busybox", tree.join("bin/sh")).expect("writable");
+        let tar = Command::new("tar")
+            .args(["-c", "--owner=0", "--group=0", "-C"])
+            .arg(&tree)
+            .arg(".")
+            .output()
+            .expect("tar");
+        assert!(tar.status.success());
+        self.docker_ok(&["import", "-", "tiny"], &tar.stdout);
+    }
+
+    /// The process that holds the machine.
+    pub(crate) fn daemon_pid(&self) -> Option<u32> {
+        let text = std::fs::read_to_string(self.paths.lock()).ok()?;
+        let pid = text.trim().parse().ok()?;
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+        (name.trim() == "slipwayd").then_some(pid)
+    }
+
+    /// QEMU's process.
+    pub(crate) fn qemu_pid(&self) -> Option<u32> {
+        self.processes()
+            .into_iter()
+            .find(|(_, line)| line.contains("qemu-system"))
+            .map(|(pid, _)| pid)
+    }
+
+    /// Processes that have a path of ours on their command line.
+    pub(crate) fn processes(&self) -> Vec<(u32, String)> {
+        let wanted = self.root.path().to_string_lossy().into_owned();
+        std::fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|process| {
+                let pid = process.file_name().to_str()?.parse().ok()?;
+                let line = std::fs::read(process.path().join("cmdline")).ok()?;
+                let line = String::from_utf8_lossy(&line).replace('\0', " ");
+                line.contains(&wanted).then_some((pid, line))
+            })
+            .collect()
+    }
+
+    /// Waits until nothing of us runs any more.
+    pub(crate) fn nothing_runs(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.processes().is_empty() || self.daemon_pid().is_some() {
+            assert!(
+                Instant::now() < deadline,
+                "{:?} {:?}",
+                self.processes(),
+                self.daemon_pid()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // QEMU ends with it.
+        if let Some(pid) = self.daemon_pid() {
+            signal(pid, "KILL");
+        }
+    }
+}
+
+pub(crate) fn client(paths: &MachinePaths) -> MachineClient {
+    MachineClient::new(paths.clone()).with_program(env!("CARGO_BIN_EXE_slipwayd").into())
+}
+
+pub(crate) fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill")
+        .arg(format!("-{name}"))
+        .arg(pid.to_string())
+        .status()
+        .expect("kill");
+    assert!(status.success());
+}
+
+fn make_executable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("ours");
+}
+
+/// What a web server answers, as soon as it does.
+pub(crate) fn get(port: u16) -> String {
+    let deadline = Instant::now() + Duration::from_mins(2);
+    loop {
+        let ask = || -> std::io::Result<String> {
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+            stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+            let mut text = String::new();
+            stream.read_to_string(&mut text)?;
+            Ok(text)
+        };
+        match ask() {
+            Ok(text) if !text.is_empty() => return text,
+            other => assert!(Instant::now() < deadline, "{other:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A port of this computer that is free.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
+}
