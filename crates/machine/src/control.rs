@@ -11,6 +11,7 @@ use tokio::io::{
 };
 use tokio::sync::watch;
 
+use crate::local_socket::{LocalListener, SocketPath};
 use crate::{MachineError, MachineHandle};
 
 /// The longest line that either side takes.
@@ -20,16 +21,13 @@ pub(crate) const MAX_LINE: u64 = 1 << 20;
 const REQUEST_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Clients at once.
-#[cfg(unix)]
 const MAX_CLIENTS: usize = 256;
 
 /// The control socket.
 pub struct ControlSocket {
     clients: watch::Sender<usize>,
-    #[cfg(unix)]
-    listener: tokio::net::UnixListener,
-    #[cfg(unix)]
-    path: std::path::PathBuf,
+    listener: LocalListener,
+    _path: SocketPath,
 }
 
 /// One client more, as long as it is held.
@@ -43,20 +41,11 @@ impl Drop for Client {
 
 impl ControlSocket {
     /// Listens. Whoever does holds the machine's lease.
-    #[cfg(unix)]
     pub fn listen(path: &std::path::Path) -> Result<Self, MachineError> {
         Ok(Self {
             clients: watch::Sender::new(0),
-            listener: crate::engine_socket::private_listener(path)?,
-            path: path.to_owned(),
-        })
-    }
-
-    /// Windows gets a named pipe with its own driver.
-    #[cfg(not(unix))]
-    pub fn listen(_path: &std::path::Path) -> Result<Self, MachineError> {
-        Err(MachineError::NoDaemon {
-            reason: "does not run on this system yet".to_owned(),
+            listener: LocalListener::listen(path)?,
+            _path: SocketPath::new(path),
         })
     }
 
@@ -67,34 +56,28 @@ impl ControlSocket {
 
     /// Serves clients for as long as it is polled. A request for shutdown notifies `shutdown`, and is answered when the
     /// machine has stopped.
-    #[cfg(unix)]
     pub async fn serve(self, machine: MachineHandle, shutdown: Arc<tokio::sync::Notify>) {
         let mut connections = tokio::task::JoinSet::new();
         loop {
             let room = connections.len() < MAX_CLIENTS;
             tokio::select! {
                 accepted = self.listener.accept(), if room => match accepted {
-                    Ok((stream, _)) if is_us(&stream) => {
+                    Ok((reader, writer)) => {
                         self.clients.send_modify(|count| *count += 1);
                         let client = Client(self.clients.clone());
-                        let (machine, shutdown) = (machine.clone(), shutdown.clone());
+                        let conversation = Conversation {
+                            reader: BufReader::new(reader),
+                            writer,
+                            machine: machine.clone(),
+                            shutdown: shutdown.clone(),
+                        };
                         connections.spawn(async move {
-                            let (reader, writer) = stream.into_split();
-                            let served = Conversation {
-                                reader: BufReader::new(reader),
-                                writer,
-                                machine,
-                                shutdown,
-                            }
-                            .serve()
-                            .await;
-                            if let Err(error) = served {
+                            if let Err(error) = conversation.serve().await {
                                 tracing::debug!(%error, "a client is gone");
                             }
                             drop(client);
                         });
                     }
-                    Ok(_) => tracing::warn!("another user was turned away from the control socket"),
                     Err(error) => {
                         tracing::warn!(%error, "the control socket does not accept");
                         crate::port_forward::after_accept_error().await;
@@ -104,27 +87,6 @@ impl ControlSocket {
             }
         }
     }
-
-    /// There is nobody to serve.
-    #[cfg(not(unix))]
-    pub async fn serve(self, machine: MachineHandle, shutdown: Arc<tokio::sync::Notify>) {
-        let _ = (machine, shutdown);
-        std::future::pending().await
-    }
-}
-
-#[cfg(unix)]
-impl Drop for ControlSocket {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
-#[cfg(unix)]
-fn is_us(stream: &tokio::net::UnixStream) -> bool {
-    stream
-        .peer_cred()
-        .is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
 }
 
 /// One client.
@@ -180,7 +142,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
         }
     }
 
-    async fn plain(&self, request: MachineRequest) -> MachineAnswer {
+    async fn plain(&mut self, request: MachineRequest) -> MachineAnswer {
         let machine = &self.machine;
         let done = match request {
             MachineRequest::Status => {

@@ -21,6 +21,7 @@ mod guest;
 mod guest_image;
 mod host;
 mod lease;
+mod local_socket;
 mod paths;
 mod port_binding;
 mod port_forward;
