@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { HostError, type ImageView, type PullProgress } from "../../host/host";
+import { counts } from "../../state/counts.svelte";
 import { Images } from "./images.svelte";
 
 const image = (name: string, tags = [name]): ImageView => ({
@@ -27,7 +28,12 @@ function backend(list: ImageView[]) {
 			return () => {};
 		}),
 	};
-	return { host, images: new Images(host as never), change: () => listeners.get("imagesChanged")?.() };
+	return {
+		host,
+		images: new Images(host as never),
+		change: () => listeners.get("imagesChanged")?.(),
+		containersChange: () => listeners.get("containersChanged")?.(),
+	};
 }
 
 describe("Images", () => {
@@ -35,7 +41,7 @@ describe("Images", () => {
 	afterEach(() => void vi.useRealTimers());
 
 	it("asks again when something changes while somebody looks, once for a bunch", async () => {
-		const { images, host, change } = backend([image("a")]);
+		const { images, host, containersChange: change } = backend([image("a")]);
 		images.look(true);
 		await vi.advanceTimersByTimeAsync(1);
 		change();
@@ -49,6 +55,28 @@ describe("Images", () => {
 		images.look(true);
 		await vi.advanceTimersByTimeAsync(1);
 		expect(host.imageList).toHaveBeenCalledTimes(3);
+	});
+
+	it("keeps their number right while another screen is shown, and while nobody sees the window asks for nothing", async () => {
+		const list = [image("a")];
+		const { images, host, change } = backend(list);
+		await images.start();
+		expect(counts.images).toBe(1);
+		list.push(image("b"));
+		change();
+		change();
+		await vi.advanceTimersByTimeAsync(1_000);
+		expect(host.imageList).toHaveBeenCalledTimes(2);
+		expect(counts.images).toBe(2);
+		const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+		list.push(image("c"));
+		change();
+		await vi.advanceTimersByTimeAsync(1_000);
+		expect(host.imageList).toHaveBeenCalledTimes(2);
+		hidden.mockRestore();
+		document.dispatchEvent(new Event("visibilitychange"));
+		await vi.advanceTimersByTimeAsync(1_000);
+		expect(counts.images).toBe(3);
 	});
 
 	it("removes all tags and keeps why an image stayed", async () => {

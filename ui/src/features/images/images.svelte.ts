@@ -83,6 +83,8 @@ export class Images extends Lines<ImageItem> {
 	readonly #host: ImageHost;
 	#onScreen = false;
 	#stale = true;
+	/** Their number may have changed while nobody could see the window. */
+	#miscounted = false;
 	#busy = false;
 	#started = false;
 	#timer: ReturnType<typeof setTimeout> | undefined;
@@ -97,9 +99,13 @@ export class Images extends Lines<ImageItem> {
 		if (this.#started) return;
 		this.#started = true;
 		try {
-			await this.#host.on("imagesChanged", () => this.#changed());
-			// A container that comes or goes changes who uses what.
-			await this.#host.on("containersChanged", () => this.#changed());
+			// How many there are stands beside every screen.
+			await this.#host.on("imagesChanged", () => this.#changed(true));
+			// A container that comes or goes changes who uses what, which only this screen shows.
+			await this.#host.on("containersChanged", () => this.#changed(false));
+			document.addEventListener("visibilitychange", () => {
+				if (!document.hidden && this.#miscounted) this.#changed(true);
+			});
 		} catch (thrown) {
 			this.#started = false;
 			this.error = HostError.from(thrown);
@@ -123,6 +129,7 @@ export class Images extends Lines<ImageItem> {
 		}
 		this.#busy = true;
 		this.#stale = false;
+		this.#miscounted = false;
 		try {
 			this.all = await this.#host.imageList();
 			this.error = null;
@@ -134,12 +141,13 @@ export class Images extends Lines<ImageItem> {
 			this.#busy = false;
 		}
 		// `stale` may have been set while the answer was on its way.
-		if (this.#stale) this.#changed();
+		if (this.#stale) this.#changed(this.#miscounted);
 	}
 
-	#changed() {
+	#changed(counted: boolean) {
 		this.#stale = true;
-		if (!this.#onScreen) return;
+		this.#miscounted ||= counted;
+		if (!this.#onScreen && (!this.#miscounted || document.hidden)) return;
 		clearTimeout(this.#timer);
 		this.#timer = setTimeout(() => void this.load(), REST);
 	}
