@@ -1,7 +1,7 @@
 use bytes::Bytes;
-use slipway_engine::Protocol;
+use slipway_engine::{Engine, Protocol};
 
-use crate::support::{connect, dockerd, kind, remove, run, script, spoken_api};
+use crate::support::{connect, endpoint, kind, remove, run, script, spoken_api};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn images_are_listed_inspected_and_removed() {
@@ -53,8 +53,16 @@ async fn images_are_listed_inspected_and_removed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn images_are_loaded_from_an_archive() {
-    let engine = connect().await;
-    let archive = archive().await;
+    // An engine of its own: another name for an image that others use changes what removing it means to them.
+    let dockerd = tokio::task::spawn_blocking(|| {
+        let dockerd = slipway_testkit::Engine::start().unwrap();
+        dockerd.load_sample("slipway/busybox:latest").unwrap();
+        dockerd
+    })
+    .await
+    .unwrap();
+    let engine = Engine::connect(&endpoint(&dockerd.host())).await.unwrap();
+    let archive = tokio::task::block_in_place(|| archive(&dockerd));
     let name = "slipway/busybox:archived";
     for _ in 0..2 {
         // The second time all of it is there already.
@@ -82,17 +90,12 @@ async fn images_are_loaded_from_an_archive() {
 }
 
 /// What `docker save` makes of an image.
-async fn archive() -> Bytes {
-    tokio::task::spawn_blocking(|| {
-        let dockerd = dockerd();
-        dockerd.docker_ok(&["tag", "slipway/busybox", "slipway/busybox:archived"]);
-        let saved = dockerd.docker(&["save", "slipway/busybox:archived"]);
-        assert!(saved.status.success());
-        dockerd.docker_ok(&["rmi", "slipway/busybox:archived"]);
-        saved.stdout.into()
-    })
-    .await
-    .unwrap()
+fn archive(dockerd: &slipway_testkit::Engine) -> Bytes {
+    dockerd.docker_ok(&["tag", "slipway/busybox", "slipway/busybox:archived"]);
+    let saved = dockerd.docker(&["save", "slipway/busybox:archived"]);
+    assert!(saved.status.success());
+    dockerd.docker_ok(&["rmi", "slipway/busybox:archived"]);
+    saved.stdout.into()
 }
 
 #[tokio::test(flavor = "multi_thread")]
