@@ -18,7 +18,14 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
             commands::engine::engine_list,
             commands::engine::engine_use,
             commands::engine::engine_retry,
+            commands::engine::engine_disk_usage,
             commands::engine::window_watched,
+            commands::machine::machine_state,
+            commands::machine::machine_act,
+            commands::machine::machine_reclaim,
+            commands::machine::machine_settings,
+            commands::machine::machine_log_open,
+            commands::machine::machine_log_close,
             commands::container::container_list,
             commands::container::container_detail,
             commands::container::container_act,
@@ -44,6 +51,7 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
             events::EngineStateChanged,
             events::ContainersChanged,
             events::ImagesChanged,
+            events::MachineChanged,
         ])
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use slipway_api::container::ContainerDelta;
 use slipway_api::engine::EngineState;
+use slipway_api::machine::MachineView;
 use specta::Type;
 use tauri_specta::Event;
 
@@ -17,3 +18,7 @@ pub(crate) struct ContainersChanged(pub(crate) ContainerDelta);
 /// Images came or went: ask for the list again if it is on screen.
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
 pub(crate) struct ImagesChanged;
+
+/// Slipway's own machine is another one now.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+pub(crate) struct MachineChanged(pub(crate) MachineView);

@@ -52,6 +52,13 @@ fn main() {
             });
             app.manage(Arc::clone(&core));
             forward(app.handle(), &core);
+            if starts_the_machine() {
+                tauri::async_runtime::spawn(async move {
+                    if let Err(error) = core.machine_start_if_needed().await {
+                        tracing::warn!(?error, "the machine was not started");
+                    }
+                });
+            }
             window::open(app.handle())?;
             Ok(())
         })
@@ -65,6 +72,13 @@ fn main() {
             std::process::exit(1);
         }
     }
+}
+
+/// Whether the machine is started without a question where there is no other engine: `SLIPWAY_START_MACHINE=1`, as for
+/// `slipway run`.
+fn starts_the_machine() -> bool {
+    std::env::var("SLIPWAY_START_MACHINE")
+        .is_ok_and(|wish| !matches!(wish.as_str(), "" | "0" | "false" | "no" | "off" | "n" | "f"))
 }
 
 /// Closing the window in the middle of a run cancels it, and cancelling takes a moment.
@@ -100,6 +114,17 @@ fn forward(app: &AppHandle, core: &Slipway) {
             while states.changed().await.is_ok() {
                 let state = states.borrow_and_update().clone();
                 emit(&events::EngineStateChanged(state), &app);
+            }
+        });
+    }
+    if let Some(mut views) = core.machine_views() {
+        let app = app.clone();
+        tauri::async_runtime::spawn(async move {
+            while views.changed().await.is_ok() {
+                let Some(view) = views.borrow_and_update().clone() else {
+                    continue;
+                };
+                emit(&events::MachineChanged(view), &app);
             }
         });
     }

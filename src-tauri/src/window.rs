@@ -19,7 +19,9 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<WebviewWindow> {
         .on_page_load(|window, load| {
             // A page that is loaded again knows nothing of the logs that the one before had open.
             if load.event() == PageLoadEvent::Started {
-                window.state::<Arc<Slipway>>().log_close_all();
+                let core = window.state::<Arc<Slipway>>();
+                core.log_close_all();
+                core.machine_log_close();
             }
         })
         .build()?;

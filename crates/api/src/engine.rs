@@ -80,3 +80,16 @@ pub enum EngineState {
         machine_helps: bool,
     },
 }
+
+/// What an engine keeps on its disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct DiskUsageView {
+    /// Images, layers that several share counted once.
+    pub images: u64,
+    /// What containers have written outside volumes.
+    pub containers: u64,
+    /// Volumes.
+    pub volumes: u64,
+    /// What builds left to be faster the next time.
+    pub build_cache: u64,
+}

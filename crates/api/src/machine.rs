@@ -32,6 +32,17 @@ pub struct MachineView {
     pub ports: Vec<MachinePort>,
     /// What should be known but stands in nothing's way, such as little free space.
     pub warnings: Vec<String>,
+    /// What this computer has, of which the machine can get a part.
+    pub host: MachineHost,
+}
+
+/// What this computer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct MachineHost {
+    /// Logical CPUs.
+    pub cpus: u32,
+    /// Memory in MiB, where the system says so.
+    pub memory_mb: Option<u32>,
 }
 
 /// The state of the machine.
@@ -48,6 +59,8 @@ pub enum MachineState {
         bytes_done: Option<u64>,
         /// Bytes to do.
         bytes_total: Option<u64>,
+        /// What it has been at so far, in order.
+        phases: Vec<MachinePhase>,
     },
     /// It does not run. Its data is there.
     Stopped,
@@ -252,6 +265,20 @@ pub enum MachineLogSource {
     Kernel,
     /// The serial console: what came before the agent.
     Console,
+}
+
+/// What a person does to the machine as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Type)]
+#[serde(rename_all = "snake_case")]
+pub enum MachineAction {
+    /// Start it; made if there is none.
+    Start,
+    /// Stop it. Ends a start that is under way.
+    Stop,
+    /// Stop it and start it again.
+    Restart,
+    /// Stop it and remove everything that it has.
+    Delete,
 }
 
 /// A request to `slipwayd`.

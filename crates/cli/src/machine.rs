@@ -516,7 +516,7 @@ pub(crate) async fn have_engine(
 
 #[cfg(test)]
 mod tests {
-    use slipway_api::machine::{MachineDisk, MachinePort, MachineStats};
+    use slipway_api::machine::{MachineDisk, MachineHost, MachinePort, MachineStats};
 
     use super::*;
 
@@ -542,6 +542,10 @@ mod tests {
             settings: MachineSettings::default(),
             restart_needed: true,
             engine_socket: "unix:///run/user/1000/slipway/engine.sock".to_owned(),
+            host: MachineHost {
+                cpus: 8,
+                memory_mb: Some(16_384),
+            },
             started_at: None,
             disk: Some(MachineDisk {
                 size: 64 * GIBIBYTE,

@@ -1,11 +1,12 @@
 //! Engines: which there are, which is used, how it is.
 
 use slipway_api::ApiError;
-use slipway_api::engine::{EndpointView, EngineState};
+use slipway_api::engine::{DiskUsageView, EndpointView, EngineState};
 use slipway_engine::Candidate;
 use tokio::sync::watch;
 
 use crate::blocking::blocking;
+use crate::error::api_error;
 use crate::session::Changes;
 use crate::{Slipway, selection, view};
 
@@ -85,10 +86,28 @@ impl Slipway {
         if let Some(session) = &self.session {
             session.set_watched(watched);
         }
+        if let Some(machine) = &self.machine {
+            machine.set_watched(watched);
+        }
     }
 
     /// The engine as it answers now, for a command.
     pub async fn engine_view(&self) -> Result<slipway_api::engine::EngineView, ApiError> {
         Ok(view::engine(&self.selected().await?))
+    }
+
+    /// What the engine keeps on its disk. That may take it long.
+    pub async fn disk_usage(&self) -> Result<DiskUsageView, ApiError> {
+        let engine = self.selected().await?.engine;
+        let usage = engine
+            .disk_usage()
+            .await
+            .map_err(|error| api_error(&error))?;
+        Ok(DiskUsageView {
+            images: usage.images,
+            containers: usage.containers,
+            volumes: usage.volumes,
+            build_cache: usage.build_cache,
+        })
     }
 }

@@ -3,12 +3,19 @@
 //! All of it is asked of `slipwayd`, which owns the machine. Looking alone starts nothing: while `slipwayd` does not run,
 //! what can be said of the machine is read from its files.
 
+pub(crate) mod follower;
+pub(crate) mod log;
+
+use slipway_api::engine::EngineState;
 use slipway_api::machine::{
-    DockerState, MachineDisk, MachineLogSource, MachineSettings, MachineState, MachineView,
+    DockerState, MachineAction, MachineLogSource, MachineSettings, MachineState, MachineView,
 };
 use slipway_api::{ApiError, ErrorKind};
-use slipway_machine::{LogText, MachineClient, MachineError, MachinePaths, MachineWatch, Shell};
+use slipway_machine::{LogText, MachineClient, MachineError, MachineWatch, Shell, at_rest};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use self::follower::MachineFollower;
 
 use crate::blocking::blocking;
 use crate::connection::Connection;
@@ -25,17 +32,50 @@ impl Slipway {
         selection::machine_helps(&self.environment, wanted.as_deref()).await
     }
 
+    /// The machine as it changes, for a window; `None` before the first look. A command has nobody to tell.
+    pub fn machine_views(&self) -> Option<watch::Receiver<Option<MachineView>>> {
+        self.machine.as_ref().map(MachineFollower::view)
+    }
+
+    /// Begins to do something to the machine. What comes of it is told by its state.
+    pub async fn machine_act(&self, action: MachineAction) -> Result<(), ApiError> {
+        let client = client()?;
+        let begun = match action {
+            MachineAction::Start => client.start().await,
+            MachineAction::Stop => client.stop().await,
+            MachineAction::Restart => client.restart().await,
+            MachineAction::Delete => client.delete().await,
+        };
+        begun.map_err(|error| error.to_api())
+    }
+
+    /// Waits until an engine answers, and starts the machine, once, if it turns out that there is none but that would
+    /// help. A command has no state to wait for.
+    pub async fn machine_start_if_needed(&self) -> Result<(), ApiError> {
+        let Some(mut states) = self.engine_states() else {
+            return Ok(());
+        };
+        let decided = states
+            .wait_for(|state| {
+                matches!(
+                    state,
+                    EngineState::Connected { .. } | EngineState::NoEngine { .. }
+                )
+            })
+            .await
+            .map(|state| state.clone());
+        match decided {
+            Ok(EngineState::NoEngine {
+                machine_helps: true,
+                ..
+            }) => self.machine_act(MachineAction::Start).await,
+            _ => Ok(()),
+        }
+    }
+
     /// The machine now. Starts nothing.
     pub async fn machine(&self) -> Result<MachineView, ApiError> {
-        let client = client()?;
-        if client.is_running().await {
-            // It may end just now, which leaves the files.
-            if let Ok(view) = client.status().await {
-                return Ok(view);
-            }
-        }
-        let paths = client.paths().clone();
-        Ok(blocking(move || at_rest(&paths)).await)
+        Ok(now(&client()?).await)
     }
 
     /// Starts the machine and waits until its engine answers. `tell` is told of every change; cancelling stops it
@@ -167,7 +207,30 @@ impl Slipway {
     }
 }
 
-fn client() -> Result<MachineClient, ApiError> {
+/// The machine now. Starts nothing.
+async fn now(client: &MachineClient) -> MachineView {
+    if client.is_running().await {
+        // It may end just now, which leaves the files.
+        if let Ok(view) = client.status().await {
+            return view;
+        }
+    }
+    let paths = client.paths().clone();
+    blocking(move || at_rest(&paths)).await
+}
+
+/// Whether the machine does not run, and will not unless somebody starts it.
+pub(crate) async fn is_over() -> bool {
+    let Ok(client) = client() else {
+        return true;
+    };
+    matches!(
+        now(&client).await.state,
+        MachineState::Absent | MachineState::Stopped | MachineState::Broken { .. }
+    )
+}
+
+pub(crate) fn client() -> Result<MachineClient, ApiError> {
     MachineClient::of_user().map_err(|error| error.to_api())
 }
 
@@ -213,80 +276,10 @@ fn stopped() -> ApiError {
     }
 }
 
-/// What the files say of a machine that nobody owns now, and which therefore does not run.
-fn at_rest(paths: &MachinePaths) -> MachineView {
-    let settings: MachineSettings = std::fs::read(paths.settings())
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
-    let disk = std::fs::metadata(paths.data_disk())
-        .ok()
-        .map(|metadata| MachineDisk {
-            size: metadata.len(),
-            used_on_host: allocated(&metadata),
-            used_in_guest: None,
-            free_on_host: None,
-        });
-    MachineView {
-        state: if disk.is_some() {
-            MachineState::Stopped
-        } else {
-            MachineState::Absent
-        },
-        driver: settings.driver,
-        accelerator: None,
-        settings,
-        restart_needed: false,
-        engine_socket: paths.engine_address(),
-        started_at: None,
-        disk,
-        stats: None,
-        ports: Vec::new(),
-        warnings: Vec::new(),
-    }
-}
-
-#[cfg(unix)]
-fn allocated(metadata: &std::fs::Metadata) -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
-    // In units of 512 bytes, whatever the file system's own are.
-    metadata.blocks().saturating_mul(512)
-}
-
-#[cfg(not(unix))]
-fn allocated(metadata: &std::fs::Metadata) -> u64 {
-    metadata.len()
-}
-
 #[cfg(test)]
 mod tests {
     use slipway_engine::Environment;
-
-    use super::*;
-
-    #[test]
-    fn a_machine_at_rest_is_known_by_its_files() {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let paths = MachinePaths {
-            data: directory.path().join("data"),
-            runtime: directory.path().join("run"),
-            docker_config: None,
-            image: None,
-        };
-        let none = at_rest(&paths);
-        assert_eq!(none.state, MachineState::Absent);
-        assert_eq!(none.settings, MachineSettings::default());
-        std::fs::create_dir_all(paths.machine()).expect("writable");
-        std::fs::write(paths.settings(), "{\"cpus\": 3}").expect("writable");
-        let disk = std::fs::File::create(paths.data_disk()).expect("writable");
-        disk.set_len(1 << 30).expect("sparse");
-        let there = at_rest(&paths);
-        assert_eq!(there.state, MachineState::Stopped);
-        assert_eq!(there.settings.cpus, 3);
-        let disk = there.disk.expect("there is one");
-        assert_eq!(disk.size, 1 << 30);
-        assert!(disk.used_on_host < 1 << 20, "{disk:?}");
-    }
+    use slipway_machine::MachinePaths;
 
     /// Discovery and the machine have to mean the same socket.
     #[test]

@@ -27,7 +27,7 @@ use slipway_api::container::{ContainerDelta, ContainerState, ContainerView};
 use slipway_api::engine::EngineState;
 use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::{
-    Action, Engine, EngineError, Environment, Event, EventStream, ListFilter, Subject,
+    Action, Address, Engine, EngineError, Environment, Event, EventStream, ListFilter, Subject,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::AbortHandle;
@@ -37,6 +37,7 @@ use crate::connection::still_searching;
 use crate::container_store::ContainerStore;
 use crate::error::api_error;
 use crate::killed::{Inquiries, Question};
+use crate::machine;
 use crate::selection::{self, Selected, list as list_endpoints, select};
 use crate::settings::SettingsFile;
 use crate::view;
@@ -212,6 +213,13 @@ impl Follower {
                 }
                 Err(error) => {
                     match &self.last {
+                        // Waiting for a machine that was stopped would be waiting for nothing.
+                        Some(selected)
+                            if self.is_machines(selected) && machine::is_over().await =>
+                        {
+                            self.forget();
+                            continue;
+                        }
                         Some(selected) => self.lost(&selected.clone(), error),
                         None => {
                             if self.nothing_found(error).await.is_none() {
@@ -258,6 +266,12 @@ impl Follower {
                 return found;
             }
         }
+    }
+
+    fn is_machines(&self, selected: &Selected) -> bool {
+        self.environment.machine_socket().is_some_and(
+            |socket| matches!(&selected.endpoint.address, Address::Unix(path) if *path == socket),
+        )
     }
 
     /// Waits before the next try. `None` when the handle is gone.

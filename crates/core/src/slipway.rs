@@ -10,6 +10,9 @@ use tokio::sync::OnceCell;
 use crate::connection::{Connection, Once};
 use crate::container_store::ContainerStore;
 use crate::log::LogSessions;
+use crate::machine;
+use crate::machine::follower::MachineFollower;
+use crate::machine::log::OpenMachineLog;
 use crate::operation::Operations;
 use crate::selection::Selected;
 use crate::session::Session;
@@ -26,6 +29,8 @@ pub struct Slipway {
     pub(crate) operations: Operations,
     pub(crate) logs: LogSessions,
     pub(crate) stats: StatsWatch,
+    pub(crate) machine: Option<MachineFollower>,
+    pub(crate) machine_log: OpenMachineLog,
 }
 
 impl Slipway {
@@ -44,6 +49,8 @@ impl Slipway {
             operations: Operations::default(),
             logs: LogSessions::default(),
             stats: StatsWatch::default(),
+            machine: machine::client().ok().map(MachineFollower::spawn),
+            machine_log: OpenMachineLog::default(),
         }
     }
 
@@ -64,6 +71,8 @@ impl Slipway {
             operations: Operations::default(),
             logs: LogSessions::default(),
             stats: StatsWatch::default(),
+            machine: None,
+            machine_log: OpenMachineLog::default(),
         }
     }
 

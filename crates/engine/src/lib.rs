@@ -16,6 +16,7 @@ mod container;
 mod container_detail;
 mod container_spec;
 mod discovery;
+mod disk_usage;
 mod endpoint;
 mod engine;
 mod error;
@@ -45,6 +46,7 @@ pub use container_detail::{
 };
 pub use container_spec::{ContainerSpec, CreatedContainer, MountSpec, PublishedPort};
 pub use discovery::{Candidate, Discovery, Environment, Os, discover};
+pub use disk_usage::DiskUsage;
 pub use endpoint::{Address, Endpoint, EndpointSource, TlsMaterial};
 pub use engine::{Engine, EngineInfo, Product};
 pub use error::{EngineError, Noun, SharedError};

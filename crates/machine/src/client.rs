@@ -80,6 +80,18 @@ impl MachineClient {
         })
     }
 
+    /// The same, of a `slipwayd` that runs already; `None` where none does. Starts nothing.
+    pub async fn watch_running(&self) -> Option<MachineWatch> {
+        let stream = connect(&self.paths.daemon_socket()).await.ok()?;
+        let (reader, mut writer) = tokio::io::split(stream);
+        write_line(&mut writer, &MachineRequest::Watch).await.ok()?;
+        Some(MachineWatch {
+            reader: BufReader::new(reader),
+            _writer: writer,
+            line: Vec::new(),
+        })
+    }
+
     /// Starts it. Returns when that is under way.
     pub async fn start(&self) -> Result<(), MachineError> {
         self.done(&MachineRequest::Start).await

@@ -2,6 +2,16 @@
 
 use std::path::Path;
 
+use slipway_api::machine::MachineHost;
+
+/// What the machine could get a part of.
+pub(crate) fn this_computer() -> MachineHost {
+    MachineHost {
+        cpus: cpus(),
+        memory_mb: memory_mb(),
+    }
+}
+
 /// Logical CPUs that this process may use.
 pub(crate) fn cpus() -> u32 {
     std::thread::available_parallelism()

@@ -9,6 +9,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod appearance;
 mod client;
 mod clock;
 mod control;
@@ -31,6 +32,7 @@ mod settings;
 mod supervisor;
 mod udp_forward;
 
+pub use appearance::Appearance;
 pub use client::{LogText, MachineClient, MachineWatch, Shell, ShellKeys, ShellScreen};
 pub use control::ControlSocket;
 pub use driver::qemu::Qemu;
@@ -42,4 +44,4 @@ pub use paths::MachinePaths;
 pub use port_holder::{PortHolder, port_holder, udp_port_holder};
 pub use settings::check_settings;
 pub use slipway_link::{ShellInput, ShellOutput};
-pub use supervisor::{Drivers, MachineHandle, MachineLog, Supervisor, Watching};
+pub use supervisor::{Drivers, MachineHandle, MachineLog, Supervisor, Watching, at_rest};

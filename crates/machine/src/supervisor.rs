@@ -37,7 +37,7 @@ pub use self::handle::{MachineHandle, MachineLog, Watching};
 use crate::guest::{Guest, now_ms};
 use crate::{
     Driver, DriverState, Lease, MachineError, MachinePaths, check_settings, data_disk,
-    docker_context, settings,
+    docker_context, host, settings,
 };
 
 /// How long containers, the engine and the disk may take to come to an end.
@@ -155,29 +155,34 @@ impl View {
     }
 }
 
+/// What the files say of a machine that nobody owns now, and which therefore does not run.
+pub fn at_rest(paths: &MachinePaths) -> MachineView {
+    let disk = data_disk::measure(paths);
+    MachineView {
+        state: if disk.is_some() {
+            MachineState::Stopped
+        } else {
+            MachineState::Absent
+        },
+        driver: MachineDriver::Qemu,
+        accelerator: None,
+        settings: settings::load(&paths.settings()),
+        restart_needed: false,
+        engine_socket: paths.engine_address(),
+        started_at: None,
+        disk,
+        stats: None,
+        ports: Vec::new(),
+        warnings: Vec::new(),
+        host: host::this_computer(),
+    }
+}
+
 impl Supervisor {
     /// Makes a supervisor of the machine at `paths`. Nothing is started. Poll [`Supervisor::run`].
     pub fn new(lease: Lease, paths: MachinePaths, drivers: Drivers) -> (Self, MachineHandle) {
         data_disk::sweep(&paths);
-        let settings = settings::load(&paths.settings());
-        let disk = data_disk::measure(&paths);
-        let (view, watch) = watch::channel(MachineView {
-            state: if disk.is_some() {
-                MachineState::Stopped
-            } else {
-                MachineState::Absent
-            },
-            driver: MachineDriver::Qemu,
-            accelerator: None,
-            settings,
-            restart_needed: false,
-            engine_socket: paths.engine_address(),
-            started_at: None,
-            disk,
-            stats: None,
-            ports: Vec::new(),
-            warnings: Vec::new(),
-        });
+        let (view, watch) = watch::channel(at_rest(&paths));
         let (sender, requests) = mpsc::channel(QUEUE);
         let guest = Guest::new();
         let watchers = Arc::new(AtomicUsize::new(0));
@@ -345,6 +350,7 @@ impl Supervisor {
                 what: "Getting ready".to_owned(),
                 bytes_done: None,
                 bytes_total: None,
+                phases: Vec::new(),
             };
         });
         let boot = Boot {
@@ -690,4 +696,32 @@ fn last_lines(path: &std::path::Path) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_at_rest_is_known_by_its_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = MachinePaths {
+            data: directory.path().join("data"),
+            runtime: directory.path().join("run"),
+            docker_config: None,
+            image: None,
+        };
+        let none = at_rest(&paths);
+        assert_eq!(none.state, MachineState::Absent);
+        std::fs::create_dir_all(paths.machine()).unwrap();
+        std::fs::write(paths.settings(), "{\"disk_gb\": 7}").unwrap();
+        let disk = std::fs::File::create(paths.data_disk()).unwrap();
+        disk.set_len(1 << 30).unwrap();
+        let there = at_rest(&paths);
+        assert_eq!(there.state, MachineState::Stopped);
+        assert_eq!(there.settings.disk_gb, 7);
+        let disk = there.disk.unwrap();
+        assert_eq!(disk.size, 1 << 30);
+        assert!(disk.used_on_host < 1 << 20, "{disk:?}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Engines: state, list, choice.
 
 use slipway_api::ApiError;
-use slipway_api::engine::{EndpointView, EngineState};
+use slipway_api::engine::{DiskUsageView, EndpointView, EngineState};
 
 use crate::Core;
 
@@ -32,6 +32,13 @@ pub(crate) async fn engine_use(core: Core<'_>, name: String) -> Result<(), ApiEr
 pub(crate) async fn engine_retry(core: Core<'_>) -> Result<(), ApiError> {
     core.engine_retry();
     Ok(())
+}
+
+/// What the engine keeps on its disk. It may take long to add that up.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn engine_disk_usage(core: Core<'_>) -> Result<DiskUsageView, ApiError> {
+    core.disk_usage().await
 }
 
 /// Says whether anybody sees the window. While nobody does, the engine is left in peace.

@@ -5,5 +5,6 @@ pub(crate) mod container;
 pub(crate) mod engine;
 pub(crate) mod image;
 pub(crate) mod log;
+pub(crate) mod machine;
 pub(crate) mod run;
 pub(crate) mod window;

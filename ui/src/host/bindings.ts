@@ -19,8 +19,22 @@ export const commands = {
 	engineUse: (name: string) => typedError<null, ApiError>(__TAURI_INVOKE("engine_use", { name })),
 	/**  Looks for the engine at once instead of after the current pause. */
 	engineRetry: () => typedError<null, ApiError>(__TAURI_INVOKE("engine_retry")),
+	/**  What the engine keeps on its disk. It may take long to add that up. */
+	engineDiskUsage: () => typedError<DiskUsageView, ApiError>(__TAURI_INVOKE("engine_disk_usage")),
 	/**  Says whether anybody sees the window. While nobody does, the engine is left in peace. */
 	windowWatched: (watched: boolean) => typedError<null, ApiError>(__TAURI_INVOKE("window_watched", { watched })),
+	/**  The machine now; `None` before the first look. Changes arrive as [`crate::events::MachineChanged`]. */
+	machineState: () => typedError<MachineView | null, ApiError>(__TAURI_INVOKE("machine_state")),
+	/**  Begins to start, stop, restart or delete it. What comes of it is told by its state. */
+	machineAct: (action: MachineAction) => typedError<null, ApiError>(__TAURI_INVOKE("machine_act", { action })),
+	/**  Gives space that nothing uses any more back to this computer; how many bytes that was. */
+	machineReclaim: () => typedError<number, ApiError>(__TAURI_INVOKE("machine_reclaim")),
+	/**  Chooses settings. What runs keeps its own until it is restarted. */
+	machineSettings: (settings: MachineSettings) => typedError<MachineView, ApiError>(__TAURI_INVOKE("machine_settings", { settings })),
+	/**  Follows one of its logs, in place of the one before: text piece by piece, `null` at the end. */
+	machineLogOpen: (source: MachineLogSource, text: Channel<string | null>) => typedError<null, ApiError>(__TAURI_INVOKE("machine_log_open", { source, text })),
+	/**  Closes the log that is followed. */
+	machineLogClose: () => typedError<null, ApiError>(__TAURI_INVOKE("machine_log_close")),
 	/**  All containers. Changes arrive as [`crate::events::ContainersChanged`]. */
 	containerList: () => typedError<ContainerSnapshot, ApiError>(__TAURI_INVOKE("container_list")),
 	/**  Everything about one container. */
@@ -77,9 +91,31 @@ export const events = {
 	containersChanged: makeEvent<ContainersChanged, ContainersChanged>("containers-changed"),
 	engineStateChanged: makeEvent<EngineStateChanged, EngineStateChanged>("engine-state-changed"),
 	imagesChanged: makeEvent<ImagesChanged, ImagesChanged>("images-changed"),
+	machineChanged: makeEvent<MachineChanged, MachineChanged>("machine-changed"),
 };
 
 /* Types */
+/**  How the processor's own virtualization is used. */
+export type Accelerator = 
+/**  Linux. */
+"kvm" | 
+/**  macOS. */
+"hvf" | 
+/**  Windows. */
+"whpx" | 
+/**  None: the processor is emulated, which is slow. */
+"tcg";
+
+/**  The accelerator in use. */
+export type AcceleratorView = {
+	/**  Which. */
+	name: Accelerator,
+	/**  Why it is not the fast one, where it is not. */
+	reason: string | null,
+	/**  What can be done about that. */
+	hint: string | null,
+};
+
 /**  How an action on one of several containers came out. */
 export type ActionOutcome = {
 	/**  Full id of the container. */
@@ -353,6 +389,31 @@ export type ContainerView = {
 /**  Containers came, changed or went. */
 export type ContainersChanged = ContainerDelta;
 
+/**  What an engine keeps on its disk, in bytes. */
+export type DiskUsageView = {
+	/**  Images, layers that several share counted once. */
+	images: number,
+	/**  What containers have written outside volumes. */
+	containers: number,
+	/**  Volumes. */
+	volumes: number,
+	/**  What builds left to be faster the next time. */
+	build_cache: number,
+};
+
+/**  The engine in the machine. */
+export type DockerState = 
+/**  It does not answer yet. */
+{ is: "starting" } | 
+/**  It answers. */
+{ is: "running"; 
+/**  Its version. */
+version: string } | 
+/**  It died or stopped answering, and is started again. */
+{ is: "restarting"; 
+/**  Why. */
+why: string };
+
 /**  An endpoint at which an engine was looked for, with what was found there. */
 export type EndpointView = {
 	/**  Unique name to select it by, for example `default`, `work` or `podman`. */
@@ -622,6 +683,196 @@ export type LogSpan = {
 	italic: boolean,
 	/**  Underlined. */
 	underline: boolean,
+};
+
+/**  What a person does to the machine as a whole. */
+export type MachineAction = 
+/**  Start it; made if there is none. */
+"start" | 
+/**  Stop it. Ends a start that is under way. */
+"stop" | 
+/**  Stop it and start it again. */
+"restart" | 
+/**  Stop it and remove everything that it has. */
+"delete";
+
+/**  Slipway's own machine is another one now. */
+export type MachineChanged = MachineView;
+
+/**  The data disk. */
+export type MachineDisk = {
+	/**  Its size as the machine sees it, in bytes. */
+	size: number,
+	/**  What it takes on this computer, in bytes. */
+	used_on_host: number,
+	/**  What is in use within, in bytes, as far as known. */
+	used_in_guest: number | null,
+	/**  Free space beside it on this computer, in bytes. */
+	free_on_host: number | null,
+};
+
+/**  What runs the machine. */
+export type MachineDriver = 
+/**  The best that this system has. */
+"automatic" | 
+/**  QEMU. */
+"qemu" | 
+/**  Apple's Virtualization framework. */
+"vz" | 
+/**  Microsoft's Hyper-V. */
+"hyper_v";
+
+/**  What this computer has. */
+export type MachineHost = {
+	/**  Logical CPUs. */
+	cpus: number,
+	/**  Memory in MiB, where the system says so. */
+	memory_mb: number | null,
+};
+
+/**  Whose log. */
+export type MachineLogSource = 
+/**  The process on this computer that owns the machine. */
+"host" | 
+/**  The machine's first process. */
+"agent" | 
+/**  The engine. */
+"dockerd" | 
+/**  What the engine runs containers with. */
+"containerd" | 
+/**  Linux. */
+"kernel" | 
+/**  The serial console: what came before the agent. */
+"console";
+
+/**  One step of a start. */
+export type MachinePhase = {
+	/**  What it is. */
+	name: string,
+	/**  How long it took, in milliseconds. Absent while it lasts. */
+	took_ms: number | null,
+};
+
+/**  One published port of a container in the machine. */
+export type MachinePort = {
+	/**  Full id of the container. */
+	container: string,
+	/**  Its name. */
+	container_name: string,
+	/**  The port within. */
+	container_port: number,
+	/**  `tcp` or `udp`. */
+	protocol: string,
+	/**  The address on this computer. */
+	host_ip: string,
+	/**  The port on this computer. */
+	host_port: number,
+	/**  Whether it could be had. */
+	state: MachinePortState,
+};
+
+/**  Whether a published port could be had on this computer. */
+export type MachinePortState = 
+/**  It answers for the container. */
+{ is: "listening" } | 
+/**  Something else has it. Slipway takes it as soon as it is free. */
+{ is: "conflict"; 
+/**  Who, as far as the system tells. */
+holder: string | null } | 
+/**  It could not be had for another reason. */
+{ is: "failed"; 
+/**  What happened and what to do. */
+reason: ApiError };
+
+/**  What a person can choose about the machine. */
+export type MachineSettings = {
+	/**  Virtual CPUs. */
+	cpus?: number,
+	/**  Memory in MiB. */
+	memory_mb?: number,
+	/**  Size of the data disk in GiB. Takes space on this computer only as it fills; never shrinks. */
+	disk_gb?: number,
+	/**  What runs it. */
+	driver?: MachineDriver,
+	/**  The accelerator to use rather than the best that works. */
+	accelerator?: Accelerator | null,
+};
+
+/**  The state of the machine. */
+export type MachineState = 
+/**  There is none; starting makes one. */
+{ is: "absent" } | 
+/**  Something has to be done before it can boot. */
+{ is: "preparing"; 
+/**  What, such as "Checking the guest image". */
+what: string; 
+/**  Bytes done, where that is a measure. */
+bytes_done: number | null; 
+/**  Bytes to do. */
+bytes_total: number | null; 
+/**  What it has been at so far, in order. */
+phases: MachinePhase[] } | 
+/**  It does not run. Its data is there. */
+{ is: "stopped" } | 
+/**  It boots. */
+{ is: "starting"; 
+/**  What it is at. */
+phase: string; 
+/**  What it has been at so far, in order. */
+phases: MachinePhase[] } | 
+/**  It runs. */
+{ is: "running"; 
+/**  The engine within. */
+docker: DockerState; 
+/**  How the last start went. */
+phases: MachinePhase[] } | 
+/**  It has stopped answering; Slipway keeps trying to reach it. */
+{ is: "unresponsive"; 
+/**  Since when, in milliseconds since 1970. */
+since: number } | 
+/**  Containers are being stopped and data written. */
+{ is: "stopping" } | 
+/**  It cannot go on by itself. */
+{ is: "broken"; 
+/**  What happened and what to do. */
+reason: ApiError };
+
+/**  What the machine uses. */
+export type MachineStats = {
+	/**  Memory that it can use, in bytes. */
+	memory_total: number,
+	/**  Memory in use without caches, in bytes. */
+	memory_used: number,
+	/**  Mean number of running processes in the last minute. */
+	load: number,
+};
+
+/**  The machine as it is now. */
+export type MachineView = {
+	/**  Its state. */
+	state: MachineState,
+	/**  What runs it. */
+	driver: MachineDriver,
+	/**  How fast it can be, once that is known. */
+	accelerator: AcceleratorView | null,
+	/**  What the person chose. */
+	settings: MachineSettings,
+	/**  Settings that differ from those that the running machine was started with: they hold from the next start on. */
+	restart_needed: boolean,
+	/**  Where its engine listens, as `DOCKER_HOST` would have it. */
+	engine_socket: string,
+	/**  When it was started, in milliseconds since 1970. */
+	started_at: number | null,
+	/**  The disk that holds images, containers and volumes. Absent while there is none. */
+	disk: MachineDisk | null,
+	/**  What it uses, while it runs. */
+	stats: MachineStats | null,
+	/**  Published ports and whether they could be had on this computer. */
+	ports: MachinePort[],
+	/**  What should be known but stands in nothing's way, such as little free space. */
+	warnings: string[],
+	/**  What this computer has, of which the machine can get a part. */
+	host: MachineHost,
 };
 
 /**  Kinds of mounts. */

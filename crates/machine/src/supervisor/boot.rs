@@ -111,6 +111,7 @@ impl Steps {
                 what: name.to_owned(),
                 bytes_done: None,
                 bytes_total: None,
+                phases,
             }
         });
     }
@@ -249,11 +250,11 @@ impl Boot {
     ) -> Result<(Secret, News, Engine), Failure> {
         steps.starting = false;
         steps.enter("Looking how to run it");
-        let tell = |what: &str| {
-            self.view.state(MachineState::Preparing {
-                what: what.to_owned(),
-                bytes_done: None,
-                bytes_total: None,
+        let tell = |now: &str| {
+            self.view.change(|view| {
+                if let MachineState::Preparing { what, .. } = &mut view.state {
+                    now.clone_into(what);
+                }
             });
         };
         let accelerator = self.driver.prepare(spec, &tell).await?;

@@ -1,0 +1,161 @@
+//! Follows the machine for a window: what `slipwayd` tells while it runs, what the machine's files say while it does not.
+//!
+//! Nothing is asked again and again: `slipwayd` tells of changes, and the system tells when somebody starts it. A window
+//! that nobody sees is told nothing.
+
+use slipway_api::machine::MachineView;
+use slipway_machine::{Appearance, MachineClient, at_rest};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::blocking::blocking;
+
+/// The handle of the task. Dropping it ends the task.
+pub(crate) struct MachineFollower {
+    view: watch::Receiver<Option<MachineView>>,
+    watched: watch::Sender<bool>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl MachineFollower {
+    /// Follows from now on. Needs a Tokio runtime.
+    pub(crate) fn spawn(client: MachineClient) -> Self {
+        let (sender, view) = watch::channel(None);
+        let (watched, is_watched) = watch::channel(true);
+        let task = tokio::spawn(follow(client, sender, is_watched));
+        Self {
+            view,
+            watched,
+            _task: AbortOnDropHandle::new(task),
+        }
+    }
+
+    /// The machine as it changes; `None` before the first look.
+    pub(crate) fn view(&self) -> watch::Receiver<Option<MachineView>> {
+        self.view.clone()
+    }
+
+    pub(crate) fn set_watched(&self, watched: bool) {
+        self.watched.send_replace(watched);
+    }
+}
+
+async fn follow(
+    client: MachineClient,
+    view: watch::Sender<Option<MachineView>>,
+    mut watched: watch::Receiver<bool>,
+) {
+    loop {
+        if watched.wait_for(|watched| *watched).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            () = follow_while_watched(&client, &view) => {}
+            _ = watched.wait_for(|watched| !watched) => {}
+        }
+    }
+}
+
+async fn follow_while_watched(client: &MachineClient, view: &watch::Sender<Option<MachineView>>) {
+    let tell = |now: MachineView| {
+        view.send_if_modified(|before| {
+            let differs = before.as_ref() != Some(&now);
+            *before = Some(now);
+            differs
+        });
+    };
+    let paths = client.paths().clone();
+    loop {
+        let appearance = Appearance::of(&paths);
+        if let Some(mut watch) = client.watch_running().await {
+            while let Ok(now) = watch.next().await {
+                tell(now);
+            }
+        }
+        let files = paths.clone();
+        tell(blocking(move || at_rest(&files)).await);
+        appearance.wait().await;
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use slipway_api::machine::{MachineAnswer, MachineState};
+    use slipway_machine::MachinePaths;
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    use tokio::net::{UnixListener, UnixStream};
+
+    use super::*;
+
+    async fn accept(listener: &UnixListener) -> UnixStream {
+        let (mut stream, _) = listener.accept().await.expect("somebody connects");
+        let mut line = String::new();
+        BufReader::new(&mut stream)
+            .read_line(&mut line)
+            .await
+            .expect("a request");
+        assert_eq!(line.trim(), r#"{"do":"watch"}"#);
+        stream
+    }
+
+    async fn tell(stream: &mut UnixStream, machine: &MachineView) {
+        let answer = MachineAnswer::Status {
+            machine: Box::new(machine.clone()),
+        };
+        let mut line = serde_json::to_vec(&answer).expect("JSON");
+        line.push(b'\n');
+        stream.write_all(&line).await.expect("it listens");
+    }
+
+    async fn becomes(views: &mut watch::Receiver<Option<MachineView>>, state: MachineState) {
+        let seen = views.wait_for(|view| view.as_ref().is_some_and(|view| view.state == state));
+        tokio::time::timeout(Duration::from_secs(20), seen)
+            .await
+            .unwrap_or_else(|_| panic!("it is never {state:?}"))
+            .expect("it follows");
+    }
+
+    #[tokio::test]
+    async fn a_machine_is_followed_while_it_is_owned_and_while_somebody_looks() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let paths = MachinePaths {
+            data: directory.path().join("data"),
+            runtime: directory.path().join("data/run"),
+            docker_config: None,
+            image: None,
+        };
+        paths.create().expect("writable");
+        let follower = MachineFollower::spawn(MachineClient::new(paths.clone()));
+        let mut views = follower.view();
+        becomes(&mut views, MachineState::Absent).await;
+
+        // Somebody starts it elsewhere.
+        let listener = UnixListener::bind(paths.daemon_socket()).expect("it can listen");
+        let mut daemon = accept(&listener).await;
+        let mut machine = at_rest(&paths);
+        machine.state = MachineState::Stopping;
+        tell(&mut daemon, &machine).await;
+        becomes(&mut views, MachineState::Stopping).await;
+
+        // Nobody sees the window: nobody is asked.
+        follower.set_watched(false);
+        let mut rest = String::new();
+        let mut hears = BufReader::new(&mut daemon);
+        let gone = hears.read_line(&mut rest);
+        let gone = tokio::time::timeout(Duration::from_secs(20), gone).await;
+        assert_eq!(gone.expect("it hangs up").expect("and cleanly"), 0);
+
+        follower.set_watched(true);
+        let mut daemon = accept(&listener).await;
+        machine.state = MachineState::Stopped;
+        tell(&mut daemon, &machine).await;
+        becomes(&mut views, MachineState::Stopped).await;
+
+        // It ends, and leaves what the files say.
+        std::fs::remove_file(paths.daemon_socket()).expect("it is there");
+        drop((daemon, listener));
+        becomes(&mut views, MachineState::Absent).await;
+    }
+}

@@ -1,0 +1,96 @@
+//! Notices that `slipwayd` was started by somebody else, without asking again and again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::Notify;
+
+use crate::MachinePaths;
+use crate::paths::private_dir;
+
+/// How often it is looked where the system does not tell.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Waits for the control socket. Made before looking whether it is there, so that nothing falls in between.
+pub struct Appearance {
+    socket: PathBuf,
+    changed: Arc<Notify>,
+    watcher: Option<RecommendedWatcher>,
+}
+
+impl Appearance {
+    /// Begins to watch the directory in which the socket will be, which is made if it is not there.
+    pub fn of(paths: &MachinePaths) -> Self {
+        let changed = Arc::new(Notify::new());
+        let watcher = watch(paths, changed.clone())
+            .map_err(|error| tracing::debug!(%error, "the system does not tell of new files"))
+            .ok();
+        Self {
+            socket: paths.daemon_socket(),
+            changed,
+            watcher,
+        }
+    }
+
+    /// Waits until somebody may listen there.
+    pub async fn wait(&self) {
+        loop {
+            if self.watcher.is_some() {
+                self.changed.notified().await;
+            } else {
+                tokio::time::sleep(LOOK).await;
+            }
+            if self.socket.exists() {
+                return;
+            }
+        }
+    }
+}
+
+fn watch(
+    paths: &MachinePaths,
+    changed: Arc<Notify>,
+) -> Result<RecommendedWatcher, Box<dyn std::error::Error>> {
+    if !cfg!(unix) {
+        return Err("named pipes are in no directory".into());
+    }
+    private_dir(&paths.runtime)?;
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Who merely reads the directory is no news.
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            changed.notify_one();
+        }
+    })?;
+    watcher.watch(&paths.runtime, RecursiveMode::NonRecursive)?;
+    Ok(watcher)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_comes_is_noticed_and_another_file_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = MachinePaths {
+            data: directory.path().join("data"),
+            runtime: directory.path().join("data/run"),
+            docker_config: None,
+            image: None,
+        };
+        private_dir(&paths.data).unwrap();
+        let appearance = Appearance::of(&paths);
+        assert!(appearance.watcher.is_some());
+        let waiting = appearance.wait();
+        tokio::pin!(waiting);
+        std::fs::write(paths.runtime.join("console.log"), "x").unwrap();
+        let early = tokio::time::timeout(Duration::from_millis(200), &mut waiting).await;
+        assert!(early.is_err(), "it is not there yet");
+        std::fs::write(paths.daemon_socket(), "").unwrap();
+        tokio::time::timeout(Duration::from_secs(10), waiting)
+            .await
+            .expect("it is there now");
+    }
+}
