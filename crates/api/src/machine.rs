@@ -161,7 +161,6 @@ pub struct AcceleratorView {
 
 /// What a person can choose about the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
-#[serde(default)]
 pub struct MachineSettings {
     /// Virtual CPUs.
     pub cpus: u32,

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use atomic_write_file::AtomicWriteFile;
+use serde_json::{Map, Value};
 use slipway_api::machine::MachineSettings;
 
 use crate::{MachineError, host};
@@ -27,7 +28,11 @@ pub(crate) fn load(path: &Path) -> MachineSettings {
         if std::fs::metadata(path).ok()?.len() > MAX_BYTES {
             return None;
         }
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+        let saved: Map<String, Value> = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        // What a file of an earlier version does not name is as it is by default.
+        let mut all = serde_json::to_value(MachineSettings::default()).ok()?;
+        all.as_object_mut()?.extend(saved);
+        serde_json::from_value(all).ok()
     };
     let mut settings = read().unwrap_or_default();
     settings.cpus = settings.cpus.clamp(1, host::cpus());

@@ -30,6 +30,13 @@ export function memory(count: number): string {
 	return `${significant(value, unit)} ${names[unit]}`;
 }
 
+/** Both in the unit of the whole: "0.4 of 2 GB". */
+export function memoryOf(part: number, whole: number): string {
+	const [, unit] = memory(whole).split(" ");
+	const power = units.indexOf(unit ?? "B");
+	return `${significant(part / 1024 ** power, power)} of ${memory(whole)}`;
+}
+
 function significant(value: number, unit: number): string {
 	if (unit === 0 || value >= 100) return Math.round(value).toString();
 	return value.toFixed(1).replace(/\.0$/, "");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bytes, bytesOf, memory } from "./bytes";
+import { bytes, bytesOf, memory, memoryOf } from "./bytes";
 import { count, cpu, plural, shortId } from "./numbers";
 import { ago, duration } from "./time";
 
@@ -23,6 +23,7 @@ describe("bytes", () => {
 	test("memory comes in powers of two", () => {
 		expect(memory(536_870_912)).toBe("512 MB");
 		expect(memory(4 * 1024 ** 3)).toBe("4 GB");
+		expect(memoryOf(400 * 1024 ** 2, 2 * 1024 ** 3)).toBe("0.4 of 2 GB");
 	});
 });
 

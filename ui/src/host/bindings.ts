@@ -787,15 +787,15 @@ reason: ApiError };
 /**  What a person can choose about the machine. */
 export type MachineSettings = {
 	/**  Virtual CPUs. */
-	cpus?: number,
+	cpus: number,
 	/**  Memory in MiB. */
-	memory_mb?: number,
+	memory_mb: number,
 	/**  Size of the data disk in GiB. Takes space on this computer only as it fills; never shrinks. */
-	disk_gb?: number,
+	disk_gb: number,
 	/**  What runs it. */
-	driver?: MachineDriver,
+	driver: MachineDriver,
 	/**  The accelerator to use rather than the best that works. */
-	accelerator?: Accelerator | null,
+	accelerator: Accelerator | null,
 };
 
 /**  The state of the machine. */

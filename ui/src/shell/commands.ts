@@ -5,10 +5,14 @@ import Keyboard from "@lucide/svelte/icons/keyboard";
 import Layers from "@lucide/svelte/icons/layers";
 import Monitor from "@lucide/svelte/icons/monitor";
 import Moon from "@lucide/svelte/icons/moon";
+import Play from "@lucide/svelte/icons/play";
 import RefreshCw from "@lucide/svelte/icons/refresh-cw";
+import Square from "@lucide/svelte/icons/square";
 import Sun from "@lucide/svelte/icons/sun";
+import type { MachineAction } from "../host/host";
 import { type Command, commands } from "../state/commands.svelte";
 import { engine } from "../state/engine.svelte";
+import { machine } from "../state/machine.svelte";
 import { navigation } from "../state/navigation.svelte";
 import { theme } from "../state/theme.svelte";
 import { toasts } from "../state/toasts.svelte";
@@ -105,5 +109,33 @@ function engineCommands(): Command[] {
 		icon: RefreshCw,
 		run: () => void engine.retry().catch((thrown) => toasts.error(thrown)),
 	};
-	return engine.connected ? switches : [...switches, retry];
+	return [...switches, ...(engine.connected ? [] : [retry]), ...machineCommands()];
+}
+
+function machineCommands(): Command[] {
+	const command = (action: MachineAction, title: string, icon: Command["icon"]): Command => ({
+		id: `machine.${action}`,
+		title,
+		group: "Engine",
+		keywords: "machine virtual linux vm",
+		icon,
+		run: () => void machine.act(action).catch((thrown) => toasts.error(thrown)),
+	});
+	const start = command("start", "Start Slipway’s machine", Play);
+	const stop = command("stop", "Stop Slipway’s machine", Square);
+	const restart = command("restart", "Restart Slipway’s machine", RefreshCw);
+	switch (machine.view?.state.is) {
+		case "absent":
+		case "stopped":
+		case "broken":
+			return [start];
+		case "running":
+		case "unresponsive":
+			return [stop, restart];
+		case "preparing":
+		case "starting":
+			return [stop];
+		default:
+			return [];
+	}
 }

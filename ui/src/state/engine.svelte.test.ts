@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
-import { docker, engineState } from "../host/fixture/engine";
+import { docker } from "../host/fixture/docker";
+import { engineState } from "../host/fixture/engine";
 import { fixture } from "../host/fixture/index";
 import { announcer } from "./announcer.svelte";
 import { engine } from "./engine.svelte";

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { entries } from "../../host/fixture/catalog";
-import { docker } from "../../host/fixture/engine";
+import { docker } from "../../host/fixture/docker";
 import { fixture } from "../../host/fixture/index";
 import { type CatalogResults, host } from "../../host/host";
 import { browse } from "./browse.svelte";

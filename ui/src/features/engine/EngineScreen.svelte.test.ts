@@ -1,0 +1,143 @@
+import { render, screen, waitFor } from "@testing-library/svelte";
+import { flushSync } from "svelte";
+import { beforeEach, expect, it, vi } from "vitest";
+import { engineState } from "../../host/fixture/engine";
+import { fixture } from "../../host/fixture/index";
+import { machineView } from "../../host/fixture/machine";
+import type { Scene } from "../../host/fixture/scene";
+import { host } from "../../host/host";
+import { engine } from "../../state/engine.svelte";
+import { machine } from "../../state/machine.svelte";
+import { toasts } from "../../state/toasts.svelte";
+import EngineScreen from "./EngineScreen.svelte";
+
+async function shown(scene: Scene) {
+	fixture.setUp(scene);
+	await engine.start();
+	await machine.start();
+	fixture.emit("engineStateChanged", await host.engineState());
+	fixture.emit("machineChanged", machineView(scene));
+	render(EngineScreen);
+	flushSync();
+}
+
+beforeEach(() => {
+	toasts.all = [];
+	vi.restoreAllMocks();
+});
+
+it("offers the machine where no engine answers, and shows its start phase by phase", async () => {
+	await shown("no-engine");
+	expect(screen.getByTestId("no-engine")).toBeTruthy();
+	screen.getByTestId("machine-start").click();
+	await waitFor(() => expect(screen.getByTestId("machine").dataset.state).toBe("running"));
+	expect(engine.connected).toBe(true);
+	expect(machine.used).toBe(true);
+	expect(screen.queryByTestId("no-engine")).toBeNull();
+});
+
+it("does not offer the machine where another engine was chosen", async () => {
+	await shown("no-engine");
+	const state = engineState("no-engine");
+	if (state.type === "no_engine") fixture.emit("engineStateChanged", { ...state, machine_helps: false });
+	flushSync();
+	expect(screen.queryByTestId("machine-start")).toBeNull();
+});
+
+it.each<[Scene, string, string[]]>([
+	["machine-preparing", "preparing", ["machine-cancel"]],
+	["machine-starting", "starting", ["machine-cancel", "machine-phases"]],
+	["machine-running", "running", ["machine-stop", "machine-restart", "machine-delete", "machine-ports"]],
+	["machine-unresponsive", "unresponsive", ["machine-restart", "machine-stop"]],
+	["machine-stopped", "stopped", ["machine-start", "machine-delete"]],
+	["machine-broken", "broken", ["machine-start", "machine-broken"]],
+])("%s can be told and dealt with", async (scene, state, controls) => {
+	await shown(scene);
+	expect(screen.getByTestId("machine").dataset.state).toBe(state);
+	for (const control of controls) expect(screen.getByTestId(control)).toBeTruthy();
+});
+
+it("deletes only what was named", async () => {
+	await shown("machine-stopped");
+	const act = vi.spyOn(host, "machineAct");
+	screen.getByTestId("machine-delete").click();
+	const confirm = await screen.findByTestId<HTMLButtonElement>("machine-delete-confirm");
+	expect(confirm.disabled).toBe(true);
+	const field = screen.getByTestId<HTMLInputElement>("machine-delete-name");
+	const type = (text: string) => {
+		field.value = text;
+		field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+		flushSync();
+	};
+	type("machin");
+	expect(confirm.disabled).toBe(true);
+	expect(act).not.toHaveBeenCalled();
+	type("machine");
+	expect(confirm.disabled).toBe(false);
+	confirm.click();
+	await waitFor(() => expect(act).toHaveBeenCalledWith("delete"));
+});
+
+it("says in the dialog why settings are refused, and that accepted ones wait for a restart", async () => {
+	await shown("machine-running");
+	screen.getByTestId("machine-settings").click();
+	const field = await screen.findByTestId<HTMLInputElement>("machine-disk");
+	const type = (text: string) => {
+		field.value = text;
+		field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+		flushSync();
+	};
+	await waitFor(() => expect(field.value).toBe("64"));
+	type("32");
+	screen.getByTestId("machine-settings-save").click();
+	await waitFor(() =>
+		expect(screen.getByTestId("machine-settings-error").textContent).toContain("cannot shrink"),
+	);
+	type("128");
+	screen.getByTestId("machine-settings-save").click();
+	await waitFor(() => expect(screen.queryByTestId("machine-settings-dialog")).toBeNull());
+	expect(machine.view?.settings.disk_gb).toBe(128);
+	expect(screen.getByTestId("machine-restart-needed")).toBeTruthy();
+});
+
+it("adds up the disk of the engine that is used, and says what came back", async () => {
+	await shown("machine-running");
+	await waitFor(() => expect(screen.getByTestId("disk-images").textContent).toBe("3.9 GB"));
+	expect(screen.getByTestId("disk-spare").textContent).toContain("2.2 GB");
+	screen.getByTestId("machine-reclaim").click();
+	await waitFor(() =>
+		expect(toasts.all.map((toast) => toast.title)).toEqual(["2.2 GB given back to this computer"]),
+	);
+});
+
+it("says what the machine warns of, and why it is slow", async () => {
+	await shown("machine-running");
+	fixture.emit("machineChanged", {
+		...machineView("machine-running"),
+		warnings: ["Only 900 MB are free on this computer"],
+		accelerator: {
+			name: "tcg",
+			reason: "`/dev/kvm` cannot be opened",
+			hint: "Add yourself to the group `kvm`",
+		},
+	});
+	flushSync();
+	expect(screen.getByTestId("machine-warning").textContent).toContain("900 MB");
+	expect(screen.getByTestId("machine-slow").textContent).toContain("group kvm");
+});
+
+it("follows a log only while it is open", async () => {
+	await shown("machine-running");
+	const opened = vi.spyOn(host, "machineLogOpen");
+	const closed = vi.spyOn(host, "machineLogClose");
+	const details = screen.getByTestId<HTMLDetailsElement>("machine-log");
+	expect(opened).not.toHaveBeenCalled();
+	details.open = true;
+	details.dispatchEvent(new Event("toggle"));
+	await waitFor(() =>
+		expect(screen.getByTestId("machine-log-text").textContent).toContain("host: it has begun"),
+	);
+	details.open = false;
+	details.dispatchEvent(new Event("toggle"));
+	await waitFor(() => expect(closed).toHaveBeenCalled());
+});
