@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
+use crate::arch::Arch;
 use crate::workspace::target;
 use crate::{mirrors, shell};
 
@@ -57,14 +58,14 @@ pub(crate) const BUNDLE: &[Need] = &[
     ("desktop-file-utils", "checking the menu entry"),
 ];
 
-/// What starting the machine takes.
-const MACHINE: &[Need] = &[
-    ("qemu-system-x86", "Slipway's machine"),
-    (
-        "qemu-system-arm",
-        "Slipway's machine, on the other architecture",
-    ),
-];
+/// What starting the machine of an architecture takes.
+fn machine(arch: Arch) -> Need {
+    let reason = "Slipway's machine";
+    match arch {
+        Arch::Amd64 => ("qemu-system-x86", reason),
+        Arch::Arm64 => ("qemu-system-arm", reason),
+    }
+}
 
 /// Whether packages may be installed without asking.
 #[derive(Clone, Copy)]
@@ -94,13 +95,14 @@ pub(crate) fn install(consent: Consent, needs: &[Need]) -> Result<()> {
     apt_install(&[], &names)
 }
 
-/// Installs what starts the machine. A computer that has some of QEMU from backports can have the rest only from there,
+/// Installs what starts the machine of these architectures. A computer that has some of QEMU from backports can have the rest only from there,
 /// and may no longer have them among its sources.
-pub(crate) fn install_machine(consent: Consent) -> Result<()> {
+pub(crate) fn install_machine(consent: Consent, archs: &[Arch]) -> Result<()> {
+    let needs: Vec<Need> = archs.iter().map(|arch| machine(*arch)).collect();
     if !cfg!(target_os = "linux") || shell::find("apt-get").is_none() {
-        return install(consent, MACHINE);
+        return install(consent, &needs);
     }
-    let names = missing(consent, MACHINE)?;
+    let names = missing(consent, &needs)?;
     if names.is_empty() {
         return Ok(());
     }
@@ -236,7 +238,7 @@ pub(crate) fn as_root(program: &str) -> Result<Command> {
     }
     let mut command = Command::new("sudo");
     command
-        .arg("--preserve-env=DEBIAN_FRONTEND,SLIPWAY_TESTKIT_CACHE")
+        .arg("--preserve-env=DEBIAN_FRONTEND")
         .arg("--")
         .arg(program);
     Ok(command)

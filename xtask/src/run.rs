@@ -1,17 +1,21 @@
 //! `cargo xtask run`: from a fresh machine to a running Slipway.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdin, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 
 use crate::display::VirtualDisplay;
 use crate::packages::{self, Consent};
-use crate::workspace::{binary, cargo, root, target};
+use crate::workspace::{binary, cargo, root};
 use crate::{npm, shell, welcome_image};
 
 /// Exit code of the `slipway` command when no engine answers.
 const NO_ENGINE: i32 = 3;
+
+/// Has the window start the machine at its own start, where no engine answers.
+const START_MACHINE: &str = "SLIPWAY_START_MACHINE";
 
 pub(crate) fn run(consent: Consent, arguments: &[String]) -> Result<()> {
     packages::install(consent, packages::BUILD)?;
@@ -21,6 +25,7 @@ pub(crate) fn run(consent: Consent, arguments: &[String]) -> Result<()> {
         "build",
         "--package=slipway-desktop",
         "--package=slipway-cli",
+        "--package=slipway-daemon",
     ]))?;
     welcome_image::welcome_image(consent)?;
     let display = VirtualDisplay::if_needed(consent)?;
@@ -30,79 +35,116 @@ pub(crate) fn run(consent: Consent, arguments: &[String]) -> Result<()> {
             display.name()
         );
     }
-    let engine = StandIn::if_needed(consent)?;
-    let mut command = std::process::Command::new(binary("debug", "slipway-desktop"));
+    let machine = Engine::look()? == Engine::Machine && prepare_machine(consent);
+    let mut command = Command::new(binary("debug", "slipway-desktop"));
     command
         .current_dir(root())
         .args(arguments.iter().filter(|argument| *argument != "--"));
     if let Some(display) = &display {
         command.env("DISPLAY", display.name());
     }
-    if let Some(engine) = &engine {
-        command.env("DOCKER_HOST", &engine.docker_host);
+    if machine {
+        command.env(START_MACHINE, "1");
     }
     println!("Starting Slipway; end it by closing its window, or with Ctrl-C");
-    shell::run(&mut command)
-}
-
-/// An engine of our own, as long as no other answers. Dropping it ends it.
-struct StandIn {
-    server: Child,
-    /// The server ends when this closes, however we end.
-    lifeline: Option<ChildStdin>,
-    docker_host: String,
-}
-
-impl StandIn {
-    fn if_needed(consent: Consent) -> Result<Option<Self>> {
-        let probe = std::process::Command::new(binary("debug", "slipway"))
-            .args(["ps", "--quiet"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()?;
-        if probe.code() != Some(NO_ENGINE) || !cfg!(target_os = "linux") {
-            return Ok(None);
-        }
+    let ended = shell::run(&mut command);
+    if machine && runs() {
         println!(
-            "No container engine answers on this computer, so a private dockerd is started for as long as Slipway \
-             runs, with a few sample images: nginx, redis, postgres."
+            "Slipway's machine goes on, with its containers. `{}` stops it.",
+            slipway_machine("stop")
         );
-        packages::install(consent, packages::ENGINE)?;
-        shell::run(&mut cargo(&[
-            "build",
-            "--package=slipway-testkit",
-            "--bin=testkit",
-        ]))?;
-        let mut command = packages::as_root(&binary("debug", "testkit").to_string_lossy())?;
-        let mut server = command
-            .arg("serve")
-            .env("SLIPWAY_TESTKIT_CACHE", target().join("testkit"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("the private engine cannot be started")?;
-        let lifeline = server.stdin.take();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().context("testkit has no output")?)
-            .read_line(&mut line)?;
-        let ready: serde_json::Value =
-            serde_json::from_str(&line).context("the private engine did not start")?;
-        let docker_host = ready["docker_host"]
-            .as_str()
-            .context("the private engine does not say where it is")?
-            .to_owned();
-        Ok(Some(Self {
-            server,
-            lifeline,
-            docker_host,
-        }))
+    }
+    ended
+}
+
+/// Which engine the window will use.
+#[derive(PartialEq, Eq)]
+enum Engine {
+    /// One that answers, or one that was chosen: the window says what is wrong with it.
+    Given,
+    /// Slipway's machine, which does not run yet.
+    Machine,
+}
+
+impl Engine {
+    fn look() -> Result<Self> {
+        if !cfg!(target_os = "linux") {
+            // The machine starts on Linux only, so far.
+            return Ok(Self::Given);
+        }
+        let probe = Command::new(binary("debug", "slipway"))
+            .args(["ps", "--json"])
+            .output()
+            .context("the `slipway` command cannot be started")?;
+        if probe.status.code() != Some(NO_ENGINE) {
+            return Ok(Self::Given);
+        }
+        // The command offers the machine where starting it would help.
+        let offered = String::from_utf8_lossy(&probe.stderr)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .any(|document| {
+                document["error"]["hint"]
+                    .as_str()
+                    .is_some_and(|hint| hint.contains("slipway machine start"))
+            });
+        Ok(if offered { Self::Machine } else { Self::Given })
     }
 }
 
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        drop(self.lifeline.take());
-        // It ends by itself now, after it has cleaned up.
-        let _ = self.server.wait();
+/// Makes what the machine boots. Where that is not possible, the window opens without it.
+fn prepare_machine(consent: Consent) -> bool {
+    if let Err(error) = build_machine(consent) {
+        println!(
+            "No container engine answers on this computer, and Slipway's own machine cannot be built here: {error:#}\n\
+             Slipway's window says which engine to install."
+        );
+        return false;
     }
+    println!(
+        "\nNo container engine answers on this computer, so Slipway starts its own machine. The window's Engine screen \
+         shows how far it is.\n\
+         From another shell:\n  \
+         {slipway} run welcome\n  \
+         docker --context slipway ps\n\
+         It goes on when the window is closed. `{stop}` stops it, `{delete}` removes it with all that is in it.\n",
+        slipway = slipway().display(),
+        stop = slipway_machine("stop"),
+        delete = slipway_machine("delete"),
+    );
+    true
+}
+
+#[cfg(target_os = "linux")]
+fn build_machine(consent: Consent) -> Result<()> {
+    use crate::arch::Arch;
+    use crate::guest_image;
+
+    let arch = Arch::of_this_computer()?;
+    packages::install_machine(consent, &[arch])?;
+    guest_image::guest_image(consent, &["--arch".to_owned(), arch.name().to_owned()])
+}
+
+#[cfg(not(target_os = "linux"))]
+fn build_machine(_consent: Consent) -> Result<()> {
+    anyhow::bail!("it starts on Linux only, so far")
+}
+
+/// The built command, as briefly as it can be typed where cargo was called.
+fn slipway() -> std::path::PathBuf {
+    let path = binary("debug", "slipway");
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path)
+}
+
+fn slipway_machine(what: &str) -> String {
+    format!("{} machine {what}", slipway().display())
+}
+
+/// Whether the machine runs.
+fn runs() -> bool {
+    shell::output(Command::new(binary("debug", "slipway")).args(["machine", "status", "--json"]))
+        .ok()
+        .and_then(|text| serde_json::from_str::<Value>(&text).ok())
+        .is_some_and(|view| !matches!(view["state"]["is"].as_str(), Some("absent" | "stopped")))
 }

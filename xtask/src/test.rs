@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::arch::Arch;
 #[cfg(target_os = "linux")]
 use crate::guest_image;
 use crate::packages::{self, Consent};
@@ -95,7 +96,7 @@ fn install_all(consent: Consent) -> Result<()> {
     ] {
         packages::install(consent, needs)?;
     }
-    packages::install_machine(consent)
+    packages::install_machine(consent, &Arch::ALL)
 }
 
 /// Plays the main job in the real window and leaves a screenshot of every step.
