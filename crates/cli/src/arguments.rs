@@ -191,7 +191,7 @@ pub(crate) struct Run {
     #[arg(long, value_enum, value_name = "POLICY")]
     pub(crate) restart: Option<Restart>,
     /// Limit memory, for example 512m or 1g
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
     /// Limit CPUs, for example 1.5
     #[arg(long, value_name = "CPUS")]
@@ -426,10 +426,10 @@ pub(crate) struct MachineOptions {
     #[arg(long, value_name = "N")]
     pub(crate) cpus: Option<u32>,
     /// Memory, for example 2g or 1536m
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
     /// Size of the disk, for example 64g; it takes space only as it fills, and never shrinks
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE")]
     pub(crate) disk: Option<String>,
     /// What runs it
     #[arg(long, value_enum, value_name = "DRIVER")]

@@ -22,11 +22,12 @@ pub(crate) async fn list(slipway: &Slipway, output: &Output) -> Result<Exit, Fai
     }
     output.print(&table(&endpoints).for_output(output))?;
     if endpoints.iter().all(|endpoint| endpoint.engine.is_none()) {
-        output.complain(
-            Tone::Hint,
-            "hint: ",
-            "None of them answers: start Docker or Podman, then try again",
-        );
+        let hint = if slipway.machine_helps().await {
+            "None of them answers: start Docker or Podman, or Slipway's own machine with `slipway machine start`"
+        } else {
+            "None of them answers: start Docker or Podman, then try again"
+        };
+        output.complain(Tone::Hint, "hint: ", hint);
     }
     Ok(Exit::Done)
 }
@@ -104,8 +105,21 @@ pub(crate) async fn doctor(slipway: &Slipway, output: &Output) -> Result<Exit, F
             output.colors_stdout(),
         ))?;
     }
-    let failed = checks.iter().any(|check| check.verdict == Verdict::Failed);
-    Ok(if failed { Exit::Failed } else { Exit::Done })
+    let failed: Vec<_> = checks
+        .iter()
+        .filter(|check| check.verdict == Verdict::Failed)
+        .collect();
+    let no_engine = |error: &ApiError| Exit::of(error.kind) == Exit::NoEngine;
+    Ok(if failed.is_empty() {
+        Exit::Done
+    } else if failed
+        .iter()
+        .any(|check| check.error.as_ref().is_some_and(no_engine))
+    {
+        Exit::NoEngine
+    } else {
+        Exit::Failed
+    })
 }
 
 fn checklist(checks: &[DoctorCheck], unicode: bool, colors: bool) -> String {
@@ -278,7 +292,7 @@ mod tests {
     fn a_checklist_with_and_without_unicode() {
         let check = |verdict, finding: &str, error| DoctorCheck {
             name: String::new(),
-            title: "The engine answers".to_owned(),
+            title: "The engine in use".to_owned(),
             verdict,
             finding: finding.to_owned(),
             error,
@@ -286,29 +300,25 @@ mod tests {
         let checks = [
             check(Verdict::Ok, "Docker 29.1.0", None),
             check(Verdict::Warning, "No swap limit support", None),
-            check(
-                Verdict::Failed,
-                "None of 2 endpoints answers",
-                Some(no_socket()),
-            ),
+            check(Verdict::Failed, "None of 2 answers", Some(no_socket())),
         ];
         insta::assert_snapshot!(checklist(&checks, true, false), @r"
-        ✓ The engine answers
+        ✓ The engine in use
           Docker 29.1.0
-        ! The engine answers
+        ! The engine in use
           No swap limit support
-        ✗ The engine answers
-          None of 2 endpoints answers
+        ✗ The engine in use
+          None of 2 answers
           Nothing listens at /run/podman/podman.sock
           hint: Start Podman's service
         ");
         insta::assert_snapshot!(checklist(&checks, false, false), @r"
-        ok   The engine answers
+        ok   The engine in use
              Docker 29.1.0
-        warn The engine answers
+        warn The engine in use
              No swap limit support
-        FAIL The engine answers
-             None of 2 endpoints answers
+        FAIL The engine in use
+             None of 2 answers
              Nothing listens at /run/podman/podman.sock
              hint: Start Podman's service
         ");

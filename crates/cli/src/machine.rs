@@ -61,6 +61,7 @@ pub(crate) async fn machine(
         Machine::Log(what) => log(&what, slipway, output).await?,
         Machine::Shell(what) => return shell(what, slipway).await,
         Machine::Reclaim => {
+            needs_running(slipway).await?;
             let bytes = slipway.machine_reclaim().await?;
             if output.json_wanted() {
                 output.print_json(&Reclaimed { bytes })?;
@@ -189,7 +190,13 @@ fn told(view: &MachineView) -> Fields {
     if let Some(accelerator) = &view.accelerator
         && let Some(reason) = &accelerator.reason
     {
-        fields.field("Speed", format!("emulated, which is slow: {reason}"));
+        let slow = format!("emulated, which is slow: {reason}");
+        fields.list(
+            "Speed",
+            [slow.as_str()]
+                .into_iter()
+                .chain(accelerator.hint.as_deref()),
+        );
     }
     if let Some(stats) = &view.stats {
         fields.field(
@@ -297,6 +304,32 @@ pub(crate) fn ask(question: &str, output: &Output) -> Result<String, Failure> {
     Ok(answer)
 }
 
+/// Refuses while the machine does not run, and says what to do.
+async fn needs_running(slipway: &Slipway) -> Result<(), ApiError> {
+    let (message, hint) = match slipway.machine().await?.state {
+        MachineState::Absent => (
+            "There is no machine yet",
+            "`slipway machine start` makes one",
+        ),
+        MachineState::Stopped => (
+            "The machine is stopped",
+            "Start it with `slipway machine start`",
+        ),
+        MachineState::Stopping => (
+            "The machine is stopping",
+            "Start it again with `slipway machine start`",
+        ),
+        MachineState::Broken { reason } => return Err(reason),
+        _ => return Ok(()),
+    };
+    Err(ApiError {
+        kind: ErrorKind::Conflict,
+        message: message.to_owned(),
+        hint: Some(hint.to_owned()),
+        detail: None,
+    })
+}
+
 async fn log(what: &MachineLog, slipway: &Slipway, output: &Output) -> Result<(), Failure> {
     let source = match what.source {
         MachinePart::Host => MachineLogSource::Host,
@@ -306,6 +339,9 @@ async fn log(what: &MachineLog, slipway: &Slipway, output: &Output) -> Result<()
         MachinePart::Kernel => MachineLogSource::Kernel,
         MachinePart::Console => MachineLogSource::Console,
     };
+    if !matches!(source, MachineLogSource::Host | MachineLogSource::Console) {
+        needs_running(slipway).await?;
+    }
     let cancel = interrupt::cancels();
     let mut log = slipway.machine_log(source, what.follow).await?;
     let mut all = String::new();
@@ -342,6 +378,7 @@ struct LogPiece<'a> {
 
 /// Runs a command in the machine, or lines of standard input in a shell.
 async fn shell(what: MachineShell, slipway: &Slipway) -> Result<Exit, Failure> {
+    needs_running(slipway).await?;
     let command = (!what.command.is_empty()).then_some(what.command);
     let (columns, rows) = terminal_size::terminal_size().map_or((80, 24), |(w, h)| (w.0, h.0));
     let shell = slipway.machine_shell(command, columns, rows).await?;
@@ -458,14 +495,15 @@ fn changed(options: &MachineOptions, now: &MachineSettings) -> Result<MachineSet
 
 /// A size that has to be whole units.
 fn in_units(option: &str, text: &str, unit: u64, example: &str) -> Result<u32, ApiError> {
-    let bytes = size::parse(text)?;
+    // Without a unit it would be bytes, and nobody means as few as that.
+    let bytes = size::parse(text).unwrap_or_default();
     u32::try_from(bytes / unit)
         .ok()
         .filter(|units| *units > 0 && bytes.is_multiple_of(unit))
         .ok_or_else(|| {
             failure::invalid(
                 format!("`{text}` cannot be used for {option}"),
-                format!("Use whole units, for example {example}"),
+                format!("Write for example {example}"),
             )
         })
 }
@@ -488,7 +526,7 @@ pub(crate) async fn have_engine(
     start_it: bool,
     quiet: bool,
 ) -> Result<(), Failure> {
-    let Err(mut error) = slipway.engine_view().await else {
+    let Err(error) = slipway.engine_view().await else {
         return Ok(());
     };
     if error.kind != ErrorKind::NoEngine || !slipway.machine_helps().await {
@@ -503,10 +541,6 @@ pub(crate) async fn have_engine(
                 && answer.ends_with('\n')
         };
     if !wanted {
-        error.hint = Some(
-            "Start Slipway's own machine with `slipway machine start`, or an engine of yours"
-                .to_owned(),
-        );
         return Err(error.into());
     }
     start(slipway, output, cancel, quiet).await?;

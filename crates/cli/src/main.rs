@@ -83,7 +83,16 @@ fn execute(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
         Command::Search(what) => search::search(&what, &slipway(), output),
         command => {
             let runtime = runtime()?;
-            let result = runtime.block_on(with_engine(command, &slipway, output));
+            let result = runtime.block_on(async {
+                let opened = slipway();
+                let result = with_engine(command, &opened, &slipway, output).await;
+                match result {
+                    Err(Failure::Api(error)) => {
+                        Err(opened.with_machine_offered(*error).await.into())
+                    }
+                    result => result,
+                }
+            });
             // Whatever is still under way, such as a name that is being looked up, is of no use any more.
             runtime.shutdown_background();
             result
@@ -93,43 +102,39 @@ fn execute(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
 
 async fn with_engine(
     command: Command,
+    slipway: &Slipway,
     open: &dyn Fn() -> Slipway,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let slipway = open();
     match command {
-        Command::Run(what) => run::run(what, &slipway, output).await,
-        Command::Ps(what) => containers::list(&what, &slipway, output).await,
-        Command::Inspect(what) => inspect::inspect(&what, &slipway, output).await,
-        Command::Ports(what) => containers::ports(&what, &slipway, output).await,
-        Command::Start(which) => {
-            containers::act(&containers::START, &which, &slipway, output).await
-        }
-        Command::Stop(which) => containers::act(&containers::STOP, &which, &slipway, output).await,
+        Command::Run(what) => run::run(what, slipway, output).await,
+        Command::Ps(what) => containers::list(&what, slipway, output).await,
+        Command::Inspect(what) => inspect::inspect(&what, slipway, output).await,
+        Command::Ports(what) => containers::ports(&what, slipway, output).await,
+        Command::Start(which) => containers::act(&containers::START, &which, slipway, output).await,
+        Command::Stop(which) => containers::act(&containers::STOP, &which, slipway, output).await,
         Command::Restart(which) => {
-            containers::act(&containers::RESTART, &which, &slipway, output).await
+            containers::act(&containers::RESTART, &which, slipway, output).await
         }
-        Command::Pause(which) => {
-            containers::act(&containers::PAUSE, &which, &slipway, output).await
-        }
+        Command::Pause(which) => containers::act(&containers::PAUSE, &which, slipway, output).await,
         Command::Unpause(which) => {
-            containers::act(&containers::UNPAUSE, &which, &slipway, output).await
+            containers::act(&containers::UNPAUSE, &which, slipway, output).await
         }
-        Command::Kill(which) => containers::act(&containers::KILL, &which, &slipway, output).await,
+        Command::Kill(which) => containers::act(&containers::KILL, &which, slipway, output).await,
         Command::Rm(what) => {
-            containers::act(&containers::REMOVE, &what.which, &slipway, output).await
+            containers::act(&containers::REMOVE, &what.which, slipway, output).await
         }
-        Command::Rename(what) => containers::rename(&what, &slipway, output).await,
-        Command::Logs(what) => logs::logs(&what, &slipway, output).await,
-        Command::Stats(what) => stats::stats(&what, &slipway, output).await,
-        Command::Pull(what) => images::pull(&what, &slipway, output).await,
-        Command::Images => images::list(&slipway, output).await,
-        Command::Rmi(what) => images::remove(&what, &slipway, output).await,
-        Command::Engines => engines::list(&slipway, output).await,
-        Command::Use(what) => engines::choose(&what, &slipway, open, output).await,
-        Command::Machine(what) => machine::machine(what, &slipway, output).await,
-        Command::Doctor => engines::doctor(&slipway, output).await,
-        Command::Version => engines::version(&slipway, output).await,
+        Command::Rename(what) => containers::rename(&what, slipway, output).await,
+        Command::Logs(what) => logs::logs(&what, slipway, output).await,
+        Command::Stats(what) => stats::stats(&what, slipway, output).await,
+        Command::Pull(what) => images::pull(&what, slipway, output).await,
+        Command::Images => images::list(slipway, output).await,
+        Command::Rmi(what) => images::remove(&what, slipway, output).await,
+        Command::Engines => engines::list(slipway, output).await,
+        Command::Use(what) => engines::choose(&what, slipway, open, output).await,
+        Command::Machine(what) => machine::machine(what, slipway, output).await,
+        Command::Doctor => engines::doctor(slipway, output).await,
+        Command::Version => engines::version(slipway, output).await,
         // These need no engine and were dealt with before.
         Command::Search(_) | Command::Completions(_) | Command::Man => Ok(Exit::Done),
     }

@@ -8,7 +8,7 @@ use crate::failure::invalid;
 pub(crate) fn parse(text: &str) -> Result<u64, ApiError> {
     let wrong = || {
         invalid(
-            format!("`{text}` is no number of bytes"),
+            format!("`{text}` is no size"),
             "Write for example 512m, 1g or 1.5g",
         )
     };

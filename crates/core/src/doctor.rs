@@ -2,8 +2,10 @@
 
 use slipway_api::app::{DoctorCheck, Verdict};
 use slipway_api::engine::EndpointView;
+use slipway_api::machine::{DockerState, MachineState, MachineView};
 use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::Catalog;
+use slipway_machine::{GuestImage, MachineError, MachinePaths, Qemu, guest_arch};
 
 use crate::blocking::blocking;
 use crate::error::api_error;
@@ -18,6 +20,14 @@ impl Slipway {
         checks.push(check_endpoints(&endpoints));
         checks.push(self.check_engine().await);
         checks.extend(self.check_engine_host().await);
+        for check in &mut checks {
+            if let Some(error) = check.error.take() {
+                check.error = Some(self.with_machine_offered(error).await);
+            }
+        }
+        if cfg!(target_os = "linux") {
+            checks.push(self.check_machine().await);
+        }
         checks.push(check_catalog());
         checks
     }
@@ -30,18 +40,17 @@ impl Slipway {
             .find_map(|candidate| candidate.endpoint.as_ref().err());
         DoctorCheck {
             name: "docker.configuration".to_owned(),
-            title: "Docker's configuration can be read".to_owned(),
+            title: "Docker's configuration".to_owned(),
             verdict: if broken.is_some() {
                 Verdict::Warning
             } else {
                 Verdict::Ok
             },
             finding: broken.map_or_else(
-                || {
-                    format!(
-                        "{} endpoints are configured or well known",
-                        discovery.candidates.len()
-                    )
+                || match discovery.candidates.len() {
+                    0 => "It names no engine, and no well-known one is there".to_owned(),
+                    1 => "One engine is configured or well known".to_owned(),
+                    count => format!("{count} engines are configured or well known"),
                 },
                 ToString::to_string,
             ),
@@ -54,7 +63,7 @@ impl Slipway {
         let (damage, kept) = blocking(move || (file.damage(), file.kept())).await;
         DoctorCheck {
             name: "slipway.settings".to_owned(),
-            title: "Slipway's settings can be read".to_owned(),
+            title: "Slipway's settings".to_owned(),
             verdict: if damage.is_some() {
                 Verdict::Warning
             } else {
@@ -104,7 +113,7 @@ impl Slipway {
         };
         DoctorCheck {
             name: "engine.answers".to_owned(),
-            title: "The engine answers".to_owned(),
+            title: "The engine in use".to_owned(),
             verdict,
             finding,
             error,
@@ -113,7 +122,7 @@ impl Slipway {
 
     async fn check_engine_host(&self) -> Option<DoctorCheck> {
         let selected = self.selected().await.ok()?;
-        let title = "The engine's host is in order".to_owned();
+        let title = "The engine's host".to_owned();
         let name = "engine.host".to_owned();
         Some(match selected.engine.system_info().await {
             Ok(info) => DoctorCheck {
@@ -126,14 +135,16 @@ impl Slipway {
                 },
                 finding: match info.warnings.first() {
                     Some(first) if info.warnings.len() == 1 => first.clone(),
-                    Some(first) => {
-                        format!("{first} (and {} more warnings)", info.warnings.len() - 1)
-                    }
+                    Some(first) if info.warnings.len() == 2 => format!("{first} (and one more)"),
+                    Some(first) => format!("{first} (and {} more)", info.warnings.len() - 1),
                     None => format!(
-                        "{}, kernel {}, {} containers",
+                        "{}, kernel {}, {}",
                         info.os.as_deref().unwrap_or("unknown system"),
                         info.kernel.as_deref().unwrap_or("unknown"),
-                        info.containers.unwrap_or_default()
+                        match info.containers.unwrap_or_default() {
+                            1 => "one container".to_owned(),
+                            count => format!("{count} containers"),
+                        }
                     ),
                 },
                 error: None,
@@ -147,6 +158,90 @@ impl Slipway {
             },
         })
     }
+
+    /// Slipway's own machine: how it is, and whether it could be started. Starts nothing.
+    async fn check_machine(&self) -> DoctorCheck {
+        let (verdict, finding, error) = match self.machine().await {
+            Ok(machine) => judge_machine(&machine, blocking(machine_can_start).await.err()),
+            Err(error) => (Verdict::Warning, error.message.clone(), Some(error)),
+        };
+        DoctorCheck {
+            name: "machine".to_owned(),
+            title: "Slipway's machine".to_owned(),
+            verdict,
+            finding,
+            error,
+        }
+    }
+}
+
+/// Whether what the machine takes is installed.
+fn machine_can_start() -> Result<(), MachineError> {
+    let paths = MachinePaths::of_user()?;
+    GuestImage::find(paths.image.as_deref())?;
+    Qemu::find(guest_arch())?;
+    Ok(())
+}
+
+fn judge_machine(
+    machine: &MachineView,
+    missing: Option<MachineError>,
+) -> (Verdict, String, Option<ApiError>) {
+    let slow = machine.accelerator.as_ref().and_then(|accelerator| {
+        let reason = accelerator.reason.as_ref()?;
+        Some(ApiError {
+            kind: ErrorKind::Other,
+            message: format!("It is emulated, which is slow: {reason}"),
+            hint: accelerator.hint.clone(),
+            detail: None,
+        })
+    });
+    let finding = match &machine.state {
+        MachineState::Broken { reason } => {
+            return (
+                Verdict::Warning,
+                reason.message.clone(),
+                Some(reason.clone()),
+            );
+        }
+        MachineState::Unresponsive { .. } => {
+            let error = ApiError {
+                kind: ErrorKind::NotResponding,
+                message: "It runs and does not answer".to_owned(),
+                hint: Some("Restart it: `slipway machine restart`".to_owned()),
+                detail: None,
+            };
+            return (Verdict::Warning, error.message.clone(), Some(error));
+        }
+        MachineState::Running { docker, .. } => match docker {
+            DockerState::Running { version } => format!("It runs, with Docker {version}"),
+            DockerState::Starting | DockerState::Restarting { .. } => {
+                "It runs, and its engine is starting".to_owned()
+            }
+        },
+        MachineState::Preparing { .. } | MachineState::Starting { .. } => {
+            "It is starting".to_owned()
+        }
+        MachineState::Stopping => "It is stopping".to_owned(),
+        MachineState::Absent | MachineState::Stopped => {
+            if let Some(missing) = missing {
+                let error = missing.to_api();
+                return (Verdict::Warning, error.message.clone(), Some(error));
+            }
+            let finding = if machine.state == MachineState::Stopped {
+                "It is stopped; `slipway machine start` starts it"
+            } else {
+                "There is none; `slipway machine start` makes one"
+            };
+            return (Verdict::Ok, finding.to_owned(), None);
+        }
+    };
+    let verdict = if slow.is_some() {
+        Verdict::Warning
+    } else {
+        Verdict::Ok
+    };
+    (verdict, finding, slow)
 }
 
 fn check_endpoints(endpoints: &[EndpointView]) -> DoctorCheck {
@@ -161,14 +256,18 @@ fn check_endpoints(endpoints: &[EndpointView]) -> DoctorCheck {
         .filter(|_| answering.is_empty());
     DoctorCheck {
         name: "engine.found".to_owned(),
-        title: "An engine is on this computer".to_owned(),
+        title: "Engines that are known".to_owned(),
         verdict: if answering.is_empty() {
             Verdict::Failed
         } else {
             Verdict::Ok
         },
         finding: if answering.is_empty() {
-            format!("None of {} endpoints answers", endpoints.len())
+            match endpoints.len() {
+                0 => "There is none".to_owned(),
+                1 => "The only one does not answer".to_owned(),
+                count => format!("None of {count} answers"),
+            }
         } else {
             format!("Answering: {}", answering.join(", "))
         },
@@ -179,9 +278,119 @@ fn check_endpoints(endpoints: &[EndpointView]) -> DoctorCheck {
 fn check_catalog() -> DoctorCheck {
     DoctorCheck {
         name: "catalog.bundled".to_owned(),
-        title: "The bundled catalog is there".to_owned(),
+        title: "The bundled catalog".to_owned(),
         verdict: Verdict::Ok,
         finding: format!("{} entries", Catalog::bundled().entries().len()),
         error: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipway_api::machine::{
+        Accelerator, AcceleratorView, MachineDriver, MachineHost, MachinePhase, MachineSettings,
+    };
+
+    use super::*;
+
+    fn endpoint(name: &str) -> EndpointView {
+        EndpointView {
+            name: name.to_owned(),
+            source: String::new(),
+            address: String::new(),
+            current: false,
+            engine: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn engines_that_do_not_answer_are_counted_in_words() {
+        let check = |count: usize, wanted: &str| {
+            let endpoints: Vec<_> = (0..count).map(|_| endpoint("a")).collect();
+            let check = check_endpoints(&endpoints);
+            assert_eq!(
+                (check.finding.as_str(), check.verdict),
+                (wanted, Verdict::Failed)
+            );
+        };
+        check(0, "There is none");
+        check(1, "The only one does not answer");
+        check(2, "None of 2 answers");
+    }
+
+    #[test]
+    fn a_machine_is_judged_by_what_keeps_it_from_working() {
+        let machine = |state: MachineState| MachineView {
+            state,
+            driver: MachineDriver::Qemu,
+            accelerator: None,
+            settings: MachineSettings::default(),
+            restart_needed: false,
+            engine_socket: String::new(),
+            host: MachineHost {
+                cpus: 1,
+                memory_mb: None,
+            },
+            started_at: None,
+            disk: None,
+            stats: None,
+            ports: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let no_qemu = || MachineError::NoQemu {
+            program: "qemu-system-x86_64".to_owned(),
+        };
+        let check = |machine: &MachineView,
+                     missing: Option<MachineError>,
+                     wanted: Verdict,
+                     words: &str,
+                     hint: &str| {
+            let (verdict, finding, error) = judge_machine(machine, missing);
+            assert_eq!(verdict, wanted, "{finding}");
+            assert!(finding.contains(words), "{finding}");
+            let told = error.and_then(|error| error.hint).unwrap_or_default();
+            assert!(told.contains(hint), "{told}");
+        };
+        let absent = machine(MachineState::Absent);
+        check(&absent, None, Verdict::Ok, "There is none", "");
+        check(
+            &absent,
+            Some(no_qemu()),
+            Verdict::Warning,
+            "not installed",
+            "nstall",
+        );
+        let mut running = machine(MachineState::Running {
+            docker: DockerState::Running {
+                version: "26.1.5".to_owned(),
+            },
+            phases: vec![MachinePhase {
+                name: "Booting Linux".to_owned(),
+                took_ms: Some(1),
+            }],
+        });
+        // What runs needs nothing more.
+        check(&running, Some(no_qemu()), Verdict::Ok, "Docker 26.1.5", "");
+        running.accelerator = Some(AcceleratorView {
+            name: Accelerator::Tcg,
+            reason: Some("this user may not use /dev/kvm".to_owned()),
+            hint: Some("Join the group".to_owned()),
+        });
+        check(
+            &running,
+            None,
+            Verdict::Warning,
+            "Docker 26.1.5",
+            "Join the group",
+        );
+        let silent = machine(MachineState::Unresponsive { since: 1 });
+        check(
+            &silent,
+            None,
+            Verdict::Warning,
+            "does not answer",
+            "machine restart",
+        );
     }
 }

@@ -13,6 +13,7 @@ use slipway_engine::{self as domain, Engine, EngineError, ListFilter, PullEvent,
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{api_error, cancelled, not_found, reference_error};
+use crate::selection::MACHINE;
 use crate::{Slipway, shipped_image};
 
 impl Slipway {
@@ -181,9 +182,9 @@ pub(crate) async fn pull(
         let mut events = engine
             .pull_image(&request)
             .await
-            .map_err(|error| pull_error(reference, &error))?;
+            .map_err(|error| pull_error(engine, reference, &error))?;
         while let Some(event) = events.next().await {
-            match event.map_err(|error| pull_error(reference, &error))? {
+            match event.map_err(|error| pull_error(engine, reference, &error))? {
                 PullEvent::Progress(at) => {
                     latest.phase = match at.phase {
                         domain::PullPhase::Resolving => PullPhase::Resolving,
@@ -212,7 +213,7 @@ pub(crate) async fn pull(
 }
 
 /// A failed pull, with the reference as the person knows it.
-fn pull_error(reference: &ImageReference, error: &EngineError) -> ApiError {
+fn pull_error(engine: &Engine, reference: &ImageReference, error: &EngineError) -> ApiError {
     let mut shown = api_error(error);
     let familiar = reference.familiar();
     match error {
@@ -230,6 +231,11 @@ fn pull_error(reference: &ImageReference, error: &EngineError) -> ApiError {
             shown.hint =
                 Some("Try again: layers that are complete are kept by the engine".to_owned());
             shown.detail = Some(error.to_string());
+        }
+        EngineError::RegistryUnreachable { .. } if engine.info().name == MACHINE => {
+            shown.hint = Some(
+                "Check this computer's network and DNS: Slipway's machine gets at the internet through them".to_owned(),
+            );
         }
         _ => {}
     }

@@ -73,6 +73,17 @@ impl Slipway {
         }
     }
 
+    /// An error with the machine as the way out, where there is no engine and the machine's would be used.
+    pub async fn with_machine_offered(&self, mut error: ApiError) -> ApiError {
+        if error.kind == ErrorKind::NoEngine && self.machine_helps().await {
+            error.hint = Some(
+                "Start Slipway's own machine with `slipway machine start`, or an engine of yours"
+                    .to_owned(),
+            );
+        }
+        error
+    }
+
     /// The machine now. Starts nothing.
     pub async fn machine(&self) -> Result<MachineView, ApiError> {
         Ok(now(&client()?).await)

@@ -12,7 +12,7 @@ use crate::error::{api_error, endpoint_error, machine_not_running};
 use crate::view;
 
 /// What discovery calls the engine in Slipway's machine, while it knows of it.
-const MACHINE: &str = "machine";
+pub(crate) const MACHINE: &str = "machine";
 
 /// An engine that answers, and where.
 #[derive(Clone)]

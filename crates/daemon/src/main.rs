@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use slipway_api::machine::MachineState;
 use slipway_machine::{
     ControlSocket, Lease, MachineError, MachineHandle, MachinePaths, Supervisor, drivers,
 };
@@ -83,7 +84,7 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
         "slipwayd owns the machine"
     );
     let (supervisor, machine) = Supervisor::new(lease, paths.clone(), drivers(&paths));
-    let supervisor = tokio::spawn(supervisor.run());
+    let supervising = tokio::spawn(supervisor.run());
     let clients = control.clients();
     let shutdown = Arc::new(Notify::new());
     let serving = tokio::spawn(control.serve(machine.clone(), shutdown.clone()));
@@ -104,8 +105,14 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
     let _ = tokio::time::timeout(Duration::from_millis(500), answered).await;
     serving.abort();
     let _ = serving.await;
-    let _ = supervisor.await;
+    let absent = machine.now().state == MachineState::Absent;
     tracing::info!("slipwayd ends");
+    // Let go of at the very end, when the sockets are gone.
+    if let Ok(lease) = supervising.await
+        && absent
+    {
+        lease.leave_nothing(&paths);
+    }
     Ok(())
 }
 

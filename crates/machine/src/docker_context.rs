@@ -16,15 +16,23 @@ pub(crate) const NAME: &str = "slipway";
 /// The key in its metadata that says whose it is.
 const MARK: &str = "slipway-machine";
 
+/// The key in its metadata that says how many directories above it were made for it.
+const MADE: &str = "slipway-made";
+
 /// Makes or renews the context. One of this name that is not ours stays; a warning says so.
 pub(crate) fn install(docker_config: &Path, host: &str) -> Result<Option<String>, MachineError> {
     let file = file(docker_config);
+    let found = read(&file);
+    let made = match &found {
+        Some(found) => found["Metadata"][MADE].as_u64().unwrap_or_default(),
+        None => above(docker_config).filter(|path| !path.exists()).count() as u64,
+    };
     let wanted = json!({
         "Name": NAME,
-        "Metadata": { "Description": "Slipway's machine", (MARK): true },
+        "Metadata": { "Description": "Slipway's machine", (MARK): true, (MADE): made },
         "Endpoints": { "docker": { "Host": host, "SkipTLSVerify": false } },
     });
-    match read(&file) {
+    match found {
         Some(found) if !is_ours(&found) => {
             return Ok(Some(format!(
                 "There is a Docker context `{NAME}` that is not Slipway's; `docker --host {host}` reaches the machine"
@@ -45,15 +53,29 @@ pub(crate) fn install(docker_config: &Path, host: &str) -> Result<Option<String>
     Ok(None)
 }
 
-/// Removes the context if it is ours. Who had made it the current one gets Docker's default again.
+/// The directories above a context's own, innermost first.
+fn above(docker_config: &Path) -> impl Iterator<Item = PathBuf> {
+    ["contexts/meta", "contexts", ""]
+        .into_iter()
+        .map(|path| docker_config.join(path))
+}
+
+/// Removes the context if it is ours, and the directories that were made for it and hold nothing else. Who had made it the current one gets Docker's default again.
 pub(crate) fn remove(docker_config: &Path) -> Result<(), MachineError> {
     let file = file(docker_config);
-    if !read(&file).is_some_and(|found| is_ours(&found)) {
+    let Some(found) = read(&file).filter(is_ours) else {
         return Ok(());
-    }
+    };
     let directory = file.parent().unwrap_or(docker_config);
     std::fs::remove_dir_all(directory)
         .map_err(MachineError::file("Removing the Docker context", directory))?;
+    let made = found["Metadata"][MADE].as_u64().unwrap_or_default();
+    for directory in above(docker_config).take(usize::try_from(made).unwrap_or(0)) {
+        // Stays when something of somebody else is in it by now.
+        if std::fs::remove_dir(directory).is_err() {
+            break;
+        }
+    }
     let config = docker_config.join("config.json");
     leave(&config).map_err(MachineError::file("Changing", &config))
 }
@@ -129,6 +151,32 @@ mod tests {
         remove(config.path()).unwrap();
         assert!(contexts(config.path()).is_empty());
         remove(config.path()).unwrap();
+    }
+
+    #[test]
+    fn directories_that_it_made_go_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let config = home.path().join(".docker");
+        let all = || {
+            above(&config)
+                .map(|directory| directory.exists())
+                .collect::<Vec<_>>()
+        };
+        install(&config, "unix:///a").unwrap();
+        // Renewed, it still knows.
+        install(&config, "unix:///b").unwrap();
+        remove(&config).unwrap();
+        assert_eq!(all(), [false; 3]);
+
+        std::fs::create_dir_all(config.join("contexts")).unwrap();
+        install(&config, "unix:///a").unwrap();
+        remove(&config).unwrap();
+        assert_eq!(all(), [false, true, true]);
+
+        install(&config, "unix:///a").unwrap();
+        std::fs::create_dir(config.join("contexts/meta/another")).unwrap();
+        remove(&config).unwrap();
+        assert_eq!(all(), [true; 3]);
     }
 
     #[test]

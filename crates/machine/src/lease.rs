@@ -27,25 +27,31 @@ impl Lease {
     pub fn take(paths: &MachinePaths) -> Result<Self, MachineError> {
         paths.create()?;
         let path = paths.lock();
-        let mut lock = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(MachineError::file("Opening", &path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let pid = std::fs::read_to_string(&path)
-                    .ok()
-                    .and_then(|text| text.trim().parse().ok());
-                return Err(MachineError::Owned { pid });
+        let mut lock = loop {
+            let lock = std::fs::OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .read(true)
+                .write(true)
+                .open(&path)
+                .map_err(MachineError::file("Opening", &path))?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(std::fs::TryLockError::WouldBlock) => {
+                    let pid = std::fs::read_to_string(&path)
+                        .ok()
+                        .and_then(|text| text.trim().parse().ok());
+                    return Err(MachineError::Owned { pid });
+                }
+                Err(std::fs::TryLockError::Error(error)) => {
+                    return Err(MachineError::file("Locking", &path)(error));
+                }
             }
-            Err(std::fs::TryLockError::Error(error)) => {
-                return Err(MachineError::file("Locking", &path)(error));
+            // The last owner may have removed the file between our opening and our locking it.
+            if is_at(&lock, &path) {
+                break lock;
             }
-        }
+        };
         // Only for messages: the lock is what counts.
         let written = lock
             .set_len(0)
@@ -61,6 +67,20 @@ impl Lease {
         Ok(lease)
     }
 
+    /// Gives the machine up for good: removes the lock and the logs of a machine that is deleted. Directories and what is known
+    /// of this computer and its image stay. Only the owner may, because the next one makes its own lock at the same place.
+    pub fn leave_nothing(self, paths: &MachinePaths) {
+        let log = paths.daemon_log();
+        let mut old = log.clone().into_os_string();
+        old.push(".1");
+        let qemu = self.runtime.join("qemu.log");
+        for path in [log, old.into(), paths.console_log(), qemu, paths.lock()] {
+            // They may never have been there.
+            let _ = std::fs::remove_file(path);
+        }
+        drop(self);
+    }
+
     /// Ends processes and removes sockets of an owner that is no more.
     fn clear(&self) {
         for directory in [self.runtime.clone(), self.runtime.join("probe")] {
@@ -74,6 +94,22 @@ impl Lease {
             let _ = std::fs::remove_file(self.runtime.join(name));
         }
     }
+}
+
+/// Whether a file that is open is the one at a path.
+#[cfg(unix)]
+fn is_at(file: &std::fs::File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let (Ok(open), Ok(there)) = (file.metadata(), std::fs::metadata(path)) else {
+        return false;
+    };
+    (open.dev(), open.ino()) == (there.dev(), there.ino())
+}
+
+/// An open file cannot be removed there.
+#[cfg(not(unix))]
+fn is_at(_file: &std::fs::File, _path: &Path) -> bool {
+    true
 }
 
 /// Writes down a process that has to be ended if we do not get to it.
@@ -174,6 +210,25 @@ mod tests {
         }
         drop(lease);
         Lease::take(&paths).unwrap();
+    }
+
+    #[test]
+    fn who_leaves_nothing_makes_way_for_the_next() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = paths(root.path());
+        let lease = Lease::take(&paths).unwrap();
+        // As one that opens the lock just before it goes.
+        let early = std::fs::File::open(paths.lock()).unwrap();
+        std::fs::write(paths.daemon_log(), "").unwrap();
+        lease.leave_nothing(&paths);
+        assert!(!paths.lock().exists() && !paths.daemon_log().exists());
+        early.try_lock().unwrap();
+        assert!(!is_at(&early, &paths.lock()));
+        let _next = Lease::take(&paths).unwrap();
+        assert!(matches!(
+            Lease::take(&paths),
+            Err(MachineError::Owned { .. })
+        ));
     }
 
     #[test]

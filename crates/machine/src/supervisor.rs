@@ -76,7 +76,7 @@ type Answer = oneshot::Sender<Result<(), MachineError>>;
 
 /// The owner of the machine.
 pub struct Supervisor {
-    _lease: Lease,
+    lease: Lease,
     paths: MachinePaths,
     drivers: Drivers,
     requests: mpsc::Receiver<(Request, Answer)>,
@@ -194,7 +194,7 @@ impl Supervisor {
             watchers: watchers.clone(),
         };
         let supervisor = Self {
-            _lease: lease,
+            lease,
             paths,
             drivers,
             requests,
@@ -209,8 +209,9 @@ impl Supervisor {
         (supervisor, handle)
     }
 
-    /// Runs until somebody asks for a shutdown and the machine has stopped, or every handle is gone.
-    pub async fn run(mut self) {
+    /// Runs until somebody asks for a shutdown and the machine has stopped, or every handle is gone. Gives the lease back, to be
+    /// let go of when the sockets are gone: the next owner makes its own at the same places.
+    pub async fn run(mut self) -> Lease {
         loop {
             tokio::select! {
                 biased;
@@ -243,6 +244,7 @@ impl Supervisor {
         for answer in self.farewell {
             let _ = answer.send(Ok(()));
         }
+        self.lease
     }
 
     fn asked(&mut self, request: Request) -> Result<(), MachineError> {
@@ -433,6 +435,9 @@ impl Supervisor {
             } else {
                 MachineState::Absent
             };
+            if disk.is_none() {
+                view.accelerator = None;
+            }
             view.disk = disk;
             view.settings = settings;
             view.started_at = None;

@@ -43,14 +43,14 @@ fn what_needs_no_engine_works_without() {
     let found = slipway.json(&["search", "postgres", "--source", "catalog"]);
     assert_eq!(found["entries"][0]["slug"], "postgres");
     assert!(slipway.ok(&["search", "postgres"]).contains("postgres:"));
-    let checks = slipway.run(&["doctor", "--json"]).exits(1).document();
+    let checks = slipway.run(&["doctor", "--json"]).exits(3).document();
     assert!(checks.as_array().is_some_and(|checks| checks.len() >= 4));
     assert!(
         slipway
             .run(&["doctor"])
-            .exits(1)
+            .exits(3)
             .stdout
-            .contains("✗ The engine answers")
+            .contains("✗ The engine in use")
     );
 }
 
@@ -116,7 +116,7 @@ fn a_damaged_settings_file_is_kept_and_told() {
     let path = directory.join("settings.json");
     std::fs::write(&path, "engine = work").expect("writable");
     let says = |words: &str| {
-        let checks = slipway.run(&["doctor", "--json"]).exits(1).document();
+        let checks = slipway.run(&["doctor", "--json"]).exits(3).document();
         let check = checks
             .as_array()
             .expect("a list")

@@ -68,13 +68,18 @@ impl Qemu {
         self
     }
 
+    /// The program that runs a machine of this architecture. Starts nothing.
+    pub fn find(arch: &str) -> Result<PathBuf, MachineError> {
+        find_program(&program_name(arch)).ok_or_else(|| MachineError::NoQemu {
+            program: program_name(arch),
+        })
+    }
+
     fn program(&self, arch: &str) -> Result<PathBuf, MachineError> {
         if let Some(program) = &self.program {
             return Ok(program.clone());
         }
-        find_program(&program_name(arch)).ok_or_else(|| MachineError::NoQemu {
-            program: program_name(arch),
-        })
+        Self::find(arch)
     }
 
     async fn start_now(&self, spec: &VmSpec) -> Result<(), MachineError> {
