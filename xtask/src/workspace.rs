@@ -41,13 +41,14 @@ pub(crate) fn binary(profile: &str, name: &str) -> PathBuf {
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// Builds what users get: the window and the command, in the release profile.
+/// Builds what users get: the window, the command and `slipwayd`, in the release profile.
 pub(crate) fn build_release() -> Result<()> {
     shell::run(&mut cargo(&[
         "build",
         "--release",
         "--package=slipway-desktop",
         "--package=slipway-cli",
+        "--package=slipway-daemon",
     ]))
 }
 

@@ -16,6 +16,8 @@ use crate::{Display, process, slipway, slipway_desktop};
 
 /// How long the window and what is in it may take to appear.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the machine may take to boot or to stop.
+const MACHINE_PATIENCE: Duration = Duration::from_mins(5);
 const POLL: Duration = Duration::from_millis(40);
 
 /// Light or dark.
@@ -46,6 +48,8 @@ pub struct AppOptions {
     pub binary: Option<PathBuf>,
     /// Home directory to use again.
     pub home: Option<PathBuf>,
+    /// What the machine boots, rather than what Slipway ships with.
+    pub guest_image: Option<PathBuf>,
 }
 
 /// A running window. Dropping it ends it and all that belongs to it.
@@ -98,6 +102,9 @@ impl App {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         isolate(&mut command, &home, options.docker_host.as_deref())?;
+        if let Some(image) = &options.guest_image {
+            command.env("SLIPWAY_GUEST_IMAGE", image);
+        }
         let webdriver = command
             .spawn()
             .context("WebKitWebDriver cannot be started")?;
@@ -150,6 +157,13 @@ impl App {
             .collect()
     }
 
+    /// The process that owns the machine of this home directory.
+    pub fn slipwayd(&self) -> Option<u32> {
+        let lock = self.home.join(".local/share/slipway/machine.lock");
+        let pid = std::fs::read_to_string(lock).ok()?.trim().parse().ok()?;
+        (process::name(pid) == "slipwayd").then_some(pid)
+    }
+
     /// The `slipway` command with the same engine and home directory.
     pub fn command(&self) -> Result<Command> {
         let mut command = Command::new(slipway());
@@ -164,6 +178,18 @@ impl App {
 
     /// Waits for what a CSS selector names.
     pub async fn find_css(&self, selector: &str) -> Result<WebElement> {
+        self.find_css_within(selector, PATIENCE).await
+    }
+
+    /// Waits until the machine on the Engine screen is in this state. A boot may take minutes on an emulated processor.
+    pub async fn machine_is(&self, state: &str) -> Result<()> {
+        let selector = format!("[data-testid=machine][data-state={state}]");
+        self.find_css_within(&selector, MACHINE_PATIENCE)
+            .await
+            .map(drop)
+    }
+
+    async fn find_css_within(&self, selector: &str, patience: Duration) -> Result<WebElement> {
         let started = Instant::now();
         loop {
             match self.driver.find(By::Css(selector)).await {
@@ -172,7 +198,7 @@ impl App {
                 Err(error) if is_stale(&error) => {}
                 Err(error) => return Err(error.into()),
             }
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > patience {
                 bail!(
                     "{selector} did not appear; the screen says:\n{}",
                     self.text().await?
@@ -378,15 +404,17 @@ impl Drop for App {
         for pid in process::tree(self.webdriver.id()) {
             if pid != self.webdriver.id() {
                 // Ended already, most likely.
-                let _ = Command::new("kill")
-                    .arg("-KILL")
-                    .arg(pid.to_string())
-                    .stderr(Stdio::null())
-                    .status();
+                let _ = process::signal(pid, "KILL");
             }
         }
         let _ = self.webdriver.kill();
         let _ = self.webdriver.wait();
+        // A machine outlives its window; it does not outlive a home directory that goes away.
+        if self._temporary.is_some()
+            && let Some(pid) = self.slipwayd()
+        {
+            let _ = process::signal(pid, "KILL");
+        }
     }
 }
 

@@ -3,12 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
-use slipway_e2e::{App, Theme, http, target_dir};
+use anyhow::{Context as _, Result, ensure};
+use slipway_e2e::{App, AppOptions, Theme, http, process, target_dir};
 use slipway_testkit::{Engine, Fault};
 
 /// The pictures that the documents show.
-const IN_DOCUMENTS: &[&str] = &["browse", "run-sheet", "overview", "logs", "containers"];
+const IN_DOCUMENTS: &[&str] = &[
+    "browse",
+    "run-sheet",
+    "overview",
+    "logs",
+    "containers",
+    "machine-starting",
+    "machine-ports",
+];
 
 struct Tour {
     app: App,
@@ -160,8 +168,81 @@ async fn main() -> Result<()> {
     tour.app.find("containers-no-engine").await?;
     tour.picture("containers-no-engine").await?;
     tour.app.close().await?;
+    let app = App::start(AppOptions::default()).await?;
+    let mut tour = Tour { app, ..tour };
+    machine(&mut tour).await?;
+    tour.app.close().await?;
+    let damaged = tempfile::tempdir()?;
+    std::fs::write(damaged.path().join("manifest.json"), "{}")?;
+    let app = App::start(AppOptions {
+        guest_image: Some(damaged.path().to_owned()),
+        ..AppOptions::default()
+    })
+    .await?;
+    let mut tour = Tour { app, ..tour };
+    tour.app.click("nav-engine").await?;
+    tour.app.click("machine-start").await?;
+    tour.app.machine_is("broken").await?;
+    tour.picture("machine-broken").await?;
+    tour.app.close().await?;
     println!("The screenshots are in {}", directory.display());
     Ok(())
+}
+
+/// The machine in each of its states, on a computer without an engine.
+async fn machine(tour: &mut Tour) -> Result<()> {
+    tour.app.find("card-run-welcome").await?;
+    tour.app.click("card-run-welcome").await?;
+    tour.app.find("run-needs-engine").await?;
+    tour.picture("machine-offered-to-run").await?;
+    tour.app.click("sheet-close").await?;
+    tour.app.click("nav-engine").await?;
+    tour.app.find("machine-start").await?;
+    tour.picture("machine-offered").await?;
+    tour.app.click("machine-start").await?;
+    tour.app.machine_is("preparing").await?;
+    tour.picture("machine-preparing").await?;
+    tour.app.machine_is("starting").await?;
+    tour.picture("machine-starting").await?;
+    tour.app.machine_is("running").await?;
+    tour.app.find("disk-images").await?;
+    tour.picture("machine").await?;
+    tour.app.click("nav-browse").await?;
+    tour.app.click("card-run-welcome").await?;
+    tour.app.find("run-ready").await?;
+    tour.picture("machine-welcome").await?;
+    let url = tour.app.text_of("run-url").await?;
+    let (status, _) = http::get(url.trim())?;
+    ensure!(status == 200, "the welcome page answers {status}");
+    tour.app.click("run-done").await?;
+    tour.app.click("nav-engine").await?;
+    tour.app.find("machine-ports").await?;
+    tour.picture("machine-ports").await?;
+    tour.app.click("machine-settings").await?;
+    tour.app.find("machine-settings-dialog").await?;
+    tour.picture("machine-settings").await?;
+    tour.app.click("dialog-cancel").await?;
+    tour.app.gone("machine-settings-dialog").await?;
+    tour.app.click("machine-delete").await?;
+    tour.app.find("machine-delete-dialog").await?;
+    tour.picture("machine-delete").await?;
+    tour.app.click("dialog-cancel").await?;
+    tour.app.gone("machine-delete-dialog").await?;
+    let slipwayd = tour.app.slipwayd().context("it owns the machine")?;
+    let qemu = process::tree(slipwayd)
+        .into_iter()
+        .find(|pid| process::name(*pid).starts_with("qemu"))
+        .context("it runs the machine")?;
+    process::signal(qemu, "STOP")?;
+    tour.app.machine_is("unresponsive").await?;
+    tour.picture("machine-unresponsive").await?;
+    process::signal(qemu, "CONT")?;
+    tour.app.machine_is("running").await?;
+    tour.app.click("machine-stop").await?;
+    tour.app.machine_is("stopping").await?;
+    tour.picture("machine-stopping").await?;
+    tour.app.machine_is("stopped").await?;
+    tour.picture("machine-stopped").await
 }
 
 /// Containers in many states, as a desk has them after some weeks.

@@ -8,7 +8,7 @@ use slipway_e2e::{App, Theme};
 use slipway_testkit::Engine;
 
 /// Runs axe on what is on the screen.
-async fn check(app: &App, screen: &str) -> Result<()> {
+pub(crate) async fn check(app: &App, screen: &str) -> Result<()> {
     let source =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ui/node_modules/axe-core/axe.min.js");
     let source = std::fs::read_to_string(&source)

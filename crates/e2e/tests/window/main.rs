@@ -8,3 +8,4 @@ mod engine_trouble;
 mod journey;
 mod keyboard;
 mod logs;
+mod machine;

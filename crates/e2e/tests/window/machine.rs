@@ -1,0 +1,134 @@
+//! A computer without an engine: one click brings one, and the window says what becomes of it.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::accessibility::check;
+use anyhow::Result;
+use serde_json::Value;
+use slipway_e2e::{App, AppOptions, eventually_within, http, process};
+
+/// What takes as long as a boot, on an emulated processor of a computer that has other things to do.
+const BOOT: Duration = Duration::from_mins(5);
+
+fn json(command: &mut Command) -> Result<Value> {
+    let output = command.output()?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{command:?}: {error}");
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+async fn answers(url: &str) {
+    eventually_within(BOOT, url, async || {
+        http::get(url)
+            .is_ok_and(|(status, _)| status == 200)
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
+    let app = App::start(AppOptions::default()).await?;
+
+    // Running something says what it needs, and offers it there and then.
+    app.click("card-run-welcome").await?;
+    app.find("run-needs-engine").await?;
+    app.click("machine-start").await?;
+    app.click("machine-show").await?;
+    app.find("machine-phases").await?;
+    app.find("machine-cancel").await?;
+    app.machine_is("running").await?;
+    app.says("engine-state", "CPU").await?;
+    let started = app.text_of("machine-boot").await?;
+    anyhow::ensure!(started.contains("Started in"), "{started}");
+
+    app.click("nav-browse").await?;
+    app.click("card-run-welcome").await?;
+    app.find("run-ready").await?;
+    let url = app.text_of("run-url").await?.trim().to_owned();
+    answers(&url).await;
+    app.click("run-done").await?;
+    app.click("nav-engine").await?;
+    app.find("machine-ports").await?;
+    app.says("disk-images", "B").await?;
+    check(&app, "the machine").await?;
+    app.click("machine-reclaim").await?;
+    app.find_css("[data-testid^=toast]").await?;
+
+    // What is set to come back comes back with the machine.
+    let run = [
+        "run",
+        "welcome",
+        "--name",
+        "kept",
+        "--restart",
+        "unless-stopped",
+        "--json",
+    ];
+    let kept = json(app.command()?.args(run))?;
+    let kept = kept["url"].as_str().unwrap_or_default().to_owned();
+    answers(&kept).await;
+
+    // Stopping is no trouble, and the window does not call it one.
+    app.click("machine-stop").await?;
+    app.machine_is("stopped").await?;
+    app.click("nav-containers").await?;
+    app.find("containers-no-engine").await?;
+    anyhow::ensure!(!app.has("engine-banner").await?, "{}", app.text().await?);
+
+    // What somebody does in a terminal shows.
+    let view = json(app.command()?.args(["machine", "start", "--json"]))?;
+    anyhow::ensure!(view["state"]["is"] == "running", "{view}");
+    app.find("container-row-kept").await?;
+    app.click("nav-engine").await?;
+    app.machine_is("running").await?;
+    answers(&kept).await;
+
+    // slipwayd dies, and the machine with it: the window says so and starts it again.
+    let slipwayd = app.slipwayd().expect("it owns the machine");
+    process::signal(slipwayd, "KILL")?;
+    app.machine_is("stopped").await?;
+    app.click("machine-start").await?;
+    app.machine_is("running").await?;
+    answers(&kept).await;
+
+    app.click("machine-delete").await?;
+    check(&app, "deleting the machine").await?;
+    app.fill("machine-delete-name", "machine").await?;
+    app.click("machine-delete-confirm").await?;
+    app.find("no-engine").await?;
+    app.find("machine-start").await?;
+    app.close().await
+}
+
+/// A start that was begun by mistake is taken back, and leaves nothing that runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_can_be_cancelled() -> Result<()> {
+    let app = App::start(AppOptions::default()).await?;
+    app.click("nav-engine").await?;
+    app.click("machine-start").await?;
+    app.click("machine-cancel").await?;
+    app.machine_is("stopped").await?;
+    app.find("machine-start").await?;
+    let view = json(app.command()?.args(["machine", "status", "--json"]))?;
+    anyhow::ensure!(view["state"]["is"] == "stopped", "{view}");
+    app.close().await
+}
+
+/// An image that is not what was shipped is refused in words, and nothing is started.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_image_is_told() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    std::fs::write(directory.path().join("manifest.json"), "{}")?;
+    let app = App::start(AppOptions {
+        guest_image: Some(directory.path().to_owned()),
+        ..AppOptions::default()
+    })
+    .await?;
+    app.click("nav-engine").await?;
+    app.click("machine-start").await?;
+    app.machine_is("broken").await?;
+    app.says("machine-broken", "Install Slipway again").await?;
+    app.close().await
+}
