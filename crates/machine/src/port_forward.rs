@@ -19,7 +19,16 @@ const BACKLOG: i32 = 1024;
 
 /// A forwarded port. Dropped, it is free, and its connections end.
 pub(crate) struct TcpForward {
+    /// The listener once more. A task that is ended drops its own a moment later, when the port has been said to be free.
+    socket: Socket,
     _task: AbortOnDropHandle<()>,
+}
+
+impl Drop for TcpForward {
+    fn drop(&mut self) {
+        // Linux listens no more from here on. Other systems refuse, and close when the task goes.
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
+    }
 }
 
 impl TcpForward {
@@ -36,8 +45,9 @@ impl TcpForward {
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;
         socket.listen(BACKLOG)?;
-        let listener = TcpListener::from_std(socket.into())?;
+        let listener = TcpListener::from_std(socket.try_clone()?.into())?;
         Ok(Self {
+            socket,
             _task: AbortOnDropHandle::new(tokio::spawn(accept(listener, target, guest))),
         })
     }
@@ -52,6 +62,8 @@ async fn accept(listener: TcpListener, target: SocketAddr, guest: Guest) {
                 Ok((stream, _)) => {
                     connections.spawn(serve(stream, target, guest.clone()));
                 }
+                // Shut down: this task is about to end.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
                 Err(error) => {
                     tracing::warn!(%target, %error, "a published port does not accept");
                     after_accept_error().await;

@@ -30,7 +30,7 @@ const MAX_PORTS: usize = 4096;
 
 /// The ports, as long as it is held.
 pub(crate) struct Ports {
-    _task: AbortOnDropHandle<()>,
+    task: AbortOnDropHandle<()>,
 }
 
 impl Ports {
@@ -50,8 +50,15 @@ impl Ports {
             prunes,
         };
         Self {
-            _task: AbortOnDropHandle::new(tokio::spawn(held.follow(engine))),
+            task: AbortOnDropHandle::new(tokio::spawn(held.follow(engine))),
         }
+    }
+
+    /// Lets go of all ports. When it returns they are free.
+    pub(crate) async fn end(self) {
+        self.task.abort();
+        // It was cancelled, which is what was wanted.
+        let _ = self.task.await;
     }
 }
 

@@ -371,10 +371,10 @@ impl Supervisor {
 
     /// Begins a stop.
     fn stop(&mut self, then: Then, at_once: bool) {
-        let driver = match std::mem::replace(&mut self.life, Life::Rest) {
-            // Dropping these ends the boot, or frees the ports and closes the engine's socket.
-            Life::Booting { driver, .. } => driver,
-            Life::Up(up) => up.driver,
+        let (driver, care) = match std::mem::replace(&mut self.life, Life::Rest) {
+            // Dropping these ends the boot, or closes the engine's socket.
+            Life::Booting { driver, .. } => (driver, None),
+            Life::Up(up) => (up.driver, Some(up.care)),
             Life::Rest | Life::Stopping(_) => return,
         };
         // What ended by itself is not shown as if somebody had asked for that.
@@ -384,13 +384,16 @@ impl Supervisor {
             if asked {
                 view.state = MachineState::Stopping;
             }
-            view.ports.clear();
             view.stats = None;
         });
         let view = self.view.clone();
         let guest = self.guest.clone();
         self.life = Life::Stopping(Box::pin(async move {
             let began = Instant::now();
+            if let Some(care) = care {
+                care.end().await;
+            }
+            view.change(|view| view.ports.clear());
             if !at_once && !stop_orderly(driver.as_ref(), &guest).await {
                 view.warn(
                     "The machine did not stop by itself and was switched off; its disk is checked \

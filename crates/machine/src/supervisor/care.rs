@@ -57,7 +57,7 @@ pub(super) enum Report {
 
 /// All care of one machine. Ends when dropped.
 pub(super) struct Care {
-    _ports: Ports,
+    ports: Ports,
     _tasks: JoinSet<()>,
     reports: mpsc::Receiver<Report>,
 }
@@ -96,10 +96,15 @@ impl Care {
         tasks.spawn(trim(guest.clone(), after_prunes));
         tasks.spawn(pass_on(ports, sender));
         Self {
-            _ports: Ports::follow(booted.engine.clone(), guest, published, prunes),
+            ports: Ports::follow(booted.engine.clone(), guest, published, prunes),
             _tasks: tasks,
             reports,
         }
+    }
+
+    /// Ends it. When it returns the ports are free.
+    pub(super) async fn end(self) {
+        self.ports.end().await;
     }
 
     /// The next report. Loses nothing when dropped.
