@@ -380,9 +380,15 @@ struct LogPiece<'a> {
 async fn shell(what: MachineShell, slipway: &Slipway) -> Result<Exit, Failure> {
     needs_running(slipway).await?;
     let command = (!what.command.is_empty()).then_some(what.command);
-    let (columns, rows) = terminal_size::terminal_size().map_or((80, 24), |(w, h)| (w.0, h.0));
+    // Between programs there is no terminal, which would put output and errors together and change their bytes.
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let (columns, rows) = match terminal_size::terminal_size() {
+        _ if !terminal => (0, 0),
+        Some((width, height)) => (width.0, height.0),
+        None => (80, 24),
+    };
     let shell = slipway.machine_shell(command, columns, rows).await?;
-    let raw = RawTerminal::enter();
+    let raw = terminal.then(RawTerminal::enter);
     let code = connect(shell).await;
     drop(raw);
     std::process::exit(code?.into())

@@ -1,6 +1,7 @@
 //! The `slipway` binary against a real engine: what it prints, how it exits, and what it leaves behind.
 
 mod bad_input;
+mod ended;
 mod interrupted;
 mod journey;
 mod no_engine;
