@@ -40,6 +40,11 @@ impl Slipway {
         let store = Arc::new(ContainerStore::default());
         let (session, selected) =
             Session::spawn(environment.clone(), settings.clone(), Arc::clone(&store));
+        // An environment without a place for the machine's socket has none to follow.
+        let machine = environment
+            .machine_socket()
+            .and_then(|_| machine::client().ok())
+            .map(MachineFollower::spawn);
         Self {
             environment,
             settings,
@@ -49,7 +54,7 @@ impl Slipway {
             operations: Operations::default(),
             logs: LogSessions::default(),
             stats: StatsWatch::default(),
-            machine: machine::client().ok().map(MachineFollower::spawn),
+            machine,
             machine_log: OpenMachineLog::default(),
         }
     }

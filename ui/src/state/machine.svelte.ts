@@ -28,6 +28,10 @@ class Machine {
 	);
 	/** Whether the engine that is used is the machine's. */
 	used = $derived(this.runs(engine.view));
+	/** Whether it was the engine and has ended: the backend is about to look for another one. */
+	over = $derived(
+		this.used && !engine.connected && ["absent", "stopped", "broken"].includes(this.view?.state.is ?? ""),
+	);
 
 	#started = false;
 
