@@ -128,7 +128,7 @@ struct Image<'a> {
 impl Image<'_> {
     /// Where it goes.
     fn directory(&self) -> PathBuf {
-        directory().join(self.arch.name())
+        of_arch(self.arch)
     }
 
     /// A digest of all that decides what the image is.
@@ -226,6 +226,16 @@ impl Image<'_> {
         println!("  two builds gave the same bytes");
         Ok(())
     }
+}
+
+/// The release that the guest is made of, and where apt finds it: `debian.sources`, and settings.
+pub(crate) fn debian() -> Result<(&'static str, String, String)> {
+    Ok((recipe::SUITE, apt::sources()?, apt::reaching()?))
+}
+
+/// Where the image for an architecture is.
+pub(crate) fn of_arch(arch: Arch) -> PathBuf {
+    directory().join(arch.name())
 }
 
 /// Where images and what they are made of are kept.

@@ -2,6 +2,9 @@
 //! fresh machine with Rust and Node needs no other step.
 
 mod arch;
+mod bench;
+#[cfg(unix)]
+mod bench_debian;
 mod bundle;
 mod display;
 #[cfg(unix)]
@@ -56,7 +59,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         "tour" => test::tour(install),
-        "bench" => test::bench(install, &arguments),
+        "bench" => bench::bench(install, &arguments),
         "bundle" => bundle::bundle(install),
         "bindings" => workspace::write_bindings(install),
         "icons" => bundle::icons(install),

@@ -51,6 +51,16 @@ pub(crate) const TEST: &[Need] = &[
     ("x11-utils", "looking at windows"),
 ];
 
+/// What the benchmark of the machine takes beyond an engine.
+pub(crate) const BENCH_MACHINE: &[Need] = &[
+    ("mmdebstrap", "a Debian to compare the machine with"),
+    ("e2fsprogs", "the disk of that Debian"),
+    ("openssh-client", "reaching that Debian"),
+    ("cpio", "the initrd of the least that boots an engine"),
+    ("busybox-static", "the first process of that"),
+    ("util-linux", "ending what is measured"),
+];
+
 /// What bundles take beyond that.
 pub(crate) const BUNDLE: &[Need] = &[
     ("rpm", "looking into the rpm"),

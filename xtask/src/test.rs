@@ -1,4 +1,4 @@
-//! `cargo xtask test`, and what else needs a built app, an engine and a display: the tour and the benchmarks.
+//! `cargo xtask test`, and what else needs a built app, an engine and a display: the tour.
 
 use std::process::Command;
 
@@ -86,7 +86,7 @@ fn everything(report: &mut Report, consent: Consent, quick: bool) -> Option<()> 
     Some(())
 }
 
-fn install_all(consent: Consent) -> Result<()> {
+pub(crate) fn install_all(consent: Consent) -> Result<()> {
     for needs in [
         packages::BUILD,
         packages::DISPLAY,
@@ -105,34 +105,13 @@ pub(crate) fn tour(consent: Consent) -> Result<()> {
     shell::run(&mut e2e(&["run", "--package=slipway-e2e", "--bin=tour"]))
 }
 
-/// Measures. `names` chooses some of the benchmarks.
-pub(crate) fn bench(consent: Consent, names: &[String]) -> Result<()> {
-    prepare(consent)?;
-    // What the window is compared with.
-    shell::run(&mut cargo(&[
-        "build",
-        "--release",
-        "--package=slipway-desktop",
-        "--example=blank",
-    ]))?;
-    let mut command = e2e(&[
-        "run",
-        "--release",
-        "--package=slipway-e2e",
-        "--bin=bench",
-        "--",
-    ]);
-    command.args(names);
-    shell::run(&mut command)
-}
-
 /// Builds the sample images.
 pub(crate) fn samples(consent: Consent) -> Result<()> {
     packages::install(consent, packages::ENGINE)?;
     build_samples()
 }
 
-fn prepare(consent: Consent) -> Result<()> {
+pub(crate) fn prepare(consent: Consent) -> Result<()> {
     install_all(consent)?;
     npm::build()?;
     build_release()?;
@@ -155,7 +134,7 @@ fn build_samples() -> Result<()> {
 }
 
 /// A cargo command for the end-to-end crate, which finds the binaries that users get by these variables.
-fn e2e(arguments: &[&str]) -> Command {
+pub(crate) fn e2e(arguments: &[&str]) -> Command {
     let mut command = cargo(arguments);
     command
         .env("SLIPWAY_DESKTOP_BIN", binary("release", "slipway-desktop"))

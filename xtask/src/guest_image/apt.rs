@@ -141,7 +141,7 @@ fn offered(line: &str) -> Result<Offered> {
 }
 
 /// The computer's own Debian mirrors, for the guest's release.
-fn sources() -> Result<String> {
+pub(super) fn sources() -> Result<String> {
     let mut own = mirrors::own()?;
     if own.is_empty() {
         // Its lists may never have been fetched.
@@ -158,15 +158,21 @@ fn sources() -> Result<String> {
     })))
 }
 
-fn configuration(directory: &Path, arch: Arch) -> Result<String> {
+/// How the computer reaches its mirrors, as apt's configuration says it.
+pub(super) fn reaching() -> Result<String> {
     let own = shell::output(Command::new("apt-config").arg("dump"))?;
-    let reaching = own
-        .lines()
-        .filter(|line| REACHING.iter().any(|name| line.starts_with(name)));
     let mut text = String::new();
-    for line in reaching {
+    for line in own
+        .lines()
+        .filter(|line| REACHING.iter().any(|name| line.starts_with(name)))
+    {
         writeln!(text, "{line}")?;
     }
+    Ok(text)
+}
+
+fn configuration(directory: &Path, arch: Arch) -> Result<String> {
+    let mut text = reaching()?;
     let name = arch.name();
     let directory = directory.display();
     write!(

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::machine;
+use crate::computer;
 use crate::report::{self, Outcome};
 
 const BEGIN: &str = "<!-- figures: written by `cargo xtask bench` -->";
@@ -24,7 +24,7 @@ pub(crate) fn renew(facts: &Value, outcomes: &[Outcome]) -> Result<()> {
 fn figures(facts: &Value, outcomes: &[Outcome]) -> String {
     let mut text = format!(
         "{}\n\n{}\n",
-        machine::sentence(facts),
+        computer::sentence(facts),
         report::table(outcomes)
     );
     for outcome in outcomes {

@@ -1,86 +1,96 @@
-//! The computer that it was measured on.
+//! Slipway's machine against the least that boots the same engine, and against a Debian as it comes, all with the same
+//! virtual hardware.
+//!
+//! ```text
+//!             Slipway's machine       the floor                       Debian
+//! boots       its own Linux           the same kernel, root, dockerd  Debian's kernel, systemd, docker.io
+//! first       slipway-guest           a shell script                  systemd
+//! reached by  the link                                                QEMU's hostfwd, `ssh -L`
+//! ```
 
-use std::fs;
-use std::process::{Command, Stdio};
+mod boot;
+mod connections;
+mod debian;
+mod floor;
+mod forward;
+mod guest;
+mod ours;
+mod way;
 
-use serde_json::{Value, json};
-use slipway_testkit::Engine;
+use std::path::PathBuf;
 
-/// What a reader needs to know to judge the numbers.
-pub(crate) fn facts(engine: Option<&Engine>) -> Value {
-    let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let models: Vec<&str> = cpu_info
-        .lines()
-        .filter(|line| line.starts_with("model name"))
-        .filter_map(|line| line.split_once(": "))
-        .map(|(_, model)| model)
-        .collect();
-    let memory = fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| {
-            let kilobytes = text.lines().next()?.split_ascii_whitespace().nth(1)?;
-            kilobytes.parse::<u64>().ok()
-        })
-        .unwrap_or_default()
-        / (1 << 20);
-    let system = fs::read_to_string("/etc/os-release")
-        .ok()
-        .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("PRETTY_NAME="))?;
-            Some(line.split_once('=')?.1.trim_matches('"').to_owned())
-        })
-        .unwrap_or_default();
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    json!({
-        "measured_at": said("date", &["--utc", "+%Y-%m-%d %H:%M UTC"]),
-        "commit": said("git", &[
-            "-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*",
-        ]),
-        "cpu": models.first().copied().unwrap_or(std::env::consts::ARCH),
-        "cpus": std::thread::available_parallelism().map_or(1, usize::from),
-        "memory_gib": memory,
-        "system": system,
-        "kernel": kernel.split('-').next().unwrap_or_default().trim(),
-        "webkitgtk": said("dpkg-query", &["--show", "--showformat=${Version}", "libwebkit2gtk-4.1-0"]),
-        "docker_command": said("docker", &["version", "--format", "{{.Client.Version}}"]),
-        "dockerd": engine.map(|engine| engine.docker_ok(&["version", "--format", "{{.Server.Version}}"])),
-        "load": load(),
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+
+use self::debian::Debian;
+use self::ours::Ours;
+use crate::report::Outcome;
+
+/// Where dockerd listens in Debian's guest, and where the far end does, in each.
+const ENGINE_PORT: u16 = 2375;
+const PEER_PORT: u16 = 7700;
+
+/// Boots, forwards, memory, many connections, the end.
+pub(crate) fn measure() -> Result<Outcome> {
+    let peer = file("SLIPWAY_PEER_BIN", "target/bench/peer")?;
+    let image = file("SLIPWAY_GUEST_IMAGE", "the machine's image")?;
+    let debian = Debian::made(&file("SLIPWAY_BENCH_DEBIAN", "the Debian to compare with")?)?;
+    let directory = tempfile::Builder::new().prefix("slipway-bench").tempdir()?;
+    let mut ours = Ours::new(directory.path(), &image)?;
+
+    // The first boot makes the disk and finds out which accelerators work; it is not counted.
+    ours.start()?;
+    let hardware = ours.command_line()?;
+    ours.stop()?;
+    let boots = boot::measure(
+        &mut ours,
+        &hardware,
+        directory.path(),
+        &image,
+        &peer,
+        &debian,
+    )?;
+
+    ours.start()?;
+    let memory = ours.memory_when_idle()?;
+    let guest = debian.start(&hardware, &directory.path().join("debian"))?;
+    guest.wait_for_engine()?;
+    let debian_memory = debian.memory_when_idle()?;
+    let forwards = forward::measure(&ours, &debian, &peer)?;
+    drop(guest);
+    let connections = connections::measure(&ours)?;
+    let mut figures = boots.figures();
+    figures.extend(memory.figures(&debian_memory));
+    figures.extend(forwards.figures());
+    figures.extend(connections.figures());
+    figures.extend(boots.stop_figures());
+    Ok(Outcome {
+        name: "machine",
+        method: "Slipway's machine, the floor and Debian have the same virtual hardware: the other two are started with \
+                 the command line of Slipway's QEMU, with other disks. A boot counts from the request to start (for the \
+                 others: from the start of QEMU) until the engine answers `/_ping`. Forwards lead to the same program \
+                 in a container of either guest; the ways take turns.",
+        figures,
+        notes: json!({
+            "accelerator": ours.accelerator()?,
+            "phases": boots.phases(),
+            "memory": [memory.note(), debian_memory.note()],
+            "connections": connections.note(),
+        }),
     })
 }
 
-/// How many programs wanted a processor over the last minute: what else the computer was busy with.
-pub(crate) fn load() -> f64 {
-    fs::read_to_string("/proc/loadavg")
-        .ok()
-        .and_then(|text| text.split_ascii_whitespace().next()?.parse().ok())
-        .unwrap_or(f64::NAN)
-}
-
-/// A sentence about the machine.
-pub(crate) fn sentence(facts: &Value) -> String {
-    let text = |name: &str| facts[name].as_str().unwrap_or("unknown").to_owned();
-    format!(
-        "Measured on {} at commit {}, on {} × {}, {} GiB, {}, Linux {}, WebKitGTK {}, dockerd {}, docker command {}; \
-         load average at the start {:.1}.",
-        text("measured_at"),
-        text("commit"),
-        facts["cpus"],
-        text("cpu"),
-        facts["memory_gib"],
-        text("system"),
-        text("kernel"),
-        text("webkitgtk"),
-        text("dockerd"),
-        text("docker_command"),
-        facts["load"].as_f64().unwrap_or(f64::NAN),
-    )
-}
-
-fn said(program: &str, arguments: &[&str]) -> String {
-    Command::new(program)
-        .args(arguments)
-        .stderr(Stdio::null())
-        .output()
-        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        .unwrap_or_default()
+/// What `cargo xtask bench` has made.
+fn file(variable: &str, what: &str) -> Result<PathBuf> {
+    let path = std::env::var_os(variable)
+        .map(PathBuf::from)
+        .with_context(|| {
+            format!("{variable} does not say where {what} is: run `cargo xtask bench machine`")
+        })?;
+    ensure!(
+        path.exists(),
+        "{} is missing: run `cargo xtask bench machine`",
+        path.display()
+    );
+    Ok(path)
 }

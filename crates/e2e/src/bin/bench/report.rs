@@ -14,6 +14,7 @@ pub(crate) enum Unit {
     Megabytes,
     Calls,
     LinesPerSecond,
+    MegabytesPerSecond,
     Times,
 }
 
@@ -24,6 +25,7 @@ impl Unit {
             Self::Megabytes => "MB",
             Self::Calls => "calls",
             Self::LinesPerSecond => "lines/s",
+            Self::MegabytesPerSecond => "MB/s",
             Self::Times => "×",
         }
     }
@@ -31,7 +33,8 @@ impl Unit {
     /// A number as a person reads it.
     fn show(self, value: f64) -> String {
         match self {
-            Self::Milliseconds if value < 10.0 => format!("{value:.1} ms"),
+            Self::MegabytesPerSecond => format!("{value:.1} MB/s"),
+            Self::Milliseconds if value < 10.0 => format!("{value:.2} ms"),
             Self::Milliseconds => format!("{value:.0} ms"),
             Self::Megabytes => format!("{value:.1} MB"),
             Self::Calls if value.fract() == 0.0 => format!("{value:.0}"),

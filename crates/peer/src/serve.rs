@@ -1,0 +1,68 @@
+//! Answers connections, each as its first byte says.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::thread;
+
+/// Of what is sent and received at once.
+const BLOCK: usize = 64 * 1024;
+
+/// Answers connections for ever.
+pub(crate) fn serve(port: u16) -> io::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
+    loop {
+        let (stream, _) = listener.accept()?;
+        // What fails has failed for the near end too, which says so.
+        thread::spawn(move || answer(stream));
+    }
+}
+
+fn answer(mut stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut how = [0];
+    stream.read_exact(&mut how)?;
+    match how[0] {
+        b'e' => echo(stream),
+        b's' => send(stream),
+        b'r' => receive(stream),
+        // One short answer, and the end.
+        _ => stream.write_all(b"here\n"),
+    }
+}
+
+/// Each byte comes back.
+fn echo(mut stream: TcpStream) -> io::Result<()> {
+    let mut buffer = [0; 256];
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => stream.write_all(&buffer[..count])?,
+        }
+    }
+}
+
+/// As many bytes as the next eight bytes say.
+fn send(mut stream: TcpStream) -> io::Result<()> {
+    let mut wanted = [0; 8];
+    stream.read_exact(&mut wanted)?;
+    let mut left = u64::from_le_bytes(wanted);
+    let block = vec![7; BLOCK];
+    while left > 0 {
+        let count = usize::try_from(left).map_or(BLOCK, |left| left.min(BLOCK));
+        stream.write_all(&block[..count])?;
+        left -= count as u64;
+    }
+    Ok(())
+}
+
+/// Takes what comes until the end, and says how many bytes it was.
+fn receive(mut stream: TcpStream) -> io::Result<()> {
+    let mut buffer = vec![0; BLOCK];
+    let mut taken = 0_u64;
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return stream.write_all(&taken.to_le_bytes()),
+            count => taken += count as u64,
+        }
+    }
+}
