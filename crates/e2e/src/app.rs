@@ -61,7 +61,7 @@ pub struct App {
     docker_host: Option<String>,
     /// When its program was started.
     pub started: Instant,
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
 }
 
 impl App {
@@ -125,7 +125,7 @@ impl App {
             home,
             docker_host: options.docker_host,
             started,
-            _temporary: temporary,
+            temporary,
         })
     }
 
@@ -410,7 +410,7 @@ impl Drop for App {
         let _ = self.webdriver.kill();
         let _ = self.webdriver.wait();
         // A machine outlives its window; it does not outlive a home directory that goes away.
-        if self._temporary.is_some()
+        if self.temporary.is_some()
             && let Some(pid) = self.slipwayd()
         {
             let _ = process::signal(pid, "KILL");
