@@ -278,6 +278,8 @@ pub enum MachineAction {
     Restart,
     /// Stop it and remove everything that it has.
     Delete,
+    /// Start it, and repair its disk on the way if that is damaged.
+    Repair,
 }
 
 /// A request to `slipwayd`.
@@ -296,6 +298,8 @@ pub enum MachineRequest {
     Restart,
     /// Stop it and remove its disk with everything on it, its Docker context and its settings.
     Delete,
+    /// Start it, and repair its disk on the way if that is damaged. Answered when that is under way.
+    Repair,
     /// Give space that nothing uses any more back to this computer.
     Reclaim,
     /// What the person chose.

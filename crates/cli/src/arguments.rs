@@ -373,6 +373,8 @@ pub(crate) enum Machine {
     Log(MachineLog),
     /// Open a shell in it, for diagnosis
     Shell(MachineShell),
+    /// Start it, and repair its disk on the way if that is damaged
+    Repair,
     /// Give the space of removed images and volumes back to this computer
     Reclaim,
     /// Show its settings, or change those that are given

@@ -57,6 +57,14 @@ pub(crate) async fn machine(
             .await?;
             said(&view, "The machine runs", output)?;
         }
+        Machine::Repair => {
+            let cancel = interrupt::cancels();
+            let view = with_phases(output, false, async |tell| {
+                slipway.machine_repair(&cancel, tell).await
+            })
+            .await?;
+            said(&view, "The machine runs", output)?;
+        }
         Machine::Delete(how) => return delete(&how, slipway, output).await,
         Machine::Log(what) => log(&what, slipway, output).await?,
         Machine::Shell(what) => return shell(what, slipway).await,
@@ -376,26 +384,28 @@ struct LogPiece<'a> {
     text: &'a str,
 }
 
-/// Runs a command in the machine, or lines of standard input in a shell.
+/// Runs a command in the machine, or a shell. It gets a terminal where there is one on both ends here; otherwise what it
+/// reads and prints are bytes, and its errors are apart.
 async fn shell(what: MachineShell, slipway: &Slipway) -> Result<Exit, Failure> {
     needs_running(slipway).await?;
     let command = (!what.command.is_empty()).then_some(what.command);
     // Between programs there is no terminal, which would put output and errors together and change their bytes.
-    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let (columns, rows) = match terminal_size::terminal_size() {
-        _ if !terminal => (0, 0),
-        Some((width, height)) => (width.0, height.0),
-        None => (80, 24),
-    };
+    let person = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let (columns, rows) = if person { size_of_terminal() } else { (0, 0) };
     let shell = slipway.machine_shell(command, columns, rows).await?;
-    let raw = terminal.then(RawTerminal::enter);
-    let code = connect(shell).await;
+    let raw = person.then(RawTerminal::enter);
+    let code = connect(shell, person).await;
     drop(raw);
     std::process::exit(code?.into())
 }
 
+/// Columns and rows.
+fn size_of_terminal() -> (u16, u16) {
+    terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0, height.0))
+}
+
 /// Everything typed goes in, everything printed comes out, until it ends. The exit code is the shell's.
-async fn connect(shell: Shell) -> Result<u8, Failure> {
+async fn connect(shell: Shell, terminal: bool) -> Result<u8, Failure> {
     let (mut keys, mut screen) = shell.split();
     let (typed_sender, mut typed) = tokio::sync::mpsc::channel::<Vec<u8>>(16);
     // Reading a terminal cannot be cancelled: the thread ends with the process.
@@ -409,8 +419,13 @@ async fn connect(shell: Shell) -> Result<u8, Failure> {
         }
     });
     let mut open = true;
+    let mut resizes = Resizes::of(terminal)?;
     loop {
         tokio::select! {
+            () = resizes.next() => {
+                let (columns, rows) = size_of_terminal();
+                let _ = keys.send(&ShellInput::Resize { columns, rows }).await;
+            }
             output = screen.next() => match output.map_err(|error| error.to_api())? {
                 Some(ShellOutput::Bytes(bytes)) => {
                     let mut stdout = std::io::stdout().lock();
@@ -436,6 +451,39 @@ async fn connect(shell: Shell) -> Result<u8, Failure> {
                 let _ = keys.send(&input).await;
             }
         }
+    }
+}
+
+/// Tells when the terminal here has got another size.
+struct Resizes {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Resizes {
+    #[cfg(unix)]
+    fn of(terminal: bool) -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signal = terminal.then(|| signal(SignalKind::window_change()));
+        Ok(Self {
+            signal: signal.transpose()?,
+        })
+    }
+
+    /// Windows has no signal for it.
+    #[cfg(not(unix))]
+    fn of(_terminal: bool) -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
     }
 }
 

@@ -45,6 +45,7 @@ impl Slipway {
             MachineAction::Stop => client.stop().await,
             MachineAction::Restart => client.restart().await,
             MachineAction::Delete => client.delete().await,
+            MachineAction::Repair => client.repair().await,
         };
         begun.map_err(|error| error.to_api())
     }
@@ -96,9 +97,28 @@ impl Slipway {
         cancel: &CancellationToken,
         tell: impl Fn(&MachineView) + Send,
     ) -> Result<MachineView, ApiError> {
+        self.machine_begin(MachineAction::Start, cancel, tell).await
+    }
+
+    /// Starts the machine as [`Slipway::machine_start`] does, and repairs its disk on the way if that is damaged.
+    pub async fn machine_repair(
+        &self,
+        cancel: &CancellationToken,
+        tell: impl Fn(&MachineView) + Send,
+    ) -> Result<MachineView, ApiError> {
+        self.machine_begin(MachineAction::Repair, cancel, tell)
+            .await
+    }
+
+    async fn machine_begin(
+        &self,
+        action: MachineAction,
+        cancel: &CancellationToken,
+        tell: impl Fn(&MachineView) + Send,
+    ) -> Result<MachineView, ApiError> {
         let client = client()?;
         let starting = async {
-            client.start().await.map_err(|error| error.to_api())?;
+            self.machine_act(action).await?;
             let mut watch = client.watch().await.map_err(|error| error.to_api())?;
             let mut begun = false;
             until(&mut watch, tell, |view| match &view.state {

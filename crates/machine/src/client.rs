@@ -112,6 +112,11 @@ impl MachineClient {
         self.done(&MachineRequest::Delete).await
     }
 
+    /// Starts it, and repairs its disk on the way if that is damaged. Returns when that is under way.
+    pub async fn repair(&self) -> Result<(), MachineError> {
+        self.done(&MachineRequest::Repair).await
+    }
+
     /// What was chosen.
     pub async fn settings(&self) -> Result<MachineSettings, MachineError> {
         match self

@@ -165,6 +165,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
             MachineRequest::Stop => machine.stop().await,
             MachineRequest::Restart => machine.restart().await,
             MachineRequest::Delete => machine.delete().await,
+            MachineRequest::Repair => machine.repair().await,
             MachineRequest::SettingsSet { settings } => machine.set_settings(settings).await,
             MachineRequest::Shutdown => {
                 let done = machine.shutdown().await;

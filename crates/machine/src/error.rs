@@ -117,6 +117,8 @@ pub enum MachineError {
     DiskBroken {
         /// What the guest says.
         reason: String,
+        /// A check that may change everything could mend it.
+        repairable: bool,
     },
     /// The guest cannot be spoken to.
     #[error("The machine does not answer: {reason}")]
@@ -234,6 +236,12 @@ impl MachineError {
             }
             Self::BootTimeout { .. } => "Start it again when this computer is less busy; its log \
                                          says how far it came"
+                .to_owned(),
+            Self::DiskBroken {
+                repairable: true, ..
+            } => "Its data was not touched. Repair it with `slipway machine repair`: what is \
+                  damaged may be lost, the rest stays. A copy of the disk made before that is \
+                  a way back"
                 .to_owned(),
             Self::DiskBroken { .. } => "Its data was not touched. Delete the machine to begin \
                                         anew, or put the right disk back"

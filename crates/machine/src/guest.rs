@@ -4,16 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use slipway_link::{ANSWER_DEADLINE, GuestStats, HostLink, LinkStream, Reply, Request, Secret};
+use slipway_link::{GuestStats, HostLink, LinkStream, Reply, Request, Secret};
 use tokio::sync::watch;
 
 use crate::{Driver, GuestPort, MachineError};
 
 /// How long a stream may wait for a link that is being made again.
 const LINK_PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long giving back unused space may take.
-const TRIM_DEADLINE: Duration = Duration::from_mins(10);
 
 /// What is known of the guest for those who open streams to it. Clones see the same.
 #[derive(Clone)]
@@ -85,7 +82,7 @@ impl Guest {
     }
 
     async fn open(&self, request: &Request) -> Result<(Reply, LinkStream), MachineError> {
-        self.open_within(request, ANSWER_DEADLINE).await
+        self.open_within(request, request.patience()).await
     }
 
     async fn open_within(
@@ -135,9 +132,24 @@ impl Guest {
 
     /// Gives unused blocks of the data disk back.
     pub(crate) async fn trim(&self) -> Result<(), MachineError> {
-        self.open_within(&Request::Trim, TRIM_DEADLINE)
-            .await
-            .map(drop)
+        self.open(&Request::Trim).await.map(drop)
+    }
+
+    /// Repairs the data disk, which is not mounted; what e2fsck says.
+    pub(crate) async fn repair(&self) -> Result<String, MachineError> {
+        let request = Request::RepairDisk;
+        let link = self.link(LINK_PATIENCE).await?;
+        match link.open_within(&request, request.patience()).await {
+            Ok((Reply::Repaired { report }, _)) => Ok(report),
+            Ok(_) => Err(MachineError::link(
+                "it answers something else than was asked",
+            )),
+            Err(slipway_link::Error::Refused(refusal)) => Err(MachineError::DiskBroken {
+                reason: words(&refusal.message),
+                repairable: false,
+            }),
+            Err(error) => Err(MachineError::link(error)),
+        }
     }
 
     /// Any other request.
@@ -149,6 +161,17 @@ impl Guest {
     pub(crate) async fn ping(&self, deadline: Duration) -> Result<(), MachineError> {
         self.open_within(&Request::Ping, deadline).await.map(drop)
     }
+}
+
+/// Words of the guest, of a length that can be shown and without control characters.
+pub(crate) fn words(text: &str) -> String {
+    const MAX: usize = 500;
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(MAX)
+        .collect::<String>()
+        .trim()
+        .to_owned()
 }
 
 /// Now, in nanoseconds since 1970.

@@ -34,7 +34,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::boot::{Boot, Booted};
 use self::care::{Care, Report};
 pub use self::handle::{MachineHandle, MachineLog, Watching};
-use crate::guest::{Guest, now_ms};
+use crate::guest::{Guest, now_ms, words};
 use crate::{
     Driver, DriverState, Lease, MachineError, MachinePaths, check_settings, data_disk,
     docker_context, host, settings,
@@ -68,6 +68,7 @@ enum Request {
     Stop,
     Restart,
     Delete,
+    Repair,
     SetSettings(MachineSettings),
     Shutdown,
 }
@@ -264,7 +265,7 @@ impl Supervisor {
         }
         match request {
             Request::Start => match &self.life {
-                Life::Rest => self.start(Vec::new()),
+                Life::Rest => self.start(Vec::new(), false),
                 Life::Stopping(_) => {
                     self.then = Then::Start;
                     Ok(())
@@ -290,7 +291,7 @@ impl Supervisor {
                         hint: "Start one",
                     })
                 }
-                Life::Rest => self.start(Vec::new()),
+                Life::Rest => self.start(Vec::new(), false),
                 Life::Stopping(_) => {
                     self.then = Then::Start;
                     Ok(())
@@ -309,6 +310,21 @@ impl Supervisor {
                 }
                 Ok(())
             }
+            Request::Repair => match &self.life {
+                Life::Rest if data_disk::measure(&self.paths).is_none() => {
+                    Err(MachineError::Refused {
+                        what: "There is no machine yet",
+                        hint: "Start one",
+                    })
+                }
+                Life::Rest => self.start(Vec::new(), true),
+                Life::Stopping(_) | Life::Booting { .. } | Life::Up(_) => {
+                    Err(MachineError::Refused {
+                        what: "The machine's disk is in use",
+                        hint: "Stop the machine first; a start says whether its disk is damaged",
+                    })
+                }
+            },
             Request::SetSettings(settings) => self.set_settings(settings),
             // Handled where it arrives.
             Request::Shutdown => Ok(()),
@@ -339,8 +355,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Begins a boot.
-    fn start(&mut self, warnings: Vec<String>) -> Result<(), MachineError> {
+    /// Begins a boot, on which a damaged disk is repaired if that was asked for.
+    fn start(&mut self, warnings: Vec<String>, repair: bool) -> Result<(), MachineError> {
         let settings = self.view.0.borrow().settings.clone();
         let driver = (self.drivers)(settings.driver)?;
         self.view.change(|view| {
@@ -361,6 +377,7 @@ impl Supervisor {
             driver: driver.clone(),
             guest: self.guest.clone(),
             view: self.view.clone(),
+            repair,
         };
         self.life = Life::Booting {
             boot: Box::pin(boot.run()),
@@ -409,6 +426,8 @@ impl Supervisor {
 
     fn delete(&mut self) -> Result<(), MachineError> {
         self.then = Then::Rest;
+        // They were the deleted machine's.
+        self.view.change(|view| view.warnings.clear());
         let deleted = data_disk::delete(&self.paths);
         if let Some(config) = &self.paths.docker_config
             && let Err(error) = docker_context::remove(config)
@@ -549,7 +568,7 @@ impl Supervisor {
             Then::Rest => self.rest(),
             Then::Start => {
                 self.rest();
-                if let Err(error) = self.start(Vec::new()) {
+                if let Err(error) = self.start(Vec::new(), false) {
                     self.broken(&error);
                 }
             }
@@ -559,7 +578,7 @@ impl Supervisor {
                 self.rescued = Some(Instant::now());
                 let warning =
                     format!("The machine ended by itself ({reason}) and was started again");
-                if let Err(error) = self.start(vec![warning]) {
+                if let Err(error) = self.start(vec![warning], false) {
                     self.broken(&error);
                 }
             }
@@ -605,9 +624,9 @@ impl Supervisor {
                     let docker = match state {
                         Guests::Starting => DockerState::Starting,
                         Guests::Running => answers(),
-                        Guests::Restarting { why, .. } => DockerState::Restarting {
-                            why: boot::words(&why),
-                        },
+                        Guests::Restarting { why, .. } => {
+                            DockerState::Restarting { why: words(&why) }
+                        }
                         Guests::Stopped | Guests::Unknown => return,
                     };
                     self.guest
@@ -618,13 +637,9 @@ impl Supervisor {
                     }
                 }
                 GuestEvent::Restarted { service, why } => {
-                    tracing::warn!(
-                        ?service,
-                        why = boot::words(&why),
-                        "restarted in the machine"
-                    );
+                    tracing::warn!(?service, why = words(&why), "restarted in the machine");
                 }
-                GuestEvent::Warning { message } => self.view.warn(boot::words(&message)),
+                GuestEvent::Warning { message } => self.view.warn(words(&message)),
                 GuestEvent::PoweringOff => {
                     up.going_down = true;
                     self.guest.set_docker(false);
@@ -700,7 +715,7 @@ fn last_lines(path: &std::path::Path) -> String {
     let text = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]);
     let lines: Vec<String> = text
         .lines()
-        .map(boot::words)
+        .map(words)
         .filter(|line| !line.is_empty())
         .collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")

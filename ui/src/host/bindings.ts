@@ -694,7 +694,9 @@ export type MachineAction =
 /**  Stop it and start it again. */
 "restart" | 
 /**  Stop it and remove everything that it has. */
-"delete";
+"delete" | 
+/**  Start it, and repair its disk on the way if that is damaged. */
+"repair";
 
 /**  Slipway's own machine is another one now. */
 export type MachineChanged = MachineView;

@@ -9,7 +9,7 @@ use slipway_link::{DiskState, DockerState, GuestEvent, GuestNews, LinkStream, Re
 
 use super::View;
 use crate::engine_socket::EngineSocket;
-use crate::guest::{Guest, new_secret};
+use crate::guest::{Guest, new_secret, words};
 use crate::{
     Driver, DriverState, GuestImage, MachineError, MachinePaths, VmSpec, data_disk, docker_context,
     host,
@@ -37,6 +37,8 @@ pub(super) struct Boot {
     pub(super) driver: Arc<dyn Driver>,
     pub(super) guest: Guest,
     pub(super) view: View,
+    /// A disk that is damaged is repaired rather than told, once.
+    pub(super) repair: bool,
 }
 
 /// What a boot gives.
@@ -318,6 +320,7 @@ impl Boot {
         let mut news = News::open(&self.guest).await?;
         steps.enter("Opening the disk");
         let mut patience = step;
+        let mut repair = self.repair;
         loop {
             let piece = match tokio::time::timeout(patience, news.next()).await {
                 Ok(piece) => piece?,
@@ -347,9 +350,16 @@ impl Boot {
                         patience = step;
                         steps.enter("Starting the engine");
                     }
-                    DiskState::Broken { reason, .. } => {
+                    DiskState::Broken {
+                        repairable: true, ..
+                    } if std::mem::take(&mut repair) => {
+                        // It is checked and mounted again by itself after that.
+                        self.repair_disk(steps).await?;
+                    }
+                    DiskState::Broken { reason, repairable } => {
                         return Err(Failure::Other(MachineError::DiskBroken {
                             reason: words(&reason),
+                            repairable,
                         }));
                     }
                     DiskState::Unknown => {}
@@ -371,6 +381,22 @@ impl Boot {
         }
         let engine = connect_engine(&self.paths, &self.guest).await?;
         Ok((news, engine))
+    }
+}
+
+impl Boot {
+    async fn repair_disk(&self, steps: &mut Steps) -> Result<(), MachineError> {
+        steps.enter("Repairing the disk");
+        let report = self.guest.repair().await?;
+        for line in report.lines() {
+            tracing::warn!("e2fsck: {}", words(line));
+        }
+        self.view.warn(
+            "The machine's disk was repaired; what lost its place is in /data/lost+found of the \
+             machine, and slipwayd's log has what was done"
+                .to_owned(),
+        );
+        Ok(())
     }
 }
 
@@ -417,15 +443,4 @@ async fn connect_engine(paths: &MachinePaths, guest: &Guest) -> Result<Engine, M
             Err(source) => return Err(MachineError::Docker { source }),
         }
     }
-}
-
-/// Words of the guest, of a length that can be shown and without control characters.
-pub(super) fn words(text: &str) -> String {
-    const MAX: usize = 500;
-    text.chars()
-        .filter(|letter| !letter.is_control())
-        .take(MAX)
-        .collect::<String>()
-        .trim()
-        .to_owned()
 }

@@ -101,6 +101,11 @@ impl MachineHandle {
         self.ask(Request::Delete).await
     }
 
+    /// Starts it, and repairs its disk on the way if that is damaged. Returns when that is under way.
+    pub async fn repair(&self) -> Result<(), MachineError> {
+        self.ask(Request::Repair).await
+    }
+
     /// Changes what was chosen. What cannot be changed while it runs holds from the next start on.
     pub async fn set_settings(&self, settings: MachineSettings) -> Result<(), MachineError> {
         self.ask(Request::SetSettings(settings)).await

@@ -32,6 +32,10 @@ pub(crate) struct Faults {
     pub(crate) frozen: AtomicBool,
     /// The guest's disk is another program's.
     pub(crate) foreign_disk: AtomicBool,
+    /// The guest's disk is damaged, until it is repaired.
+    pub(crate) damaged_disk: AtomicBool,
+    /// What is damaged cannot be repaired.
+    pub(crate) beyond_repair: AtomicBool,
     /// How often a virtual machine was started.
     pub(crate) starts: AtomicU32,
     /// How often a guest was asked to switch itself off.
@@ -274,6 +278,18 @@ impl Agent {
                     }
                 }
             }
+            Request::RepairDisk if self.faults.beyond_repair.load(Ordering::SeqCst) => {
+                responder.refuse(RefusalKind::Failed, "e2fsck gave up");
+            }
+            Request::RepairDisk => {
+                self.faults.damaged_disk.store(false, Ordering::SeqCst);
+                responder.reply(Reply::Repaired {
+                    report: "Pass 1\nPass 2".to_owned(),
+                });
+                for event in mounted() {
+                    let _ = self.news.send(event);
+                }
+            }
             Request::RestartDocker => {
                 responder.reply(Reply::Done);
             }
@@ -304,13 +320,15 @@ impl Agent {
                     repairable: false,
                 },
             });
-        } else if !self.faults.hangs.load(Ordering::SeqCst) {
+        } else if self.faults.damaged_disk.load(Ordering::SeqCst) {
             boot.push(GuestEvent::Disk {
-                state: DiskState::Mounted,
+                state: DiskState::Broken {
+                    reason: "its file system is damaged".to_owned(),
+                    repairable: true,
+                },
             });
-            boot.push(GuestEvent::Docker {
-                state: DockerState::Running,
-            });
+        } else if !self.faults.hangs.load(Ordering::SeqCst) {
+            boot.extend(mounted());
         }
         for event in boot {
             let _ = stream.send(&GuestNews { at_ms: 1, event }).await;
@@ -319,6 +337,18 @@ impl Agent {
             let _ = stream.send(&GuestNews { at_ms: 2, event }).await;
         }
     }
+}
+
+/// What a guest says when its disk can be used.
+fn mounted() -> [GuestEvent; 2] {
+    [
+        GuestEvent::Disk {
+            state: DiskState::Mounted,
+        },
+        GuestEvent::Docker {
+            state: DockerState::Running,
+        },
+    ]
 }
 
 /// Where the fake's containers have their addresses.

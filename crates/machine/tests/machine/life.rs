@@ -295,6 +295,36 @@ async fn what_keeps_it_from_booting_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_disk_is_repaired_only_when_that_is_asked_for() {
+    let machine = Machine::new();
+    let refused = machine.handle.repair().await.expect_err("there is none");
+    assert_eq!(refused.to_api().kind, ErrorKind::Conflict);
+    let faults = &machine.fake.faults;
+    faults.damaged_disk.store(true, Ordering::SeqCst);
+    faults.beyond_repair.store(true, Ordering::SeqCst);
+    machine.handle.start().await.expect("accepted");
+    let reason = machine.broken().await;
+    assert!(reason.message.contains("damaged"), "{reason:?}");
+    let hint = reason.hint.expect("a remedy");
+    assert!(hint.contains("slipway machine repair"), "{hint}");
+
+    machine.handle.repair().await.expect("accepted");
+    let view = machine
+        .wait("given up", |view| {
+            matches!(&view.state, MachineState::Broken { reason } if reason.message.contains("gave up"))
+        })
+        .await;
+    assert!(!format!("{view:?}").contains("machine repair"), "{view:?}");
+
+    faults.beyond_repair.store(false, Ordering::SeqCst);
+    machine.handle.repair().await.expect("accepted");
+    let view = machine.running().await;
+    assert!(view.warnings[0].contains("was repaired"), "{view:?}");
+    let refused = machine.handle.repair().await.expect_err("it is in use");
+    assert_eq!(refused.to_api().kind, ErrorKind::Conflict);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_is_silent_is_unresponsive_until_it_is_back() {
     let machine = Machine::new().started().await;
     machine.fake.faults.frozen.store(true, Ordering::SeqCst);
@@ -353,6 +383,12 @@ async fn what_the_guest_says_of_its_engine_is_shown() {
         .wait("warned", |view| !view.warnings.is_empty())
         .await;
     assert!(view.warnings[0].len() <= 500);
+    // They are this machine's and go with it.
+    machine.handle.delete().await.expect("accepted");
+    let view = machine
+        .wait("absent", |view| view.state == MachineState::Absent)
+        .await;
+    assert_eq!(view.warnings, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
