@@ -84,7 +84,8 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
         "slipwayd owns the machine"
     );
     let (supervisor, machine) = Supervisor::new(lease, paths.clone(), drivers(&paths));
-    let supervising = tokio::spawn(supervisor.run());
+    let mut supervising = tokio::spawn(supervisor.run());
+    let mut lease = None;
     let clients = control.clients();
     let shutdown = Arc::new(Notify::new());
     let serving = tokio::spawn(control.serve(machine.clone(), shutdown.clone()));
@@ -98,6 +99,13 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
             tracing::info!("nothing to own and nobody there");
             machine.shutdown().await?;
         }
+        // A client asked for the end, and is about to be told.
+        ended = &mut supervising => {
+            let ended = ended.map_err(|error| MachineError::NoDaemon {
+                reason: format!("had to end: {error}"),
+            });
+            lease = Some(ended?);
+        }
     }
     // Who asked for the end gets the answer before the socket goes.
     let mut clients = clients;
@@ -108,7 +116,10 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
     let absent = machine.now().state == MachineState::Absent;
     tracing::info!("slipwayd ends");
     // Let go of at the very end, when the sockets are gone.
-    if let Ok(lease) = supervising.await
+    if lease.is_none() {
+        lease = supervising.await.ok();
+    }
+    if let Some(lease) = lease
         && absent
     {
         lease.leave_nothing(&paths);
@@ -116,7 +127,7 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
     Ok(())
 }
 
-/// Waits until the machine has not run and nobody was connected for [`IDLE`].
+/// Waits until the machine has not run and nobody was connected for [`IDLE`]. A supervisor that has ended needs nobody to end it.
 async fn nothing_to_own(machine: MachineHandle, mut clients: watch::Receiver<usize>) {
     let (mut view, watching) = machine.watch();
     // This is not somebody who looks.
@@ -127,14 +138,14 @@ async fn nothing_to_own(machine: MachineHandle, mut clients: watch::Receiver<usi
         if busy(&clients) {
             tokio::select! {
                 changed = clients.changed() => if changed.is_err() { return },
-                changed = view.changed() => if changed.is_err() { return },
+                changed = view.changed() => if changed.is_err() { return std::future::pending().await },
             }
             continue;
         }
         tokio::select! {
             () = tokio::time::sleep(IDLE) => return,
             changed = clients.changed() => if changed.is_err() { return },
-            changed = view.changed() => if changed.is_err() { return },
+            changed = view.changed() => if changed.is_err() { return std::future::pending().await },
         }
     }
 }

@@ -11,7 +11,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The rules, for `nft -f`.
 ///
-/// The gateway of user-mode networking is the host's own loopback: no container may reach the programs that trust it.
+/// The gateway of user-mode networking is the host's own loopback, and so is every address that no other computer has: no
+/// container may reach the programs that trust it. What leaves is looked at where it leaves, because a container with the
+/// machine's network makes frames of its own. What an ordinary socket may not reach it is told at once, by `output`.
 fn rules() -> String {
     let network = format!("{ADDRESS}/{PREFIX}");
     format!(
@@ -32,7 +34,16 @@ fn rules() -> String {
   chain forward {{
     type filter hook forward priority -10; policy accept;
     iifname \"eth0\" ct state new drop
-    oifname \"eth0\" ip daddr {network} jump to_host
+  }}
+}}
+table netdev slipway {{
+  chain leaving {{
+    type filter hook egress device \"eth0\" priority 0; policy drop;
+    ether type arp accept
+    ip daddr {NAMESERVER} udp dport 53 accept
+    ip daddr {NAMESERVER} tcp dport 53 accept
+    ip daddr {{ 0.0.0.0/8, {network}, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 }} drop
+    ip saddr {ADDRESS} accept
   }}
 }}
 "
@@ -69,6 +80,7 @@ mod tests {
     fn the_rules_name_the_network_and_fit_into_a_pipe() {
         let rules = rules();
         assert!(rules.contains("ip daddr 10.0.2.15/24 jump to_host"));
+        assert!(rules.contains("{ 0.0.0.0/8, 10.0.2.15/24, "));
         assert!(rules.len() < 4096);
     }
 }

@@ -56,12 +56,13 @@ pub(crate) fn prepare(news: &News) {
 
 /// Brings the interface up behind the firewall. Without a firewall there is no network.
 pub(crate) async fn bring_up(children: &Children) -> Result<()> {
-    firewall::set_up(children).await?;
     let deadline = Instant::now() + PATIENCE;
     while !fs::exists("/sys/class/net/eth0").unwrap_or(false) && Instant::now() < deadline {
         sleep(Duration::from_millis(10)).await;
     }
     let interface = index("eth0")?;
+    // It names the interface, which is still down.
+    firewall::set_up(children).await?;
     netlink::add_address(interface, ADDRESS, PREFIX)
         .doing(|| "The machine's address could not be set".into())?;
     netlink::up(interface).doing(|| "The machine's network could not be switched on".into())?;

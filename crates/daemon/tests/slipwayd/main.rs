@@ -4,6 +4,9 @@
 //! CI, fails.
 #![cfg(target_os = "linux")]
 
+mod again;
 mod bad_input;
+mod isolation;
 mod life;
 mod own;
+mod shell;

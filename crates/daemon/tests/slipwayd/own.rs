@@ -53,7 +53,20 @@ impl Own {
 
     /// `slipwayd` as a command, for a test that starts it itself.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_slipwayd"));
+        self.command_with(&[])
+    }
+
+    /// `slipwayd`, started by other words.
+    pub(crate) fn command_with(&self, before: &[&str]) -> Command {
+        let words = [before, &[env!("CARGO_BIN_EXE_slipwayd")]].concat();
+        let mut command = Command::new(words[0]);
+        self.with_places(command.args(&words[1..]));
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Has a command of Slipway's find our machine.
+    pub(crate) fn with_places<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("XDG_DATA_HOME", self.root.path().join("data"))
             .env("XDG_RUNTIME_DIR", self.root.path().join("run"))
@@ -62,8 +75,6 @@ impl Own {
                 "SLIPWAY_GUEST_IMAGE",
                 self.paths.image.as_deref().expect("one"),
             )
-            .stdin(Stdio::null());
-        command
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -137,13 +148,25 @@ impl Own {
         )
     }
 
-    /// The docker command on the machine's engine, found by its context.
-    pub(crate) fn docker(&self, arguments: &[&str], input: &[u8]) -> Output {
-        let mut child = Command::new("docker")
-            .args(["--context", "slipway"])
-            .args(arguments)
+    /// Has a command find the machine's context.
+    pub(crate) fn with_context<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
             .env("DOCKER_CONFIG", self.root.path().join("docker"))
             .env_remove("DOCKER_HOST")
+    }
+
+    /// The docker command on the machine's engine, found by its context.
+    pub(crate) fn docker_command(&self) -> Command {
+        let mut command = Command::new("docker");
+        self.with_context(command.args(["--context", "slipway"]));
+        command
+    }
+
+    /// Runs the docker command to its end.
+    pub(crate) fn docker(&self, arguments: &[&str], input: &[u8]) -> Output {
+        let mut child = self
+            .docker_command()
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -169,47 +192,81 @@ impl Own {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// The docker command with arguments that have no spaces.
+    pub(crate) fn docker_line(&self, line: &str) -> String {
+        let arguments: Vec<&str> = line.split_ascii_whitespace().collect();
+        self.docker_ok(&arguments, b"")
+    }
+
     /// Makes the image `tiny` in the machine's engine: the guest's own busybox, read through a shell.
     pub(crate) async fn make_tiny_image(&self) {
-        let command = ["busybox", "cat", "/bin/busybox"]
-            .map(str::to_owned)
-            .to_vec();
-        let shell = self
-            .client
-            .shell(Some(command), 0, 0)
-            .await
-            .expect("a shell");
-        let (_keys, mut screen) = shell.split();
-        let mut busybox = Vec::new();
-        let code = loop {
-            match screen.next().await.expect("readable") {
-                Some(ShellOutput::Bytes(bytes)) => busybox.extend(bytes),
-                Some(ShellOutput::ErrorBytes(bytes)) => {
-                    eprintln!("{}", String::from_utf8_lossy(&bytes));
-                }
-                Some(ShellOutput::Exit { code }) => break code,
-                None => panic!("the shell was cut off"),
-            }
-        };
-        assert_eq!(code, 0);
+        let busybox = self
+            .bytes_from_the_machine(&["busybox", "cat", "/bin/busybox"])
+            .await;
         assert!(busybox.starts_with(b"\x7fELF"), "{} bytes", busybox.len());
-        let tree = self.root.path().join("tiny");
-        std::fs::create_dir_all(tree.join("bin")).expect("writable");
-        std::fs::create_dir_all(tree.join("www")).expect("writable");
-        std::fs::create_dir_all(tree.join("data")).expect("writable");
-        std::fs::write(tree.join("www/index.html"), "from the machine\n").expect("writable");
-        let program = tree.join("bin/busybox");
-        std::fs::write(&program, busybox).expect("writable");
-        make_executable(&program);
-        std::os::unix::fs::symlink("busybox", tree.join("bin/sh")).expect("writable");
+        self.import(
+            "tiny",
+            &[
+                ("bin/busybox", &busybox),
+                ("bin/sh", &busybox),
+                ("www/index.html", b"from the machine\n"),
+                ("data/of-the-image", b""),
+            ],
+        );
+    }
+
+    /// Makes an image of files that can all be executed.
+    pub(crate) fn import(&self, name: &str, files: &[(&str, &[u8])]) {
+        let tree = tempfile::tempdir_in(self.root()).expect("writable");
+        for (path, bytes) in files {
+            let path = tree.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("below")).expect("writable");
+            std::fs::write(&path, bytes).expect("writable");
+            make_executable(&path);
+        }
+        make_executable(tree.path());
         let tar = Command::new("tar")
             .args(["-c", "--owner=0", "--group=0", "-C"])
-            .arg(&tree)
+            .arg(tree.path())
             .arg(".")
             .output()
             .expect("tar");
         assert!(tar.status.success());
-        self.docker_ok(&["import", "-", "tiny"], &tar.stdout);
+        self.docker_ok(&["import", "-", name], &tar.stdout);
+    }
+
+    /// What a command in the machine prints. It has to succeed.
+    pub(crate) async fn in_the_machine(&self, command: &[&str]) -> String {
+        let bytes = self.bytes_from_the_machine(command).await;
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
+
+    async fn bytes_from_the_machine(&self, command: &[&str]) -> Vec<u8> {
+        let words = command.iter().map(|word| (*word).to_owned()).collect();
+        let shell = self.client.shell(Some(words), 0, 0).await.expect("a shell");
+        let (_keys, mut screen) = shell.split();
+        let mut printed = Vec::new();
+        loop {
+            match screen.next().await.expect("readable") {
+                Some(ShellOutput::Bytes(bytes)) => printed.extend(bytes),
+                Some(ShellOutput::ErrorBytes(bytes)) => {
+                    eprintln!("{}", String::from_utf8_lossy(&bytes));
+                }
+                Some(ShellOutput::Exit { code }) => {
+                    assert_eq!(code, 0, "{command:?}");
+                    return printed;
+                }
+                None => panic!("{command:?} was cut off"),
+            }
+        }
+    }
+
+    /// Waits until a container's log has these words.
+    pub(crate) fn until_it_says(&self, container: &str, words: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.docker_ok(&["logs", container], b"").contains(words) {
+            assert!(Instant::now() < deadline, "{container} never says {words}");
+        }
     }
 
     /// The process that holds the machine.
@@ -263,7 +320,10 @@ impl Drop for Own {
     fn drop(&mut self) {
         // QEMU ends with it.
         if let Some(pid) = self.daemon_pid() {
-            signal(pid, "KILL");
+            // It may be ending just now.
+            let _ = Command::new("kill")
+                .args(["-KILL", &pid.to_string()])
+                .output();
         }
     }
 }
@@ -312,4 +372,24 @@ pub(crate) fn free_port() -> u16 {
         .and_then(|listener| listener.local_addr())
         .expect("a free port")
         .port()
+}
+
+/// Compiles a program in C, statically: what runs in a container has no library.
+pub(crate) fn compile(source: &Path, program: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let status = Command::new("cc")
+        .args(["-O2", "-static", "-Wall", "-Werror", "-o"])
+        .args([program, &source])
+        .status()
+        .expect("cc");
+    assert!(status.success());
+}
+
+/// The warnings that have this word.
+pub(crate) fn warnings_about(view: &MachineView, word: &str) -> Vec<String> {
+    let found = view
+        .warnings
+        .iter()
+        .filter(|warning| warning.contains(word));
+    found.cloned().collect()
 }

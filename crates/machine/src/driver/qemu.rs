@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::accelerator::Verdicts;
-use self::process::QemuProcess;
+use self::process::{Program, QemuProcess};
 use self::qmp::Qmp;
 use super::{Capabilities, Driver, DriverState, GuestPort, VmSpec, VmStream};
 use crate::MachineError;
@@ -36,7 +36,7 @@ pub struct Qemu {
     verdicts: Verdicts,
     state: watch::Sender<DriverState>,
     running: Mutex<Option<Running>>,
-    chosen: Mutex<Option<AcceleratorView>>,
+    chosen: Mutex<Option<(Program, AcceleratorView)>>,
     link: Mutex<PathBuf>,
 }
 
@@ -84,19 +84,23 @@ impl Qemu {
 
     async fn start_now(&self, spec: &VmSpec) -> Result<(), MachineError> {
         self.kill_now().await;
-        let program = self.program(&spec.image.arch)?;
-        let accelerator = lock(&self.chosen)
-            .as_ref()
-            .map_or(Accelerator::Tcg, |chosen| chosen.name);
+        let chosen = lock(&self.chosen).clone();
+        let (program, accelerator) = match chosen {
+            Some((program, chosen)) => (program, chosen.name),
+            None => (
+                Program::unknown(self.program(&spec.image.arch)?),
+                Accelerator::Tcg,
+            ),
+        };
         let sockets = command_line::Sockets::in_dir(&spec.runtime);
         for path in [&sockets.qmp, &sockets.link] {
             remove_if_there(path)?;
         }
         (*lock(&self.link)).clone_from(&sockets.link);
-        let arguments = command_line::machine(spec, accelerator, &sockets);
+        let arguments = command_line::machine(&program, spec, accelerator, &sockets);
         let log = spec.runtime.join("qemu.log");
         let process = Arc::new(QemuProcess::spawn(
-            &program,
+            &program.path,
             arguments,
             &log,
             &spec.runtime,
@@ -170,11 +174,16 @@ impl Driver for Qemu {
         tell: &'a (dyn Fn(&str) + Send + Sync),
     ) -> BoxFuture<'a, Result<AcceleratorView, MachineError>> {
         Box::pin(async move {
-            let program = self.program(&spec.image.arch)?;
-            let version = process::version(&program).await?;
-            let chosen = self.verdicts.choose(&program, &version, spec, tell).await;
-            tracing::info!(version, accelerator = ?chosen.name, reason = chosen.reason, "QEMU");
-            *lock(&self.chosen) = Some(chosen.clone());
+            let program = Program::ask(self.program(&spec.image.arch)?).await?;
+            let chosen = self.verdicts.choose(&program, spec, tell).await;
+            tracing::info!(
+                version = program.version,
+                sandbox = program.sandbox,
+                accelerator = ?chosen.name,
+                reason = chosen.reason,
+                "QEMU"
+            );
+            *lock(&self.chosen) = Some((program, chosen.clone()));
             Ok(chosen)
         })
     }
@@ -211,7 +220,7 @@ impl Driver for Qemu {
 
     fn boot_failed(&self, spec: &VmSpec, reason: &str) -> bool {
         let accelerator = match lock(&self.chosen).as_ref() {
-            Some(chosen) if chosen.name != Accelerator::Tcg => chosen.name,
+            Some((_, chosen)) if chosen.name != Accelerator::Tcg => chosen.name,
             _ => return false,
         };
         self.verdicts.distrust(accelerator, reason);

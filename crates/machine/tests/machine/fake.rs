@@ -307,7 +307,7 @@ impl Agent {
                 let _ = stream.write_all("größe\n".as_bytes()).await;
                 let _ = stream.shutdown().await;
             }
-            _ => responder.refuse(RefusalKind::Unknown, "not here"),
+            Request::Shell { .. } => responder.refuse(RefusalKind::Unknown, "not here"),
         }
     }
 

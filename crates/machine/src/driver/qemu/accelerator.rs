@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use slipway_api::machine::{Accelerator, AcceleratorView};
 
 use super::command_line::{self, Sockets};
-use super::process::{QemuProcess, last_words};
+use super::process::{Program, QemuProcess, last_words};
 use super::qmp::{Event, Qmp};
 use super::{lock, remove_if_there};
 use crate::{MachineError, VmSpec, guest_arch, host};
@@ -44,8 +44,7 @@ impl Verdicts {
     /// The accelerator to use, and why it is not the fast one where it is not. Boots a kernel the first time.
     pub(super) async fn choose(
         &self,
-        program: &Path,
-        version: &str,
+        program: &Program,
         spec: &VmSpec,
         tell: &(dyn Fn(&str) + Send + Sync),
     ) -> AcceleratorView {
@@ -74,7 +73,7 @@ impl Verdicts {
         if let Err((reason, hint)) = usable(candidate) {
             return tcg(&reason, hint);
         }
-        let key = key(candidate, version);
+        let key = key(candidate, &program.version);
         (*lock(&self.last_key)).clone_from(&key);
         if spec.accelerator == Some(candidate) {
             return fast(candidate);
@@ -209,7 +208,7 @@ fn usable(_accelerator: Accelerator) -> Result<(), (String, Option<&'static str>
 
 /// Boots a kernel without a root. It works if the kernel comes as far as to miss it, which ends QEMU.
 async fn probe(
-    program: &Path,
+    program: &Program,
     accelerator: Accelerator,
     spec: &VmSpec,
 ) -> Result<(), MachineError> {
@@ -222,16 +221,16 @@ async fn probe(
 
 async fn probe_in(
     directory: &Path,
-    program: &Path,
+    program: &Program,
     accelerator: Accelerator,
     spec: &VmSpec,
 ) -> Result<(), MachineError> {
     let sockets = Sockets::in_dir(directory);
     remove_if_there(&sockets.qmp)?;
     let console = directory.join("console.log");
-    let arguments = command_line::probe(spec, accelerator, &console, &sockets);
+    let arguments = command_line::probe(program, spec, accelerator, &console, &sockets);
     let log = directory.join("qemu.log");
-    let process = QemuProcess::spawn(program, arguments, &log, directory)?;
+    let process = QemuProcess::spawn(&program.path, arguments, &log, directory)?;
     process.started().await?;
     let follow = async {
         let (qmp, mut events) = tokio::select! {

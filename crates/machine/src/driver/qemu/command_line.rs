@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use slipway_api::machine::Accelerator;
 
+use super::process::Program;
 use crate::VmSpec;
 
 /// QEMU's sockets.
@@ -45,9 +46,20 @@ fn quoted(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
 }
 
+/// What QEMU has no use for once it runs, and a guest that broke into it would: other programs, more rights, old system calls.
+pub(super) const SANDBOX: [&str; 2] = [
+    "-sandbox",
+    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+];
+
 /// Everything that makes QEMU the machine of `spec`.
-pub(super) fn machine(spec: &VmSpec, accelerator: Accelerator, sockets: &Sockets) -> Vec<OsString> {
-    let mut arguments = base(&spec.image.arch, accelerator, spec.memory_mb, spec.cpus);
+pub(super) fn machine(
+    program: &Program,
+    spec: &VmSpec,
+    accelerator: Accelerator,
+    sockets: &Sockets,
+) -> Vec<OsString> {
+    let mut arguments = base(program, spec, accelerator, spec.memory_mb, spec.cpus);
     arguments.pair("-kernel", spec.image.kernel());
     arguments.pair("-initrd", spec.image.initrd());
     // The last console that it is told is the kernel's own.
@@ -78,7 +90,8 @@ pub(super) fn machine(spec: &VmSpec, accelerator: Accelerator, sockets: &Sockets
         ),
     );
     arguments.pair("-device", "virtio-blk-pci,drive=data,serial=data");
-    arguments.pair("-netdev", "user,id=net");
+    // The guest has no use for IPv6 here, and what it sent to the gateway would reach this computer's own ::1.
+    arguments.pair("-netdev", "user,id=net,ipv6=off");
     arguments.pair("-device", "virtio-net-pci,netdev=net,romfile=");
     arguments.pair("-device", "virtio-rng-pci");
     arguments.pair(
@@ -99,12 +112,13 @@ pub(super) fn machine(spec: &VmSpec, accelerator: Accelerator, sockets: &Sockets
 
 /// A machine that does nothing but run the kernel until it finds no root: what shows whether an accelerator works.
 pub(super) fn probe(
+    program: &Program,
     spec: &VmSpec,
     accelerator: Accelerator,
     console_log: &Path,
     sockets: &Sockets,
 ) -> Vec<OsString> {
-    let mut arguments = base(&spec.image.arch, accelerator, 256, 1);
+    let mut arguments = base(program, spec, accelerator, 256, 1);
     arguments.pair("-kernel", spec.image.kernel());
     arguments.pair(
         "-append",
@@ -115,8 +129,17 @@ pub(super) fn probe(
     arguments.0
 }
 
-fn base(arch: &str, accelerator: Accelerator, memory_mb: u32, cpus: u32) -> Arguments {
+fn base(
+    program: &Program,
+    spec: &VmSpec,
+    accelerator: Accelerator,
+    memory_mb: u32,
+    cpus: u32,
+) -> Arguments {
     let mut arguments = Arguments::default();
+    if program.sandbox {
+        arguments.pair(SANDBOX[0], SANDBOX[1]);
+    }
     for flag in ["-nodefaults", "-no-user-config", "-no-reboot"] {
         arguments.flag(flag);
     }
@@ -129,7 +152,11 @@ fn base(arch: &str, accelerator: Accelerator, memory_mb: u32, cpus: u32) -> Argu
         format!("memory-backend-ram,id=memory,size={memory_mb}M")
     };
     arguments.pair("-object", memory);
-    let board = if arch == "arm64" { "virt" } else { "q35" };
+    let board = if spec.image.arch == "arm64" {
+        "virt"
+    } else {
+        "q35"
+    };
     arguments.pair("-M", format!("{board},memory-backend=memory"));
     arguments.pair("-m", format!("{memory_mb}M"));
     // Emulated processors that do not seem to share a cache: Linux then leaves two programs that wait for each other on

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::command_line;
 use crate::{MachineError, lease};
 
 /// How much of QEMU's last words is kept.
@@ -233,10 +234,49 @@ pub(super) fn last_words(log: &Path) -> String {
         .collect()
 }
 
-/// QEMU's version, such as `10.0.2`. Also shows whether it runs at all.
-pub(super) async fn version(program: &Path) -> Result<String, MachineError> {
+/// A QEMU that runs.
+#[derive(Debug, Clone)]
+pub(super) struct Program {
+    pub(super) path: PathBuf,
+    /// Such as `10.0.2`.
+    pub(super) version: String,
+    /// Whether it can keep itself from what a machine does not need. Not every QEMU is built with that.
+    pub(super) sandbox: bool,
+}
+
+impl Program {
+    /// One that was not asked.
+    pub(super) fn unknown(path: PathBuf) -> Self {
+        Self {
+            path,
+            version: String::new(),
+            sandbox: false,
+        }
+    }
+
+    /// Asks it what it is.
+    pub(super) async fn ask(path: PathBuf) -> Result<Self, MachineError> {
+        if cfg!(target_os = "linux")
+            && let Ok(version) = version(&path, &command_line::SANDBOX).await
+        {
+            return Ok(Self {
+                path,
+                version,
+                sandbox: true,
+            });
+        }
+        Ok(Self {
+            version: version(&path, &[]).await?,
+            ..Self::unknown(path)
+        })
+    }
+}
+
+/// QEMU's version. Fails if it does not take these arguments or does not run at all.
+async fn version(program: &Path, arguments: &[&str]) -> Result<String, MachineError> {
     let mut command = tokio::process::Command::new(program);
     command
+        .args(arguments)
         .arg("--version")
         .stdin(Stdio::null())
         .kill_on_drop(true);

@@ -1,0 +1,168 @@
+//! Whatever ends the machine, however often: containers with a restart policy come back, volumes have what they had, and
+//! nothing is left over.
+//!
+//! `SLIPWAY_TEST_LIVES` says how often each end is tried; it is 2 where nobody says.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use slipway_api::machine::MachineState;
+
+use crate::own::{Own, free_port, get, image, signal, warnings_about};
+
+fn lives() -> u32 {
+    match std::env::var("SLIPWAY_TEST_LIVES") {
+        Ok(count) => count.parse().expect("SLIPWAY_TEST_LIVES is a number"),
+        Err(_) => 2,
+    }
+}
+
+/// A machine with a web server that comes back, and a volume that it writes to all the time.
+struct Lived {
+    own: Own,
+    port: u16,
+    kept: String,
+}
+
+impl Lived {
+    async fn new() -> Option<Self> {
+        let own = Own::new(&image()?);
+        own.client.start().await.expect("accepted");
+        own.running().await;
+        own.make_tiny_image().await;
+        let port = free_port();
+        own.docker_line(&format!(
+            "run -d --name web --restart always -p {port}:80 -v kept:/data tiny busybox httpd -f -p 80 -h /www"
+        ));
+        own.docker_line("exec web busybox dd if=/dev/urandom of=/data/bytes bs=1024 count=4096");
+        own.docker_line("exec web busybox sync");
+        // What is being written when the machine ends is what its journal is for.
+        own.docker_ok(
+            &[
+                "run", "-d", "--name", "writer", "--restart", "always", "-v", "kept:/data", "tiny",
+                "sh", "-c",
+                "while :; do busybox dd if=/dev/zero of=/data/noise bs=1024 count=512 2>/dev/null; busybox rm /data/noise; done",
+            ],
+            b"",
+        );
+        let mut lived = Self {
+            own,
+            port,
+            kept: String::new(),
+        };
+        lived.kept = lived.sum();
+        Some(lived)
+    }
+
+    fn sum(&self) -> String {
+        self.own
+            .docker_line("exec web busybox sha256sum /data/bytes")
+    }
+
+    /// Everything is as it was.
+    async fn is_back(&self) {
+        let view = self.own.running().await;
+        assert!(get(self.port).contains("from the machine"));
+        assert_eq!(self.sum(), self.kept);
+        assert_eq!(
+            self.own
+                .docker_line("inspect --format {{.State.Running}} writer"),
+            "true"
+        );
+        for word in ["network", "disk", "module"] {
+            assert_eq!(warnings_about(&view, word), [""; 0]);
+        }
+        let qemus = self
+            .own
+            .processes()
+            .iter()
+            .filter(|(_, line)| line.contains("qemu-system"))
+            .count();
+        assert_eq!(qemus, 1, "{:?}", self.own.processes());
+        assert_eq!(
+            self.files(),
+            expected(&[
+                "console.log",
+                "daemon.sock",
+                "engine.sock",
+                "link.sock",
+                "qemu.log",
+                "qmp.sock",
+                "vm-process.json",
+            ])
+        );
+    }
+
+    /// What lies beside the sockets.
+    fn files(&self) -> BTreeSet<PathBuf> {
+        std::fs::read_dir(&self.own.paths.runtime)
+            .expect("readable")
+            .map(|entry| entry.expect("readable").file_name().into())
+            .collect()
+    }
+
+    fn nothing_is_left(&self) {
+        self.own.nothing_runs();
+        assert_eq!(self.files(), expected(&["console.log", "qemu.log"]));
+        let lock = std::fs::File::open(self.own.paths.lock()).expect("a file");
+        lock.try_lock().expect("nobody has it");
+        assert!(std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err());
+    }
+}
+
+fn expected(names: &[&str]) -> BTreeSet<PathBuf> {
+    names.iter().map(PathBuf::from).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_and_volumes_outlive_every_end() {
+    let Some(lived) = Lived::new().await else {
+        return;
+    };
+    let own = &lived.own;
+    for life in 0..lives() {
+        let began = Instant::now();
+        own.client.stop().await.expect("accepted");
+        let view = own.state(MachineState::Stopped).await;
+        assert_eq!(warnings_about(&view, "switched off"), [""; 0]);
+        assert!(own.qemu_pid().is_none());
+        // Every other time the process goes as well.
+        if life % 2 == 1 {
+            own.client.shutdown().await.expect("it ends");
+            lived.nothing_is_left();
+        }
+        own.client.start().await.expect("accepted");
+        lived.is_back().await;
+        eprintln!("{life}: stopped and started in {:?}", began.elapsed());
+
+        let began = Instant::now();
+        let qemu = own.qemu_pid().expect("it runs");
+        signal(qemu, "KILL");
+        let view = own
+            .wait("ended", |view| {
+                !matches!(view.state, MachineState::Running { .. })
+            })
+            .await;
+        if life == 0 {
+            // It is started again without being asked for, once in five minutes.
+            let view = own.running().await;
+            assert_eq!(warnings_about(&view, "started again").len(), 1, "{view:?}");
+        } else {
+            eprintln!("{life}: {:?}", view.state);
+            own.client.start().await.expect("accepted");
+        }
+        lived.is_back().await;
+        assert_ne!(own.qemu_pid(), Some(qemu));
+        eprintln!("{life}: after QEMU's end in {:?}", began.elapsed());
+
+        let began = Instant::now();
+        signal(own.daemon_pid().expect("it runs"), "KILL");
+        own.nothing_runs();
+        own.client.start().await.expect("a new slipwayd");
+        lived.is_back().await;
+        eprintln!("{life}: after slipwayd's end in {:?}", began.elapsed());
+    }
+    own.client.shutdown().await.expect("it ends");
+    lived.nothing_is_left();
+}

@@ -1,0 +1,276 @@
+//! No container reaches the machine's engine, its agent, or what listens on this computer for this computer only. No other
+//! user of this computer reaches the machine.
+//!
+//! What a container with `--privileged` undoes on purpose is not tried: it is root in the machine.
+
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use slipway_api::machine::MachineState;
+
+use crate::own::{Own, compile, free_port, image, warnings_about};
+
+/// Where a container listens on purpose, with the machine's own network: what every scan of the machine has to find.
+const CONTROL: u16 = 45_999;
+
+/// What a scan found.
+#[derive(Debug, PartialEq, Eq)]
+struct Scan {
+    open: Vec<u16>,
+    refused: u32,
+    denied: u32,
+    silent: u32,
+}
+
+impl Scan {
+    /// What was found at an address, from all that was printed.
+    fn of(output: &str, address: &str) -> Self {
+        let head = format!("tcp {address}");
+        let lines = output.lines().skip_while(|line| **line != head);
+        let words: Vec<&str> = lines.flat_map(str::split_ascii_whitespace).collect();
+        let after = |name: &str| {
+            let at = words.iter().position(|word| *word == name).expect(output);
+            words[at + 1..]
+                .iter()
+                .map_while(|word| word.parse().ok())
+                .collect::<Vec<u32>>()
+        };
+        Self {
+            open: after("open")
+                .into_iter()
+                .map(|port| u16::try_from(port).expect("a port"))
+                .collect(),
+            refused: after("refused")[0],
+            denied: after("denied")[0],
+            silent: after("silent")[0],
+        }
+    }
+
+    /// Every port of the machine said yes or no, and only the one that is meant to said yes.
+    fn is_the_control_alone(&self) {
+        assert_eq!(self.open, [CONTROL], "{self:?}");
+        assert_eq!((self.refused, self.denied, self.silent), (65_534, 0, 0));
+    }
+
+    /// No port of this computer said anything.
+    fn is_nothing(&self) {
+        assert_eq!((self.open.len(), self.refused), (0, 0), "{self:?}");
+        assert_eq!(self.denied + self.silent, 65_535);
+    }
+}
+
+/// What listens on this computer and trusts whoever reaches it.
+struct Trusting {
+    port: u16,
+    heard: mpsc::Receiver<String>,
+}
+
+impl Trusting {
+    fn new() -> Self {
+        let (sender, heard) = mpsc::channel();
+        let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = tcp.local_addr().expect("bound").port();
+        let six = TcpListener::bind(("::1", port)).expect("a free port");
+        let udp = UdpSocket::bind(("127.0.0.1", port)).expect("a free port");
+        for (listener, name) in [(tcp, "tcp"), (six, "tcp over IPv6")] {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                while let Ok((_, from)) = listener.accept() {
+                    eprintln!("{name} from {from}");
+                    let _ = sender.send(name.to_owned());
+                }
+            });
+        }
+        thread::spawn(move || {
+            let mut bytes = [0; 100];
+            while let Ok((count, _)) = udp.recv_from(&mut bytes) {
+                let _ = sender.send(String::from_utf8_lossy(&bytes[..count]).into_owned());
+            }
+        });
+        Self { port, heard }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_reach_neither_the_engine_nor_this_computer() {
+    let Some(image) = image() else { return };
+    let own = Own::new(&image);
+    own.client.start().await.expect("accepted");
+    let view = own.running().await;
+    assert_eq!(warnings_about(&view, "network"), [""; 0]);
+    let probe = own.root().join("probe");
+    compile(Path::new("tests/slipwayd/probe.c"), &probe);
+    others_cannot_open_the_sockets(&own);
+    qemu_is_in_its_sandbox(&own);
+    nothing_listens_but(&own, &[]);
+
+    own.import(
+        "probe",
+        &[("probe", &std::fs::read(&probe).expect("readable"))],
+    );
+    let run = |options: &str, what: &[String]| {
+        let began = Instant::now();
+        let what = what.join(" + ");
+        let output = own.docker_line(&format!("run --rm {options} probe /probe {what}"));
+        eprintln!("{options} {what} took {:?}:\n{output}", began.elapsed());
+        output
+    };
+    own.docker_line(&format!(
+        "run -d --name control --net=host probe /probe listen {CONTROL}"
+    ));
+    own.until_it_says("control", "listening");
+    let published = free_port();
+    own.docker_line(&format!(
+        "run -d --name published -p {published}:80 probe /probe listen 80"
+    ));
+    own.wait("published", |view| !view.ports.is_empty()).await;
+    nothing_listens_but(&own, &[published]);
+    own.docker_line("rm --force published");
+    own.wait("free", |view| view.ports.is_empty()).await;
+    nothing_listens_but(&own, &[]);
+
+    let trusting = Trusting::new();
+    let port = trusting.port;
+    let scan = |address: &str, passes: u32| format!("tcp {address} 1 65535 {passes}");
+    let datagrams = ["10.0.2.2", "255.255.255.255", "127.0.0.2"]
+        .map(|address| format!("udp {address} {port} datagram"));
+
+    // The bridge's address is also what `host.docker.internal` would be.
+    let mut what = vec![scan("172.17.0.1", 3), scan("10.0.2.2", 1)];
+    what.extend(datagrams.clone());
+    let found = run("", &what);
+    Scan::of(&found, "172.17.0.1").is_the_control_alone();
+    Scan::of(&found, "10.0.2.2").is_nothing();
+
+    let mut what = vec![scan("127.0.0.1", 3), scan("::1", 3), scan("10.0.2.2", 1)];
+    what.extend(datagrams.clone());
+    what.extend(
+        ["10.0.2.2", "255.255.255.255", "127.0.0.1"]
+            .map(|address| format!("frame {address} {port} frame")),
+    );
+    what.extend(
+        ["fe80::2%eth0", "fec0::2"].map(|address| format!("tcp {address} {port} {port} 1")),
+    );
+    let found = run("--net=host", &what);
+    Scan::of(&found, "127.0.0.1").is_the_control_alone();
+    Scan::of(&found, "::1").is_the_control_alone();
+    Scan::of(&found, "10.0.2.2").is_nothing();
+
+    let mut what = vec![
+        scan("10.0.2.15", 3),
+        scan("10.0.2.2", 1),
+        "vsock".to_owned(),
+    ];
+    what.extend(datagrams);
+    let found = run("--privileged", &what);
+    Scan::of(&found, "10.0.2.15").is_the_control_alone();
+    Scan::of(&found, "10.0.2.2").is_nothing();
+    assert!(found.contains("\nvsock\nopen\n"), "{found}");
+    let ports = run("--privileged", &["serial".to_owned()]);
+    assert!(ports.contains("vport"), "{ports}");
+    for line in ports.lines() {
+        assert!(line.ends_with("busy"), "{line}");
+    }
+
+    // Without the firewall the same ways lead here, so it is what stood in them.
+    assert_eq!(own.in_the_machine(&["nft", "flush", "ruleset"]).await, "");
+    let found = run(
+        "--net=host",
+        &[
+            format!("tcp 10.0.2.2 {port} {port} 3"),
+            format!("udp 10.0.2.2 {port} control:datagram"),
+            format!("frame 10.0.2.2 {port} control:frame"),
+        ],
+    );
+    assert_eq!(Scan::of(&found, "10.0.2.2").open, [port]);
+    let heard: Vec<String> = (0..3)
+        .map(|_| {
+            trusting
+                .heard
+                .recv_timeout(Duration::from_mins(1))
+                .expect("a control")
+        })
+        .collect();
+    assert_eq!(heard, ["tcp", "control:datagram", "control:frame"]);
+
+    // What was told of a machine goes with it.
+    own.client.delete().await.expect("accepted");
+    let view = own.state(MachineState::Absent).await;
+    assert_eq!(view.warnings, [""; 0]);
+}
+
+/// Another user of this computer, by the modes of the directories and of the sockets.
+fn others_cannot_open_the_sockets(own: &Own) {
+    let open_to_all = |path: &Path| {
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(path, mode).expect("ours");
+    };
+    // What is not Slipway's own would hide its modes.
+    for directory in [
+        own.root().to_owned(),
+        own.root().join("run"),
+        own.root().join("data"),
+    ] {
+        open_to_all(&directory);
+    }
+    let of_another = |socket: &Path| {
+        let output = Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .args([own.root().join("probe").as_os_str(), "socket".as_ref()])
+            .arg(socket)
+            .output()
+            .expect("setpriv");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let refused = |when: &str| {
+        for name in ["engine.sock", "daemon.sock", "qmp.sock", "link.sock"] {
+            let socket = own.paths.runtime.join(name);
+            assert!(socket.exists(), "{}", socket.display());
+            assert_eq!(of_another(&socket), "Permission denied", "{name} {when}");
+        }
+    };
+    refused("in a directory of ours");
+    open_to_all(&own.paths.runtime);
+    refused("by its own mode");
+    // This way of asking can succeed.
+    let open = own.root().join("open.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&open).expect("writable");
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o666)).expect("ours");
+    assert_eq!(of_another(&open), "connected");
+}
+
+fn qemu_is_in_its_sandbox(own: &Own) {
+    let pid = own.qemu_pid().expect("it runs");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("readable");
+    for line in ["NoNewPrivs:\t1", "Seccomp:\t2"] {
+        assert!(status.lines().any(|one| one == line), "{line}: {status}");
+    }
+}
+
+/// The ports of this computer that `slipwayd` and QEMU listen on.
+fn nothing_listens_but(own: &Own, ports: &[u16]) {
+    let output = Command::new("ss")
+        .args(["-H", "-l", "-n", "-t", "-u", "-p"])
+        .output()
+        .expect("ss");
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
+    let ours =
+        [own.daemon_pid(), own.qemu_pid()].map(|pid| format!("pid={},", pid.expect("it runs")));
+    let mut found: Vec<String> = output
+        .lines()
+        .filter(|line| ours.iter().any(|pid| line.contains(pid)))
+        .filter_map(|line| line.split_ascii_whitespace().nth(4).map(str::to_owned))
+        .collect();
+    found.sort();
+    let wanted: Vec<String> = ports
+        .iter()
+        .map(|port| format!("127.0.0.1:{port}"))
+        .collect();
+    assert_eq!(found, wanted);
+}
