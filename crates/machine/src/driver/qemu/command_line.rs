@@ -173,7 +173,9 @@ fn base(
         Accelerator::Whpx => ("whpx,kernel-irqchip=off", "max"),
         // Emulated string instructions move as much in a step as they are told to. With these features Linux would
         // copy byte by byte.
-        Accelerator::Tcg if arch == "amd64" => ("tcg,thread=multi", "max,erms=off,fsrm=off"),
+        Accelerator::Tcg if spec.image.arch == "amd64" => {
+            ("tcg,thread=multi", "max,erms=off,fsrm=off")
+        }
         Accelerator::Tcg => ("tcg,thread=multi", "max"),
     };
     arguments.pair("-accel", accelerator);
