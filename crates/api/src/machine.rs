@@ -89,6 +89,8 @@ pub enum MachineState {
     Broken {
         /// What happened and what to do.
         reason: ApiError,
+        /// Whether a repair of its disk is what could help.
+        repairable: bool,
     },
 }
 

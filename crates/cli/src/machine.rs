@@ -169,7 +169,7 @@ fn show(view: &MachineView, output: &Output) -> Result<(), Failure> {
 fn told(view: &MachineView) -> Fields {
     let mut fields = Fields::default();
     fields.field("State", state_in_words(&view.state));
-    if let MachineState::Broken { reason } = &view.state
+    if let MachineState::Broken { reason, .. } = &view.state
         && let Some(hint) = &reason.hint
     {
         fields.field("Hint", hint.as_str());
@@ -244,7 +244,7 @@ fn state_in_words(state: &MachineState) -> String {
         },
         MachineState::Unresponsive { .. } => "does not answer".to_owned(),
         MachineState::Stopping => "stopping".to_owned(),
-        MachineState::Broken { reason } => format!("broken: {}", reason.message),
+        MachineState::Broken { reason, .. } => format!("broken: {}", reason.message),
     }
 }
 
@@ -327,7 +327,7 @@ async fn needs_running(slipway: &Slipway) -> Result<(), ApiError> {
             "The machine is stopping",
             "Start it again with `slipway machine start`",
         ),
-        MachineState::Broken { reason } => return Err(reason),
+        MachineState::Broken { reason, .. } => return Err(reason),
         _ => return Ok(()),
     };
     Err(ApiError {
@@ -667,6 +667,7 @@ mod tests {
         let mut broken = machine();
         broken.state = MachineState::Broken {
             reason: failure::invalid("QEMU is not installed", "Install it with apt"),
+            repairable: false,
         };
         broken.stats = None;
         broken.ports.clear();

@@ -130,7 +130,7 @@ impl Slipway {
                     begun = true;
                     None
                 }
-                MachineState::Broken { reason } => Some(Err(reason.clone())),
+                MachineState::Broken { reason, .. } => Some(Err(reason.clone())),
                 // What was true before the start may be told first.
                 MachineState::Absent | MachineState::Stopped if begun => Some(Err(stopped())),
                 _ => None,
@@ -185,7 +185,7 @@ impl Slipway {
         let mut watch = client.watch().await.map_err(|error| error.to_api())?;
         until(&mut watch, tell, |view| match &view.state {
             MachineState::Absent => Some(Ok(())),
-            MachineState::Broken { reason } => Some(Err(reason.clone())),
+            MachineState::Broken { reason, .. } => Some(Err(reason.clone())),
             _ => None,
         })
         .await
@@ -288,7 +288,7 @@ async fn until(
 fn ended(view: &MachineView) -> Option<Result<(), ApiError>> {
     match &view.state {
         MachineState::Absent | MachineState::Stopped => Some(Ok(())),
-        MachineState::Broken { reason } => Some(Err(reason.clone())),
+        MachineState::Broken { reason, .. } => Some(Err(reason.clone())),
         _ => None,
     }
 }

@@ -471,6 +471,13 @@ impl Supervisor {
 
     fn broken(&mut self, error: &MachineError) {
         tracing::error!(%error, "the machine is broken");
+        let repairable = matches!(
+            error,
+            MachineError::DiskBroken {
+                repairable: true,
+                ..
+            }
+        );
         let mut reason = error.to_api();
         if matches!(
             error,
@@ -487,7 +494,7 @@ impl Supervisor {
             }
         }
         self.rest();
-        self.view.state(MachineState::Broken { reason });
+        self.view.state(MachineState::Broken { reason, repairable });
     }
 
     fn happened(&mut self, happened: Happened) {

@@ -837,7 +837,9 @@ since: number } |
 /**  It cannot go on by itself. */
 { is: "broken"; 
 /**  What happened and what to do. */
-reason: ApiError };
+reason: ApiError; 
+/**  Whether a repair of its disk is what could help. */
+repairable: boolean };
 
 /**  What the machine uses. */
 export type MachineStats = {

@@ -40,7 +40,7 @@ async fn an_image_that_was_tampered_with_is_refused() {
     std::fs::write(copy.path().join("initrd"), &initrd).expect("writable");
     own.client.start().await.expect("accepted");
     own.wait("refused anew", |view| {
-        matches!(&view.state, MachineState::Broken { reason } if reason.message.contains("bytes rather than"))
+        matches!(&view.state, MachineState::Broken { reason, .. } if reason.message.contains("bytes rather than"))
     })
     .await;
     assert!(own.qemu_pid().is_none());

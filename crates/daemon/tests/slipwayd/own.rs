@@ -94,7 +94,7 @@ impl Own {
                 if wanted(&view) {
                     return view;
                 }
-                if let MachineState::Broken { reason } = &view.state {
+                if let MachineState::Broken { reason, .. } = &view.state {
                     panic!("not {what}: {reason:?}\n{}", self.log());
                 }
             }
@@ -130,7 +130,7 @@ impl Own {
             })
             .await;
         match view.state {
-            MachineState::Broken { reason } => reason,
+            MachineState::Broken { reason, .. } => reason,
             other => panic!("{other:?}"),
         }
     }

@@ -90,7 +90,7 @@ impl Machine {
             })
             .await;
         match view.state {
-            MachineState::Broken { reason } => reason,
+            MachineState::Broken { reason, .. } => reason,
             other => panic!("{other:?}"),
         }
     }
@@ -307,11 +307,22 @@ async fn a_damaged_disk_is_repaired_only_when_that_is_asked_for() {
     assert!(reason.message.contains("damaged"), "{reason:?}");
     let hint = reason.hint.expect("a remedy");
     assert!(hint.contains("slipway machine repair"), "{hint}");
+    let state = machine.handle.now().state;
+    assert!(
+        matches!(
+            state,
+            MachineState::Broken {
+                repairable: true,
+                ..
+            }
+        ),
+        "{state:?}"
+    );
 
     machine.handle.repair().await.expect("accepted");
     let view = machine
         .wait("given up", |view| {
-            matches!(&view.state, MachineState::Broken { reason } if reason.message.contains("gave up"))
+            matches!(&view.state, MachineState::Broken { reason, repairable: false } if reason.message.contains("gave up"))
         })
         .await;
     assert!(!format!("{view:?}").contains("machine repair"), "{view:?}");

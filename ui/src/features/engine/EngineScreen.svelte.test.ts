@@ -51,6 +51,7 @@ it.each<[Scene, string, string[]]>([
 	["machine-unresponsive", "unresponsive", ["machine-restart", "machine-stop"]],
 	["machine-stopped", "stopped", ["machine-start", "machine-delete"]],
 	["machine-broken", "broken", ["machine-start", "machine-broken"]],
+	["machine-disk-broken", "broken", ["machine-repair", "machine-delete"]],
 ])("%s can be told and dealt with", async (scene, state, controls) => {
 	await shown(scene);
 	expect(screen.getByTestId("machine").dataset.state).toBe(state);
