@@ -88,7 +88,7 @@ impl Guest {
                 ),
             )?;
         }
-        let mut network = "user,id=net".to_owned();
+        let mut network = hardware.value("-netdev").to_owned();
         for (here, there) in &boots.forwards {
             // Writing to a String does not fail.
             let _ = write!(network, ",hostfwd=tcp:127.0.0.1:{here}-:{there}");
