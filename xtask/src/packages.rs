@@ -49,6 +49,11 @@ pub(crate) const TEST: &[Need] = &[
     ("util-linux", "ending what tests start"),
     ("procps", "looking at what tests start"),
     ("x11-utils", "looking at windows"),
+    (
+        "docker-compose",
+        "tests of compose with the machine's engine",
+    ),
+    ("e2fsprogs", "damaging a disk on purpose"),
 ];
 
 /// What the benchmark of the machine takes beyond an engine.
@@ -189,9 +194,10 @@ fn missing(consent: Consent, needs: &[Need]) -> Result<Vec<&'static str>> {
 
 fn apt_install(options: &[&str], names: &[&str]) -> Result<()> {
     let mut names = names.to_vec();
-    // Newer releases have the docker command in a package of its own.
-    if names.contains(&"docker.io") && exists("docker-cli") {
-        names.push("docker-cli");
+    // Newer releases have the docker command in a package of its own, and what it builds with in another.
+    if names.contains(&"docker.io") {
+        let apart = ["docker-cli", "docker-buildx"];
+        names.extend(apart.into_iter().filter(|package| exists(package)));
     }
     let mut arguments = vec!["install", "--yes", "--no-install-recommends", "-qq"];
     arguments.extend(options);

@@ -39,16 +39,27 @@ pub(crate) fn bindings(container: &ContainerDetail) -> BTreeSet<PortBinding> {
     let Some(ip) = reachable_at(container) else {
         return BTreeSet::new();
     };
+    let only_asked = container.configured_ports.iter().flat_map(|asked| {
+        let held = container.ports.iter().filter(|held| {
+            (asked.container_port, asked.protocol) == (held.container_port, held.protocol)
+        });
+        let held: Vec<&Port> = held.collect();
+        only_asked(&asked.bindings, &held)
+            .into_iter()
+            .filter_map(|local| {
+                Some(PortBinding {
+                    protocol: transport(asked.protocol)?,
+                    local,
+                    target: SocketAddr::new(ip, asked.container_port),
+                })
+            })
+            .collect::<Vec<_>>()
+    });
     container
         .ports
         .iter()
         .filter_map(|port| {
-            let protocol = match port.protocol {
-                Protocol::Tcp => Transport::Tcp,
-                Protocol::Udp => Transport::Udp,
-                // Nobody's sockets on this computer speak it.
-                Protocol::Sctp => return None,
-            };
+            let protocol = transport(port.protocol)?;
             let host_port = port.host_port.filter(|port| *port != 0)?;
             let asked = container
                 .configured_ports
@@ -62,6 +73,31 @@ pub(crate) fn bindings(container: &ContainerDetail) -> BTreeSet<PortBinding> {
                 protocol,
                 local: SocketAddr::new(asked_address(port, asked), host_port),
                 target: SocketAddr::new(ip, port.container_port),
+            })
+        })
+        .chain(only_asked)
+        .collect()
+}
+
+/// Nobody's sockets on this computer speak SCTP.
+fn transport(protocol: Protocol) -> Option<Transport> {
+    match protocol {
+        Protocol::Tcp => Some(Transport::Tcp),
+        Protocol::Udp => Some(Transport::Udp),
+        Protocol::Sctp => None,
+    }
+}
+
+/// Addresses with IPv6 that were asked for and that dockerd does not hold: it has nothing to hold them with for a container
+/// that has no IPv6, and they are held here in any case.
+fn only_asked(asked: &[Binding], held: &[&Port]) -> Vec<SocketAddr> {
+    asked
+        .iter()
+        .filter_map(|(ip, port)| Some(SocketAddr::new((*ip)?, port.filter(|port| *port != 0)?)))
+        .filter(SocketAddr::is_ipv6)
+        .filter(|asked| {
+            !held.iter().any(|held| {
+                (held.host_ip, held.host_port) == (Some(asked.ip()), Some(asked.port()))
             })
         })
         .collect()
@@ -156,6 +192,29 @@ mod tests {
             &["127.0.0.1:32769"],
         );
         check(&[("", "0")], &[("", 32770)], &["127.0.0.1:32770"]);
+    }
+
+    #[test]
+    fn an_address_with_ipv6_needs_no_dockerd_to_hold_it() {
+        let asked = |ip: &str, port: &str| (ip.parse().ok(), port.parse().ok());
+        let asked = [
+            asked("::1", "8080"),
+            asked("::", "8081"),
+            asked("::1", "8082"),
+            asked("::1", ""),
+            asked("::1", "0"),
+            asked("127.0.0.1", "8080"),
+            asked("", "8080"),
+        ];
+        let held = Port {
+            container_port: 80,
+            protocol: Protocol::Tcp,
+            host_ip: "::1".parse().ok(),
+            host_port: Some(8082),
+        };
+        let found = only_asked(&asked, &[&held]);
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["[::1]:8080", "[::]:8081"]);
     }
 
     #[test]

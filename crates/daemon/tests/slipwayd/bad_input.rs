@@ -1,11 +1,11 @@
 //! What is not as it should be is told, and nothing is damaged.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 
 use slipway_api::ErrorKind;
-use slipway_api::machine::MachineState;
+use slipway_api::machine::{Accelerator, MachineState};
 
 use crate::own::{Own, image, signal};
 
@@ -74,6 +74,126 @@ fn first_bytes(path: &Path) -> Vec<u8> {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .expect("readable");
     bytes
+}
+
+/// A `slipwayd` that sees other mounts than everybody else: what `script` makes of them.
+async fn among_mounts(own: &Own, script: &str) -> Child {
+    let script = format!("set -e; {script}; exec \"$0\"");
+    let mut daemon = own
+        .command_with(&["unshare", "--mount", "--", "sh", "-c", &script])
+        .spawn()
+        .expect("unshare");
+    while !own.client.is_running().await {
+        assert!(daemon.try_wait().expect("ours").is_none(), "{}", own.log());
+        tokio::task::yield_now().await;
+    }
+    daemon
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_right_to_kvm_it_is_slow_and_says_why() {
+    let Some(image) = image() else { return };
+    if !Path::new("/dev/kvm").exists() {
+        eprintln!("NOT TESTED: this computer has no /dev/kvm");
+        return;
+    }
+    let own = Own::new(&image);
+    // A device on such a mount may be opened by nobody.
+    let script = "mount --bind /dev/kvm /dev/kvm; mount -o remount,bind,nodev /dev/kvm";
+    let mut daemon = among_mounts(&own, script).await;
+    own.client.start().await.expect("accepted");
+    let view = own
+        .wait("looked how", |view| view.accelerator.is_some())
+        .await;
+    let accelerator = view.accelerator.expect("one");
+    assert_eq!(accelerator.name, Accelerator::Tcg);
+    assert_eq!(
+        accelerator.reason.as_deref(),
+        Some("this user may not use /dev/kvm")
+    );
+    assert!(accelerator.hint.expect("a remedy").contains("usermod"));
+    own.client.shutdown().await.expect("it ends");
+    assert!(daemon.wait().expect("ours").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_memory_it_is_not_started() {
+    let Some(image) = image() else { return };
+    let own = Own::new(&image);
+    let table = own.root().join("meminfo");
+    std::fs::write(&table, "MemTotal: 8000000 kB\nMemAvailable: 300000 kB\n").expect("writable");
+    let script = format!("mount --bind {} /proc/meminfo", table.display());
+    let mut daemon = among_mounts(&own, &script).await;
+    own.client.start().await.expect("accepted");
+    let reason = own.broken().await;
+    assert!(reason.message.contains("memory"), "{reason:?}");
+    assert!(reason.hint.expect("a remedy").contains("less memory"));
+    assert!(own.qemu_pid().is_none());
+    own.client.shutdown().await.expect("it ends");
+    assert!(daemon.wait().expect("ours").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_of_this_computer_stops_it_and_loses_nothing() {
+    let Some(image) = image() else { return };
+    let own = Own::new(&image);
+    let data = own.root().join("data");
+    std::fs::create_dir(&data).expect("writable");
+    let script = format!("mount -t tmpfs -o size=1500m none {}", data.display());
+    let mut daemon = among_mounts(&own, &script).await;
+    // What it sees is seen through it.
+    let filler = PathBuf::from(format!(
+        "/proc/{}/root{}/filler",
+        daemon.id(),
+        data.display()
+    ));
+    let fill = |megabytes: usize| {
+        let mut file = std::fs::File::create(&filler).expect("writable");
+        let megabyte = vec![1; 1 << 20];
+        (0..megabytes).all(|_| file.write_all(&megabyte).is_ok())
+    };
+
+    assert!(fill(800));
+    own.client.start().await.expect("accepted");
+    let reason = own.broken().await;
+    assert_eq!(reason.kind, ErrorKind::NoSpace, "{reason:?}");
+    assert!(reason.hint.expect("a remedy").contains("Free some space"));
+    assert!(own.qemu_pid().is_none());
+
+    std::fs::remove_file(&filler).expect("ours");
+    own.client.start().await.expect("accepted");
+    own.running().await;
+    own.make_tiny_image().await;
+    own.docker_line(
+        "run --rm -v kept:/data tiny busybox dd if=/dev/urandom of=/data/bytes bs=1024 count=1024",
+    );
+    own.docker_line("run -d --name web -v kept:/data tiny busybox httpd -f -p 80");
+    let sum = || own.docker_line("exec web busybox sha256sum /data/bytes");
+    let kept = sum();
+    own.in_the_machine(&["busybox", "sync"]).await;
+
+    assert!(!fill(1500), "it is full now");
+    // Whatever it says: the machine stands still in the middle of it.
+    let mut writing = own
+        .docker_command()
+        .args(["exec", "web", "busybox", "dd", "if=/dev/urandom"])
+        .args(["of=/data/more", "bs=1024", "count=200000", "conv=fsync"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the docker command");
+    let reason = own.broken().await;
+    assert_eq!(reason.kind, ErrorKind::NoSpace, "{reason:?}");
+    writing.wait().expect("ours");
+    assert!(own.qemu_pid().is_none());
+
+    std::fs::remove_file(&filler).expect("ours");
+    own.client.start().await.expect("accepted");
+    own.running().await;
+    own.docker_line("start web");
+    assert_eq!(sum(), kept);
+    own.client.shutdown().await.expect("it ends");
+    assert!(daemon.wait().expect("ours").success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,9 @@
 
 mod again;
 mod bad_input;
+mod damaged_disk;
 mod isolation;
 mod life;
+mod other_architecture;
 mod own;
 mod shell;

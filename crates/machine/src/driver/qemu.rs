@@ -247,8 +247,15 @@ async fn follow(
             biased;
             event = event => match event {
                 Some(qmp::Event::Shutdown { guest }) => by_guest = guest,
+                // The first says why, the others what came of it.
                 Some(qmp::Event::Stuck { reason }) => {
-                    state.send_replace(DriverState::Stuck { reason });
+                    state.send_if_modified(|state| {
+                        let first = *state == DriverState::Running;
+                        if first {
+                            *state = DriverState::Stuck { reason };
+                        }
+                        first
+                    });
                 }
                 None => events = None,
             },

@@ -182,6 +182,15 @@ fn read_event(name: &str, data: &Value) -> Option<Event> {
         "SHUTDOWN" => Some(Event::Shutdown {
             guest: data["guest"].as_bool().unwrap_or_default(),
         }),
+        // It goes before the STOP that it leads to.
+        "BLOCK_IO_ERROR" if data["action"] == "stop" => Some(Event::Stuck {
+            reason: if data["nospace"].as_bool().unwrap_or_default() {
+                "this computer's disk is full".to_owned()
+            } else {
+                let reason = data["reason"].as_str().unwrap_or("for no reason given");
+                format!("its disk cannot be read or written: {reason}")
+            },
+        }),
         "STOP" => Some(Event::Stuck {
             reason: "its processors have stopped (an internal error of the accelerator)".to_owned(),
         }),
@@ -270,6 +279,23 @@ mod tests {
         );
         check("SHUTDOWN", json!(7), Some(Event::Shutdown { guest: false }));
         check("RTC_CHANGE", json!({}), None);
+        let failed = |nospace| json!({"action": "stop", "nospace": nospace, "reason": "I/O error"});
+        let stuck = |reason: &str| {
+            Some(Event::Stuck {
+                reason: reason.to_owned(),
+            })
+        };
+        check(
+            "BLOCK_IO_ERROR",
+            failed(true),
+            stuck("this computer's disk is full"),
+        );
+        check(
+            "BLOCK_IO_ERROR",
+            failed(false),
+            stuck("its disk cannot be read or written: I/O error"),
+        );
+        check("BLOCK_IO_ERROR", json!({"action": "report"}), None);
         assert!(matches!(
             read_event("STOP", &json!({})),
             Some(Event::Stuck { .. })
