@@ -12,8 +12,14 @@ use crate::packages::{self, Consent};
 use crate::workspace::{binary, build_release, root, target};
 use crate::{npm, shell, welcome_image};
 
+#[cfg(target_os = "linux")]
+mod machine;
+
 /// How long the window of a fresh installation may take on a busy machine.
 const WINDOW_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The files of the machine's image.
+const GUEST_IMAGE: [&str; 4] = ["vmlinuz", "initrd", "root.erofs", "manifest.json"];
 
 /// Sizes of `icons/generated` that are kept.
 const ICONS: &[&str] = &[
@@ -36,18 +42,26 @@ pub(crate) fn bundle(consent: Consent) -> Result<()> {
     write_command_files()?;
     welcome_image::welcome_image(consent)?;
     lay_welcome_images()?;
-    shell::run(tauri().current_dir(root().join("src-tauri")).args([
-        "bundle",
-        "--bundles",
-        "deb,rpm",
-    ]))?;
+    lay_guest_image(consent)?;
+    shell::run(
+        tauri()
+            .current_dir(root().join("src-tauri"))
+            .args(["bundle", "--bundles", "deb,rpm", "--config"])
+            .arg(recommendations()?.to_string()),
+    )?;
     let deb = newest("deb")?;
     let rpm = newest("rpm")?;
     let unpacked = target().join("bundle-check");
     check_deb(&deb, &unpacked.join("deb"))?;
     check_rpm(&rpm, &unpacked.join("rpm"))?;
+    check_same(&unpacked.join("deb"), &unpacked.join("rpm"))?;
     for kind in ["deb", "rpm"] {
         check_start(consent, &unpacked.join(kind))?;
+    }
+    #[cfg(target_os = "linux")]
+    {
+        packages::install_machine(consent, &[Arch::of_this_computer()?])?;
+        machine::check(&unpacked.join("deb"))?;
     }
     for bundle in [&deb, &rpm] {
         let size = std::fs::metadata(bundle)?.len();
@@ -70,7 +84,9 @@ fn write_command_files() -> Result<()> {
     let directory = target().join("command-files");
     std::fs::create_dir_all(&directory)?;
     let slipway = binary("release", "slipway");
-    std::fs::copy(&slipway, directory.join("slipway"))?;
+    for program in ["slipway", "slipwayd"] {
+        std::fs::copy(binary("release", program), directory.join(program))?;
+    }
     for (arguments, file) in [
         (&["man"][..], "slipway.1"),
         (&["completions", "bash"], "slipway.bash"),
@@ -104,6 +120,42 @@ fn lay_welcome_images() -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// What the machine boots, for the architecture of the packages.
+#[cfg(target_os = "linux")]
+fn lay_guest_image(consent: Consent) -> Result<()> {
+    use crate::guest_image;
+
+    let arch = Arch::of_this_computer()?;
+    guest_image::guest_image(consent, &["--arch".to_owned(), arch.name().to_owned()])?;
+    let all = root().join("installers/guest");
+    let directory = all.join(arch.name());
+    let _ = std::fs::remove_dir_all(&all);
+    std::fs::create_dir_all(&directory)?;
+    for name in GUEST_IMAGE {
+        let built = target().join("guest").join(arch.name()).join(name);
+        std::fs::copy(&built, directory.join(name))
+            .with_context(|| format!("{} was not built", built.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lay_guest_image(_consent: Consent) -> Result<()> {
+    bail!("the packages are made on Linux, as the machine's image is")
+}
+
+/// What runs the machine is recommended and not required: who has an engine does not need it, and who has neither is told
+/// what to install.
+fn recommendations() -> Result<serde_json::Value> {
+    let (deb, rpm) = match Arch::of_this_computer()? {
+        Arch::Amd64 => ("qemu-system-x86", "qemu-system-x86"),
+        Arch::Arm64 => ("qemu-system-arm", "qemu-system-aarch64"),
+    };
+    Ok(serde_json::json!({
+        "bundle": { "linux": { "deb": { "recommends": [deb] }, "rpm": { "recommends": [rpm] } } }
+    }))
 }
 
 fn newest(kind: &str) -> Result<PathBuf> {
@@ -157,9 +209,17 @@ fn check_rpm(rpm: &Path, directory: &Path) -> Result<()> {
 
 /// What an installed Slipway consists of.
 fn check_files(directory: &Path) -> Result<()> {
+    let guest = Path::new("usr/lib/slipway/guest").join(Arch::of_this_computer()?.name());
+    for name in GUEST_IMAGE {
+        let file = guest.join(name);
+        if !directory.join(&file).exists() {
+            bail!("the package lacks /{}", file.display());
+        }
+    }
     for file in [
         "usr/bin/slipway-desktop",
         "usr/bin/slipway",
+        "usr/bin/slipwayd",
         "usr/share/applications/Slipway.desktop",
         "usr/share/icons/hicolor/128x128/apps/slipway-desktop.png",
         "usr/lib/slipway/welcome/amd64.tar",
@@ -176,6 +236,17 @@ fn check_files(directory: &Path) -> Result<()> {
             .arg(directory.join("usr/share/applications/Slipway.desktop")),
     )?;
     shell::run(Command::new(directory.join("usr/bin/slipway")).arg("version"))
+}
+
+/// What holds for one package holds for the other if they install the same. Only the window's program knows what kind of package
+/// it came in.
+fn check_same(one: &Path, other: &Path) -> Result<()> {
+    shell::run(
+        Command::new("diff")
+            .args(["--recursive", "--brief", "--exclude=slipway-desktop"])
+            .args([one.join("usr"), other.join("usr")]),
+    )
+    .context("the packages differ in what they install")
 }
 
 /// Starts the window of an unpacked package, and waits for it.
