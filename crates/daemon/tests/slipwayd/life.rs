@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use slipway_api::machine::{MachineLogSource, MachineState};
 
-use crate::own::{Own, client, free_port, get, image, signal};
+use crate::own::{Own, client, get, image, signal};
+use crate::ports::free_low_port;
 use crate::shell;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +36,8 @@ async fn it_begins_with_nothing_and_serves_a_page() {
     assert!(said.contains(&format!("process {daemon}")), "{said}");
 
     own.make_tiny_image().await;
-    let port = free_port();
+    // As root it may have any.
+    let port = free_low_port();
     let published = format!("{port}:80");
     own.docker_ok(
         &[

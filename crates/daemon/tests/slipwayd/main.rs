@@ -7,8 +7,10 @@
 mod again;
 mod bad_input;
 mod damaged_disk;
+mod engine;
 mod isolation;
 mod life;
 mod other_architecture;
 mod own;
+mod ports;
 mod shell;

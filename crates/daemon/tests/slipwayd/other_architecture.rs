@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use slipway_api::machine::{Accelerator, MachineState};
 
-use crate::own::{Own, free_port, get, image};
+use crate::own::{Own, free_port, get, image, warnings_about};
 
 /// This computer's architecture and the other one, in the words of image platforms.
 fn architectures() -> (&'static str, &'static str) {
@@ -61,7 +61,7 @@ async fn the_other_architecture_boots_and_serves_the_welcome_page() {
     assert!(get(port).contains("Slipway"));
     own.client.stop().await.expect("accepted");
     let view = own.state(MachineState::Stopped).await;
-    assert_eq!(view.warnings, [""; 0]);
+    assert_eq!(warnings_about(&view, "switched off"), [""; 0]);
     own.client.shutdown().await.expect("it ends");
     own.nothing_runs();
 }

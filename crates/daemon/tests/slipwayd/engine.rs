@@ -1,0 +1,320 @@
+//! The machine's engine at its socket is as good as one that runs here: what the docker command does with one, it does
+//! with this. Its ports are in `ports.rs`.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use crate::own::{Own, image};
+use crate::ports;
+
+type Step = fn(&Own);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_docker_command_works_as_with_an_engine_of_this_computer() {
+    let Some(image) = image() else { return };
+    let own = Own::new(&image);
+    // Root without the right to ports below 1024, as people are.
+    let mut daemon = own.command_with(&["setpriv", "--bounding-set=-net_bind_service", "--"]);
+    let mut daemon = daemon.spawn().expect("setpriv");
+    while !own.client.is_running().await {
+        assert!(daemon.try_wait().expect("ours").is_none(), "{}", own.log());
+        tokio::task::yield_now().await;
+    }
+    own.client.start().await.expect("accepted");
+    own.running().await;
+    own.make_tiny_image().await;
+
+    own.docker_line("run -d --name web tiny busybox httpd -f -p 80 -h /www");
+    let began = |what: &str| {
+        let began = Instant::now();
+        let what = what.to_owned();
+        move || eprintln!("{what} took {:?}", began.elapsed())
+    };
+    let steps: [(&str, Step); 8] = [
+        ("outputs and exit codes", outputs_and_exit_codes),
+        ("a terminal", a_terminal),
+        ("half-close", what_is_sent_is_answered_after_its_end),
+        ("attach", attached_twice),
+        ("logs and events", logs_and_events_as_they_come),
+        ("build", a_build),
+        ("compose", compose),
+        ("cp", much_in_and_out),
+    ];
+    for (what, step) in steps {
+        let done = began(what);
+        step(&own);
+        done();
+    }
+    let done = began("ports");
+    ports::all(&own).await;
+    done();
+
+    own.client.shutdown().await.expect("it ends");
+    assert!(daemon.wait().expect("ours").success());
+}
+
+fn outputs_and_exit_codes(own: &Own) {
+    let output = own.docker(
+        &[
+            "run",
+            "--rm",
+            "tiny",
+            "sh",
+            "-c",
+            "echo out; echo err >&2; exit 7",
+        ],
+        b"",
+    );
+    assert_eq!(output.status.code(), Some(7));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "out\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "err\n");
+    let output = own.docker(&["exec", "web", "sh", "-c", "exit 9"], b"");
+    assert_eq!(output.status.code(), Some(9));
+}
+
+/// The docker command in a terminal of 33 rows and 77 columns.
+fn a_terminal(own: &Own) {
+    let mut command = Command::new("script");
+    let line = "stty rows 33 cols 77; docker --context slipway exec -it web sh -c \
+                'busybox stty size; busybox tty; read -r line; echo \"[$line]\"; exit 5'";
+    command.args(["-q", "-e", "-c", line, "/dev/null"]);
+    let mut child = own
+        .with_context(&mut command)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("script");
+    let mut keys = child.stdin.take().expect("piped");
+    let mut screen = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = || {
+        let mut line = String::new();
+        screen.read_line(&mut line).expect("readable");
+        line.trim().to_owned()
+    };
+    assert_eq!(line(), "33 77");
+    assert!(line().starts_with("/dev/pts/"));
+    keys.write_all(b"typed\r").expect("open");
+    // As it is typed, and as it is read.
+    assert_eq!(line(), "typed");
+    assert_eq!(line(), "[typed]");
+    drop(keys);
+    assert_eq!(child.wait().expect("ours").code(), Some(5));
+}
+
+fn what_is_sent_is_answered_after_its_end(own: &Own) {
+    assert_eq!(
+        own.docker_ok(&["run", "-i", "--rm", "tiny", "busybox", "cat"], b"x\n"),
+        "x"
+    );
+    let much = vec![b'x'; 3 << 20];
+    for command in [
+        &["run", "-i", "--rm", "tiny", "busybox", "wc", "-c"][..],
+        &["exec", "-i", "web", "busybox", "wc", "-c"],
+    ] {
+        assert_eq!(own.docker_ok(command, &much), much.len().to_string());
+    }
+}
+
+/// A container that was made without anybody there gets its input from whoever comes.
+fn attached_twice(own: &Own) {
+    own.docker_line("create -i --name cat tiny busybox cat");
+    assert_eq!(
+        own.docker_ok(&["start", "-a", "-i", "cat"], b"one\n"),
+        "one"
+    );
+    assert_eq!(
+        own.docker_ok(&["start", "-a", "-i", "cat"], b"two\n"),
+        "two"
+    );
+    own.docker_line("rm cat");
+}
+
+/// A docker command whose lines are read while it runs.
+struct Lines {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Lines {
+    fn of(own: &Own, arguments: &str) -> Self {
+        let mut command = own.docker_command();
+        command.args(arguments.split_ascii_whitespace());
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the docker command");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        Self { child, lines }
+    }
+
+    fn next(&mut self) -> String {
+        self.lines.next().expect("more").expect("readable")
+    }
+
+    /// Ends it if it does not end by itself.
+    fn end(mut self) {
+        let _ = self.child.kill();
+        self.child.wait().expect("ours");
+    }
+}
+
+fn logs_and_events_as_they_come(own: &Own) {
+    let mut events = Lines::of(
+        own,
+        "events --since 0 --filter container=talks --format {{.Action}}",
+    );
+    own.docker_ok(
+        &[
+            "run",
+            "-d",
+            "--name",
+            "talks",
+            "tiny",
+            "sh",
+            "-c",
+            "echo one; until [ -e /go ]; do busybox sleep 0.1; done; echo two",
+        ],
+        b"",
+    );
+    let mut log = Lines::of(own, "logs --follow talks");
+    assert_eq!(log.next(), "one");
+    assert_eq!([events.next(), events.next()], ["create", "start"]);
+    own.docker_line("exec talks busybox touch /go");
+    assert_eq!(log.next(), "two");
+    assert!(log.lines.next().is_none(), "it ends with its container");
+    assert!(log.child.wait().expect("ours").success());
+    while events.next() != "die" {}
+    events.end();
+    own.docker_line("rm talks");
+}
+
+/// With `BuildKit`, which speaks HTTP/2 over a connection that it takes over.
+fn a_build(own: &Own) {
+    let Some(docker) = docker_with_buildkit() else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no docker command here has BuildKit: install docker-buildx"
+        );
+        eprintln!("NOT TESTED: no docker command here has BuildKit");
+        return;
+    };
+    let context = own.root().join("context");
+    std::fs::create_dir_all(&context).expect("writable");
+    std::fs::write(context.join("words"), "built\n").expect("writable");
+    std::fs::write(
+        context.join("Dockerfile"),
+        "FROM tiny\nCOPY words /words\nRUN [\"busybox\", \"cp\", \"/words\", \"/www/built\"]\nCMD [\"busybox\", \"cat\", \"/www/built\"]\n",
+    )
+    .expect("writable");
+    let output = own
+        .with_context(&mut Command::new(docker))
+        .env("DOCKER_BUILDKIT", "1")
+        .args([
+            "--context",
+            "slipway",
+            "build",
+            "--progress",
+            "plain",
+            "-t",
+            "built",
+        ])
+        .arg(&context)
+        .output()
+        .expect("the docker command");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("load build definition"),
+        "not by BuildKit: {said}"
+    );
+    assert_eq!(own.docker_line("run --rm built"), "built");
+}
+
+/// Old ones have it within, newer ones as a plugin.
+fn docker_with_buildkit() -> Option<PathBuf> {
+    let paths = std::env::var_os("PATH")?;
+    std::env::split_paths(&paths)
+        .map(|path| path.join("docker"))
+        .filter(|docker| docker.is_file())
+        .find(|docker| {
+            let says = |argument: &str| {
+                let output = Command::new(docker).args(argument.split(' ')).output();
+                output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+            };
+            says("--version").is_ok_and(|version| version.contains("version 20."))
+                || says("buildx version").is_ok_and(|version| version.contains("buildx"))
+        })
+}
+
+fn compose(own: &Own) {
+    let directory = own.root().join("composed");
+    std::fs::create_dir_all(&directory).expect("writable");
+    std::fs::write(
+        directory.join("docker-compose.yml"),
+        "version: '3'\nservices:\n  page:\n    image: tiny\n    command: busybox httpd -f -p 80 -h /www\n  asks:\n    image: tiny\n    depends_on: [page]\n    command: sh -c 'until busybox wget -q -O - http://page; do busybox sleep 0.2; done'\n",
+    )
+    .expect("writable");
+    let compose = |arguments: &[&str]| {
+        let mut command = Command::new("docker-compose");
+        let output = own
+            .with_context(&mut command)
+            .env("DOCKER_HOST", own.paths.engine_address())
+            .env("COMPOSE_HTTP_TIMEOUT", "300")
+            .args(arguments)
+            .current_dir(&directory)
+            .output()
+            .expect("docker-compose");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let said = compose(&["up", "--abort-on-container-exit"]);
+    assert!(said.contains("from the machine"), "{said}");
+    compose(&["down", "--timeout", "1"]);
+    assert_eq!(
+        own.docker_line("ps -aq --filter label=com.docker.compose.project=composed"),
+        ""
+    );
+}
+
+/// `SLIPWAY_TEST_COPY_MB` says how much it is; a quarter of a gigabyte where nobody says.
+fn much_in_and_out(own: &Own) {
+    let megabytes: u64 = match std::env::var("SLIPWAY_TEST_COPY_MB") {
+        Ok(count) => count.parse().expect("SLIPWAY_TEST_COPY_MB is a number"),
+        Err(_) => 256,
+    };
+    let file = own.root().join("large");
+    let random = std::fs::File::open("/dev/urandom").expect("readable");
+    std::io::copy(
+        &mut random.take(megabytes << 20),
+        &mut std::fs::File::create(&file).expect("writable"),
+    )
+    .expect("room for it");
+    let sum = |path: &Path| {
+        let output = Command::new("sha256sum")
+            .stdin(std::fs::File::open(path).expect("readable"))
+            .output();
+        let output = output.expect("sha256sum").stdout;
+        String::from_utf8_lossy(&output)
+            .split(' ')
+            .next()
+            .expect("a word")
+            .to_owned()
+    };
+    let before = sum(&file);
+    let began = Instant::now();
+    own.docker_line(&format!("cp {} web:/large", file.display()));
+    eprintln!("in after {:?}", began.elapsed());
+    std::fs::remove_file(&file).expect("ours");
+    let within = own.docker_line("exec web busybox sha256sum /large");
+    assert!(within.starts_with(&before), "{within} rather than {before}");
+    let began = Instant::now();
+    own.docker_line(&format!("cp web:/large {}", file.display()));
+    eprintln!("out after {:?}", began.elapsed());
+    assert_eq!(sum(&file), before);
+    std::fs::remove_file(&file).expect("ours");
+    own.docker_line("exec web busybox rm /large");
+}
