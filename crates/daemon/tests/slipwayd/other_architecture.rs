@@ -15,13 +15,14 @@ fn architectures() -> (&'static str, &'static str) {
     }
 }
 
-/// The archive of the welcome image: what ships with Slipway.
-fn welcome(arch: &str) -> PathBuf {
-    let directory = std::env::var_os("SLIPWAY_WELCOME_IMAGES").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/welcome"),
-        PathBuf::from,
-    );
-    directory.join(format!("{arch}.tar"))
+/// The archive of the welcome image, which is built beside the machine's images.
+fn welcome(image: &Path, arch: &str) -> PathBuf {
+    image
+        .ancestors()
+        .nth(2)
+        .expect("…/guest/amd64")
+        .join("welcome")
+        .join(format!("{arch}.tar"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +31,7 @@ async fn the_other_architecture_boots_and_serves_the_welcome_page() {
     let (this, other) = architectures();
     assert!(image.ends_with(this), "{}", image.display());
     let image = image.with_file_name(other);
-    let welcome = welcome(other);
+    let welcome = welcome(&image, other);
     for needed in [image.join("manifest.json"), welcome.clone()] {
         if !needed.is_file() {
             let advice = format!(

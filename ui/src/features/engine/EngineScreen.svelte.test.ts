@@ -58,6 +58,15 @@ it.each<[Scene, string, string[]]>([
 	for (const control of controls) expect(screen.getByTestId(control)).toBeTruthy();
 });
 
+it("keeps the Cancel button under the pointer while a start goes on", async () => {
+	await shown("machine-preparing");
+	const cancel = screen.getByTestId("machine-cancel");
+	fixture.emit("machineChanged", machineView("machine-starting"));
+	flushSync();
+	expect(screen.getByTestId("machine").dataset.state).toBe("starting");
+	expect(screen.getByTestId("machine-cancel")).toBe(cancel);
+});
+
 it("deletes only what was named", async () => {
 	await shown("machine-stopped");
 	const act = vi.spyOn(host, "machineAct");
