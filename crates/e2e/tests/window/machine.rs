@@ -109,10 +109,11 @@ async fn a_start_can_be_cancelled() -> Result<()> {
     app.click("nav-engine").await?;
     app.click("machine-start").await?;
     app.click("machine-cancel").await?;
-    app.machine_is("stopped").await?;
     app.find("machine-start").await?;
+    // Where it had not come to a disk yet there is none.
     let view = json(app.command()?.args(["machine", "status", "--json"]))?;
-    anyhow::ensure!(view["state"]["is"] == "stopped", "{view}");
+    let state = &view["state"]["is"];
+    anyhow::ensure!(state == "stopped" || state == "absent", "{view}");
     app.close().await
 }
 
