@@ -50,8 +50,8 @@ ExecStart=/usr/local/bin/slipway-peer report /run/docker.sock /dev/virtio-ports/
 WantedBy=sysinit.target
 END
 install -m 755 peer "$1/usr/local/bin/slipway-peer"
-install -d -m 700 "$1/root/.ssh"
-install -m 600 key.pub "$1/root/.ssh/authorized_keys"
+install -m 600 key.pub "$1/etc/ssh/bench_keys"
+echo 'AuthorizedKeysFile /etc/ssh/bench_keys' > "$1/etc/ssh/sshd_config.d/bench.conf"
 chroot "$1" systemctl enable systemd-networkd ssh docker report
 cp "$1"/boot/vmlinuz-* vmlinuz
 cp "$1"/boot/initrd.img-* initrd

@@ -5,12 +5,12 @@ if [ "$1" != again ]; then
 	b=/bin/busybox
 	$b mount -t devtmpfs dev /dev
 	for module in $($b cat /modules/order); do $b insmod "/modules/$module" 2>/dev/null; done
-	$b mkdir -p /root
-	$b mount -t erofs -o ro /dev/vda /root
-	$b mount --move /dev /root/dev
-	$b mount -t tmpfs run /root/run
-	$b cp /init /peer /containerd.toml /root/run
-	exec $b switch_root /root /bin/busybox sh /run/init again
+	$b mkdir -p /new
+	$b mount -t erofs -o ro /dev/vda /new
+	$b mount --move /dev /new/dev
+	$b mount -t tmpfs run /new/run
+	$b cp /init /peer /containerd.toml /new/run
+	exec $b switch_root /new /bin/busybox sh /run/init again
 fi
 mount -t proc proc /proc
 mount -t sysfs sys /sys
