@@ -1,6 +1,5 @@
 //! The window under test, and the hands that use it.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -90,7 +89,7 @@ impl App {
                     .map(|directory| directory.path().to_owned())
             })
             .context("a home directory")?;
-        let port = free_port()?;
+        let port = slipway_testkit::free_port();
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "--", "WebKitWebDriver"])
@@ -404,7 +403,7 @@ impl Drop for App {
         for pid in process::tree(self.webdriver.id()) {
             if pid != self.webdriver.id() {
                 // Ended already, most likely.
-                let _ = process::signal(pid, "KILL");
+                let _ = slipway_testkit::signal(pid, "KILL");
             }
         }
         let _ = self.webdriver.kill();
@@ -413,7 +412,7 @@ impl Drop for App {
         if self.temporary.is_some()
             && let Some(pid) = self.slipwayd()
         {
-            let _ = process::signal(pid, "KILL");
+            let _ = slipway_testkit::signal(pid, "KILL");
         }
     }
 }
@@ -457,10 +456,6 @@ pub fn isolate(command: &mut Command, home: &Path, docker_host: Option<&str>) ->
         None => command.env_remove("DOCKER_HOST"),
     };
     Ok(())
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 fn wait_for_port(port: u16) -> Result<()> {

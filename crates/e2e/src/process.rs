@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::process::{Command, Stdio};
 use std::time::Duration;
-
-use anyhow::{Result, ensure};
 
 /// A process and everything that it started, directly or not.
 pub fn tree(root: u32) -> Vec<u32> {
@@ -38,17 +35,6 @@ fn parent(pid: u32) -> Option<u32> {
     // The name in parentheses may contain anything.
     let rest = stat.rsplit_once(')')?.1;
     rest.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
-/// Sends a signal, such as `KILL`.
-pub fn signal(pid: u32, name: &str) -> Result<()> {
-    let status = Command::new("kill")
-        .arg(format!("-{name}"))
-        .arg(pid.to_string())
-        .stderr(Stdio::null())
-        .status()?;
-    ensure!(status.success(), "process {pid} is not there for {name}");
-    Ok(())
 }
 
 /// Name of a process.

@@ -17,18 +17,9 @@ const MAX_CONNECTIONS: usize = 2048;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// A forwarded port. Dropped, it is free, and its connections end.
+/// A forwarded port. Dropped, it is about to be free, and its connections end.
 pub(crate) struct TcpForward {
-    /// The listener once more. A task that is ended drops its own a moment later, when the port has been said to be free.
-    socket: Socket,
-    _task: AbortOnDropHandle<()>,
-}
-
-impl Drop for TcpForward {
-    fn drop(&mut self) {
-        // Linux listens no more from here on. Other systems refuse, and close when the task goes.
-        let _ = self.socket.shutdown(std::net::Shutdown::Both);
-    }
+    task: AbortOnDropHandle<()>,
 }
 
 impl TcpForward {
@@ -45,11 +36,17 @@ impl TcpForward {
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;
         socket.listen(BACKLOG)?;
-        let listener = TcpListener::from_std(socket.try_clone()?.into())?;
+        let listener = TcpListener::from_std(socket.into())?;
         Ok(Self {
-            socket,
-            _task: AbortOnDropHandle::new(tokio::spawn(accept(listener, target, guest))),
+            task: AbortOnDropHandle::new(tokio::spawn(accept(listener, target, guest))),
         })
+    }
+
+    /// Lets go of the port. When it returns nobody listens there.
+    pub(crate) async fn end(&mut self) {
+        self.task.abort();
+        // It was cancelled, which is what was wanted.
+        let _ = (&mut self.task).await;
     }
 }
 
@@ -62,8 +59,6 @@ async fn accept(listener: TcpListener, target: SocketAddr, guest: Guest) {
                 Ok((stream, _)) => {
                     connections.spawn(serve(stream, target, guest.clone()));
                 }
-                // Shut down: this task is about to end.
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
                 Err(error) => {
                     tracing::warn!(%target, %error, "a published port does not accept");
                     after_accept_error().await;

@@ -12,6 +12,7 @@ use slipway_api::machine::{MachinePort, MachinePortState};
 use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::{Action, ContainerState, Engine, EngineError, Event, ListFilter, Subject};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::port_binding::{PortBinding, Transport, bindings};
@@ -30,6 +31,7 @@ const MAX_PORTS: usize = 4096;
 
 /// The ports, as long as it is held.
 pub(crate) struct Ports {
+    ends: CancellationToken,
     task: AbortOnDropHandle<()>,
 }
 
@@ -49,16 +51,26 @@ impl Ports {
             published,
             prunes,
         };
+        let ends = CancellationToken::new();
+        let until = ends.clone();
         Self {
-            task: AbortOnDropHandle::new(tokio::spawn(held.follow(engine))),
+            ends,
+            task: AbortOnDropHandle::new(tokio::spawn(async move {
+                let mut held = held;
+                until.run_until_cancelled(held.follow(engine)).await;
+                for forward in held.forwards.values_mut() {
+                    forward.end().await;
+                }
+            })),
         }
     }
 
     /// Lets go of all ports. When it returns they are free.
     pub(crate) async fn end(self) {
-        self.task.abort();
-        // It was cancelled, which is what was wanted.
-        let _ = self.task.await;
+        self.ends.cancel();
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the ports were not followed to the end");
+        }
     }
 }
 
@@ -70,13 +82,20 @@ struct Wants {
 
 /// A port that is held, or why not.
 enum Forward {
-    Listening { _forward: Listener },
+    Tcp(TcpForward),
+    Udp(UdpForward),
     Not { why: MachinePortState },
 }
 
-enum Listener {
-    Tcp { _forward: TcpForward },
-    Udp { _forward: UdpForward },
+impl Forward {
+    /// Lets go. When it returns the port is free.
+    async fn end(&mut self) {
+        match self {
+            Self::Tcp(forward) => forward.end().await,
+            Self::Udp(forward) => forward.end().await,
+            Self::Not { .. } => {}
+        }
+    }
 }
 
 struct Held {
@@ -88,7 +107,7 @@ struct Held {
 }
 
 impl Held {
-    async fn follow(mut self, engine: Engine) {
+    async fn follow(&mut self, engine: Engine) {
         loop {
             if let Err(error) = self.follow_once(&engine).await {
                 tracing::debug!(%error, "the machine's engine cannot be followed");
@@ -107,7 +126,7 @@ impl Held {
         for id in ids {
             self.look_at(engine, &id).await?;
         }
-        self.reconcile();
+        self.reconcile().await;
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -119,7 +138,7 @@ impl Held {
                     while let Some(Some(event)) = events.next().now_or_never() {
                         self.apply(engine, event?).await?;
                     }
-                    self.reconcile();
+                    self.reconcile().await;
                 }
                 _ = retry.tick() => self.retry(),
             }
@@ -182,7 +201,7 @@ impl Held {
     }
 
     /// Lets go of what nobody wants and takes what is new.
-    fn reconcile(&mut self) {
+    async fn reconcile(&mut self) {
         let wanted: BTreeSet<PortBinding> = self
             .containers
             .values()
@@ -190,7 +209,15 @@ impl Held {
             .take(MAX_PORTS)
             .collect();
         // First let go: a port may have gone from one container to another.
-        self.forwards.retain(|binding, _| wanted.contains(binding));
+        let held: Vec<PortBinding> = self.forwards.keys().copied().collect();
+        for binding in held {
+            if !wanted.contains(&binding)
+                && let Some(forward) = self.forwards.get_mut(&binding)
+            {
+                forward.end().await;
+                self.forwards.remove(&binding);
+            }
+        }
         for binding in wanted {
             if !self.forwards.contains_key(&binding) {
                 let forward = self.take(binding);
@@ -226,19 +253,14 @@ impl Held {
         } = binding;
         let guest = self.guest.clone();
         let taken = match protocol {
-            Transport::Tcp => TcpForward::listen(local, target, guest)
-                .map(|forward| Listener::Tcp { _forward: forward }),
-            Transport::Udp => UdpForward::listen(local, target, guest)
-                .map(|forward| Listener::Udp { _forward: forward }),
+            Transport::Tcp => TcpForward::listen(local, target, guest).map(Forward::Tcp),
+            Transport::Udp => UdpForward::listen(local, target, guest).map(Forward::Udp),
         };
-        match taken {
-            Ok(listener) => Forward::Listening { _forward: listener },
-            Err(error) => {
-                let why = why_not(protocol, local, &error);
-                tracing::debug!(%local, ?why, "a published port cannot be had");
-                Forward::Not { why }
-            }
-        }
+        taken.unwrap_or_else(|error| {
+            let why = why_not(protocol, local, &error);
+            tracing::debug!(%local, ?why, "a published port cannot be had");
+            Forward::Not { why }
+        })
     }
 
     fn publish(&self) {
@@ -255,7 +277,7 @@ impl Held {
                         host_ip: binding.local.ip().to_string(),
                         host_port: binding.local.port(),
                         state: match self.forwards.get(binding)? {
-                            Forward::Listening { .. } => MachinePortState::Listening,
+                            Forward::Tcp(_) | Forward::Udp(_) => MachinePortState::Listening,
                             Forward::Not { why } => why.clone(),
                         },
                     })

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use socket2::{Domain, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::guest::Guest;
@@ -26,9 +26,9 @@ const QUEUE: usize = 64;
 /// Larger datagrams do not exist.
 const MAX_DATAGRAM: usize = 65_536;
 
-/// A forwarded port. Dropped, it is free.
+/// A forwarded port. Dropped, it is about to be free.
 pub(crate) struct UdpForward {
-    _task: AbortOnDropHandle<()>,
+    task: AbortOnDropHandle<()>,
 }
 
 impl UdpForward {
@@ -40,16 +40,24 @@ impl UdpForward {
         }
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;
-        let socket = Arc::new(UdpSocket::from_std(socket.into())?);
+        let socket = UdpSocket::from_std(socket.into())?;
         Ok(Self {
-            _task: AbortOnDropHandle::new(tokio::spawn(receive(socket, target, guest))),
+            task: AbortOnDropHandle::new(tokio::spawn(receive(socket, target, guest))),
         })
+    }
+
+    /// Lets go of the port. When it returns the port is free.
+    pub(crate) async fn end(&mut self) {
+        self.task.abort();
+        // It was cancelled, which is what was wanted.
+        let _ = (&mut self.task).await;
     }
 }
 
-async fn receive(socket: Arc<UdpSocket>, target: SocketAddr, guest: Guest) {
+/// All peers of a port. One task has the socket, so that it is closed when that has ended.
+async fn receive(socket: UdpSocket, target: SocketAddr, guest: Guest) {
     let mut peers: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>> = HashMap::new();
-    let mut sessions = JoinSet::new();
+    let mut sessions = FuturesUnordered::new();
     let mut buffer = vec![0; MAX_DATAGRAM];
     loop {
         tokio::select! {
@@ -68,9 +76,9 @@ async fn receive(socket: Arc<UdpSocket>, target: SocketAddr, guest: Guest) {
                     queue
                 } else if peers.len() < MAX_PEERS {
                     let (queue, datagrams) = mpsc::channel(QUEUE);
-                    let (socket, guest) = (socket.clone(), guest.clone());
-                    sessions.spawn(async move {
-                        serve(&socket, peer, target, &guest, datagrams).await;
+                    let (socket, guest) = (&socket, &guest);
+                    sessions.push(async move {
+                        serve(socket, peer, target, guest, datagrams).await;
                         peer
                     });
                     peers.entry(peer).insert_entry(queue).into_mut()
@@ -80,11 +88,9 @@ async fn receive(socket: Arc<UdpSocket>, target: SocketAddr, guest: Guest) {
                 // A full queue drops, as networks do.
                 let _ = queue.try_send(buffer[..size].to_vec());
             }
-            Some(ended) = sessions.join_next() => {
-                if let Ok(peer) = ended
-                    && peers.get(&peer).is_some_and(mpsc::Sender::is_closed)
-                {
-                    peers.remove(&peer);
+            Some(ended) = sessions.next() => {
+                if peers.get(&ended).is_some_and(mpsc::Sender::is_closed) {
+                    peers.remove(&ended);
                 }
             }
         }

@@ -59,7 +59,7 @@ pub fn shared() -> &'static Engine {
 /// # Panics
 /// If there is none.
 pub fn free_port() -> u16 {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, UdpSocket};
     use std::sync::atomic::{AtomicU16, Ordering};
 
     const FIRST: u16 = 20_000;
@@ -69,6 +69,28 @@ pub fn free_port() -> u16 {
     let start = u16::try_from(std::process::id() * 97 % u32::from(COUNT)).unwrap_or_default();
     (0..COUNT)
         .map(|_| FIRST + start.wrapping_add(STEPS.fetch_add(1, Ordering::Relaxed)) % COUNT)
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .find(|port| {
+            let at = ("127.0.0.1", *port);
+            TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok()
+        })
         .expect("a free port")
+}
+
+/// Sends a signal, such as `KILL`, to a process.
+///
+/// # Errors
+/// If the process is not there.
+pub fn signal(pid: u32, name: &str) -> std::io::Result<()> {
+    let kill = std::process::Command::new("kill")
+        .arg(format!("-{name}"))
+        .arg(pid.to_string())
+        .stderr(std::process::Stdio::null())
+        .status()?;
+    if kill.success() {
+        Ok(())
+    } else {
+        Err(std::io::Error::other(format!(
+            "process {pid} is not there for {name}"
+        )))
+    }
 }

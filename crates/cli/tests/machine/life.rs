@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::ended::{Ended, get};
 use crate::no_network::leave_the_network;
-use crate::own::{Own, eventually, signal};
+use crate::own::{Own, eventually};
 use crate::terminal::Terminal;
 
 #[test]
@@ -95,7 +95,7 @@ fn starts_that_are_interrupted(own: &Own) {
         assert!(read > 0, "it ended: {told}\n{}", own.log());
     }
     assert!(own.qemu_runs());
-    signal(child.id(), "INT");
+    slipway_testkit::signal(child.id(), "INT").expect("it runs");
     stderr.read_to_string(&mut told).expect("text");
     let ended = Ended::of(&line, &child.wait_with_output().expect("it ends")).exits(130);
     assert_eq!(ended.stdout, "");
@@ -167,7 +167,7 @@ fn tells_how_it_is(own: &Own) {
     let first: serde_json::Value = serde_json::from_str(&first).expect("JSON");
     assert!(first["text"].is_string(), "{first}");
     assert!(child.try_wait().expect("ours").is_none());
-    signal(child.id(), "INT");
+    slipway_testkit::signal(child.id(), "INT").expect("it runs");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     let checks = own.ok(&["doctor"]);
     assert!(checks.contains("It runs, with Docker"), "{checks}");

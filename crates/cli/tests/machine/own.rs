@@ -144,7 +144,7 @@ impl Drop for Own {
     fn drop(&mut self) {
         // QEMU ends with it.
         if let Some(pid) = self.daemon() {
-            signal(pid, "KILL");
+            let _ = slipway_testkit::signal(pid, "KILL");
         }
     }
 }
@@ -153,15 +153,6 @@ fn target() -> PathBuf {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_slipway"));
     let target = program.ancestors().nth(2).expect("target/debug/slipway");
     target.to_owned()
-}
-
-pub(crate) fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill")
-        .arg(format!("-{name}"))
-        .arg(pid.to_string())
-        .status()
-        .expect("kill");
-    assert!(status.success());
 }
 
 /// Waits for a state, with a deadline that only a failure reaches.

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use slipway_api::machine::MachineState;
+use slipway_testkit::{free_port, signal};
 
-use crate::own::{Own, free_port, get, image, signal, warnings_about};
+use crate::own::{Own, get, image, warnings_about};
 
 fn lives() -> u32 {
     match std::env::var("SLIPWAY_TEST_LIVES") {
@@ -138,7 +139,7 @@ async fn containers_and_volumes_outlive_every_end() {
 
         let began = Instant::now();
         let qemu = own.qemu_pid().expect("it runs");
-        signal(qemu, "KILL");
+        signal(qemu, "KILL").expect("it runs");
         let view = own
             .wait("ended", |view| {
                 !matches!(view.state, MachineState::Running { .. })
@@ -157,7 +158,7 @@ async fn containers_and_volumes_outlive_every_end() {
         eprintln!("{life}: after QEMU's end in {:?}", began.elapsed());
 
         let began = Instant::now();
-        signal(own.daemon_pid().expect("it runs"), "KILL");
+        signal(own.daemon_pid().expect("it runs"), "KILL").expect("it runs");
         own.nothing_runs();
         own.client.start().await.expect("a new slipwayd");
         lived.is_back().await;

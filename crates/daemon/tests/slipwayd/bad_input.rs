@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use slipway_api::ErrorKind;
 use slipway_api::machine::{Accelerator, MachineState};
 
-use crate::own::{Own, image, signal};
+use crate::own::{Own, image};
 
 fn link_or_copy(from: &Path, to: &Path) {
     if std::fs::hard_link(from, to).is_err() {
@@ -224,6 +224,6 @@ async fn without_qemu_it_says_how_to_install_it() {
         .await
         .expect_err("none at all");
     assert_eq!(refused.to_api().kind, ErrorKind::InvalidInput);
-    signal(daemon.id(), "TERM");
+    slipway_testkit::signal(daemon.id(), "TERM").expect("it runs");
     assert!(daemon.wait().expect("it ends").success());
 }

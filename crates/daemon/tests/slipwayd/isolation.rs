@@ -12,8 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use slipway_api::machine::MachineState;
+use slipway_testkit::free_port;
 
-use crate::own::{Own, compile, free_port, image, warnings_about};
+use crate::own::{Own, compile, image, warnings_about};
 
 /// Where a container listens on purpose, with the machine's own network: what every scan of the machine has to find.
 const CONTROL: u16 = 45_999;

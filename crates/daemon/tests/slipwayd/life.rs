@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use slipway_api::machine::{MachineLogSource, MachineState};
 
-use crate::own::{Own, client, get, image, signal};
+use crate::own::{Own, client, get, image};
 use crate::ports::free_low_port;
 use crate::shell;
 
@@ -82,7 +82,7 @@ async fn it_begins_with_nothing_and_serves_a_page() {
     own.wait("free", |view| view.ports.is_empty()).await;
     assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
 
-    signal(own.daemon_pid().expect("it runs"), "TERM");
+    slipway_testkit::signal(own.daemon_pid().expect("it runs"), "TERM").expect("it runs");
     own.nothing_runs();
     let said = std::fs::read_to_string(own.paths.daemon_log()).expect("a log");
     assert!(said.contains("the machine has stopped"), "{said}");

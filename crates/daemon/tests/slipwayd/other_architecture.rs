@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use slipway_api::machine::{Accelerator, MachineState};
+use slipway_testkit::free_port;
 
-use crate::own::{Own, free_port, get, image, warnings_about};
+use crate::own::{Own, get, image, warnings_about};
 
 /// This computer's architecture and the other one, in the words of image platforms.
 fn architectures() -> (&'static str, &'static str) {

@@ -332,15 +332,6 @@ pub(crate) fn client(paths: &MachinePaths) -> MachineClient {
     MachineClient::new(paths.clone()).with_program(env!("CARGO_BIN_EXE_slipwayd").into())
 }
 
-pub(crate) fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill")
-        .arg(format!("-{name}"))
-        .arg(pid.to_string())
-        .status()
-        .expect("kill");
-    assert!(status.success());
-}
-
 fn make_executable(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("ours");
@@ -364,14 +355,6 @@ pub(crate) fn get(port: u16) -> String {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-}
-
-/// A port of this computer that is free.
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
-        .port()
 }
 
 /// Compiles a program in C, statically: what runs in a container has no library.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use slipway_api::ErrorKind;
 use slipway_api::machine::{MachinePort, MachinePortState, MachineView};
+use slipway_testkit::free_port;
 
-use crate::own::{Own, compile, free_port};
+use crate::own::{Own, compile};
 
 /// Everything, with the image `tiny` on a machine whose `slipwayd` has no right to ports below 1024.
 pub(crate) async fn all(own: &Own) {

@@ -233,10 +233,10 @@ async fn machine(tour: &mut Tour) -> Result<()> {
         .into_iter()
         .find(|pid| process::name(*pid).starts_with("qemu"))
         .context("it runs the machine")?;
-    process::signal(qemu, "STOP")?;
+    slipway_testkit::signal(qemu, "STOP")?;
     tour.app.machine_is("unresponsive").await?;
     tour.picture("machine-unresponsive").await?;
-    process::signal(qemu, "CONT")?;
+    slipway_testkit::signal(qemu, "CONT")?;
     tour.app.machine_is("running").await?;
     tour.app.click("machine-stop").await?;
     tour.app.machine_is("stopping").await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::accessibility::check;
 use anyhow::Result;
 use serde_json::Value;
-use slipway_e2e::{App, AppOptions, eventually_within, http, process};
+use slipway_e2e::{App, AppOptions, eventually_within, http};
 
 /// What takes as long as a boot, on an emulated processor of a computer that has other things to do.
 const BOOT: Duration = Duration::from_mins(5);
@@ -87,7 +87,7 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
 
     // slipwayd dies, and the machine with it: the window says so and starts it again.
     let slipwayd = app.slipwayd().expect("it owns the machine");
-    process::signal(slipwayd, "KILL")?;
+    slipway_testkit::signal(slipwayd, "KILL")?;
     app.machine_is("stopped").await?;
     app.click("machine-start").await?;
     app.machine_is("running").await?;

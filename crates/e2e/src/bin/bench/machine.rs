@@ -34,7 +34,7 @@ const PEER_PORT: u16 = 7700;
 pub(crate) fn measure() -> Result<Outcome> {
     let peer = file("SLIPWAY_PEER_BIN", "target/bench/peer")?;
     let image = file("SLIPWAY_GUEST_IMAGE", "the machine's image")?;
-    let debian = Debian::made(&file("SLIPWAY_BENCH_DEBIAN", "the Debian to compare with")?)?;
+    let debian = Debian::made(&file("SLIPWAY_BENCH_DEBIAN", "the Debian to compare with")?);
     let directory = tempfile::Builder::new().prefix("slipway-bench").tempdir()?;
     let mut ours = Ours::new(directory.path(), &image)?;
 

@@ -1,7 +1,6 @@
 //! A Debian as it comes: its own kernel, systemd, docker.io and sshd. `cargo xtask bench machine` has made it.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -34,13 +33,13 @@ pub(super) struct SshForward {
 
 impl Debian {
     /// What was made in `directory`.
-    pub(super) fn made(directory: &Path) -> Result<Self> {
-        Ok(Self {
+    pub(super) fn made(directory: &Path) -> Self {
+        Self {
             directory: directory.to_owned(),
-            ssh: free_port()?,
-            engine: free_port()?,
-            peer: free_port()?,
-        })
+            ssh: slipway_testkit::free_port(),
+            engine: slipway_testkit::free_port(),
+            peer: slipway_testkit::free_port(),
+        }
     }
 
     pub(super) fn start(&self, hardware: &CommandLine, directory: &Path) -> Result<Guest> {
@@ -139,7 +138,7 @@ impl Debian {
         // Waits until sshd answers.
         self.in_guest("true")?;
         let socket = directory.join("ssh-engine.sock");
-        let peer = free_port()?;
+        let peer = slipway_testkit::free_port();
         let ssh = self
             .ssh_command()
             .arg("-N")
@@ -167,8 +166,4 @@ impl Drop for SshForward {
         let _ = self.ssh.kill();
         let _ = self.ssh.wait();
     }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
