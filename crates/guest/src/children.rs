@@ -17,7 +17,6 @@ use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 use crate::log::Log;
-use crate::place::Place;
 use crate::watched::Watched;
 
 /// How a child ended.
@@ -104,8 +103,6 @@ impl Children {
 
     /// Starts a child. Its input is empty unless the command says otherwise.
     pub(crate) fn start(&self, command: &mut Command) -> Result<Child> {
-        // A child works where its parent does, and may not be where the agent has gone.
-        let _home = Place::anywhere();
         // Nothing is awaited between the start and the entry, so that its end cannot come in between.
         let child = command.spawn().map_err(|source| Error::Start {
             program: command.get_program().to_string_lossy().into_owned(),

@@ -32,12 +32,12 @@ pub(crate) async fn docker(machine: &Machine, responder: Responder) {
     }
 }
 
-pub(crate) async fn tcp(machine: &Machine, address: SocketAddr, responder: Responder) {
+pub(crate) async fn tcp(address: SocketAddr, responder: Responder) {
     match timeout(PATIENCE, TcpStream::connect(address)).await {
         Ok(Ok(socket)) => {
             let _ = socket.set_nodelay(true);
             let link = responder.accept(Reply::Connected);
-            let (reader, writer) = machine.place.follow(socket);
+            let (reader, writer) = socket.into_split();
             let _ = pump(link, reader, writer).await;
         }
         Ok(Err(error)) => refuse(responder, &address.to_string(), &error),

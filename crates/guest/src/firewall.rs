@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::children::{Children, Ended};
 use crate::error::{Doing, Error, Result};
-use crate::network::{ADDRESS, NAMESERVER, PREFIX};
+use slipway_link::port_network;
+
+use crate::network::{ADDRESS, NAMESERVER, OUTWARD, PORTS, PREFIX};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -14,8 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The gateway of user-mode networking is the host's own loopback, and so is every address that no other computer has: no
 /// container may reach the programs that trust it. What leaves is looked at where it leaves, because a container with the
 /// machine's network makes frames of its own. What an ordinary socket may not reach it is told at once, by `output`.
+///
+/// From the network of published ports connections come in and none goes out, and there is no address to be translated, so
+/// that nothing of them has to be remembered.
 fn rules() -> String {
     let network = format!("{ADDRESS}/{PREFIX}");
+    let host = port_network::HOST;
     format!(
         "table inet slipway {{
   chain to_host {{
@@ -25,20 +31,29 @@ fn rules() -> String {
   }}
   chain input {{
     type filter hook input priority -10; policy accept;
-    iifname \"eth0\" ct state new drop
+    iifname \"{OUTWARD}\" ct state new drop
+    iifname \"{PORTS}\" drop
   }}
   chain output {{
     type filter hook output priority -10; policy accept;
-    oifname \"eth0\" ip daddr {network} jump to_host
+    oifname \"{OUTWARD}\" ip daddr {network} jump to_host
+    oifname \"{PORTS}\" drop
   }}
   chain forward {{
     type filter hook forward priority -10; policy accept;
-    iifname \"eth0\" ct state new drop
+    iifname \"{OUTWARD}\" ct state new drop
+    oifname \"{PORTS}\" tcp flags & (syn | ack) == syn drop
+    oifname \"{PORTS}\" meta l4proto != tcp drop
+  }}
+  chain ports {{
+    type filter hook prerouting priority raw; policy accept;
+    iifname \"{PORTS}\" notrack
+    ip daddr {host} notrack
   }}
 }}
 table netdev slipway {{
   chain leaving {{
-    type filter hook egress device \"eth0\" priority 0; policy drop;
+    type filter hook egress device \"{OUTWARD}\" priority 0; policy drop;
     ether type arp accept
     ip daddr {NAMESERVER} udp dport 53 accept
     ip daddr {NAMESERVER} tcp dport 53 accept

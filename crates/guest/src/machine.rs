@@ -9,7 +9,6 @@ use tokio::sync::Notify;
 use crate::children::Children;
 use crate::log::Log;
 use crate::news::News;
-use crate::place::Place;
 
 /// What all tasks of the agent share. Everything runs on one thread.
 #[derive(Clone)]
@@ -18,7 +17,6 @@ pub(crate) struct Machine(Rc<Shared>);
 pub(crate) struct Shared {
     pub(crate) children: Children,
     pub(crate) news: News,
-    pub(crate) place: Place,
     pub(crate) agent_log: Log,
     pub(crate) dockerd_log: Log,
     pub(crate) containerd_log: Log,
@@ -49,7 +47,6 @@ impl Machine {
         let agent_log = Log::default();
         Self(Rc::new(Shared {
             children: Children::default(),
-            place: Place::default(),
             news: News::new(agent_log.clone()),
             agent_log,
             dockerd_log: Log::default(),

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use slipway_link::port_network;
 use tokio::time::{Instant, sleep};
 
 use crate::children::Children;
@@ -16,6 +17,11 @@ pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 pub(crate) const PREFIX: u8 = 24;
 pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 pub(crate) const NAMESERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
+
+/// The interface that leads out.
+pub(crate) const OUTWARD: &str = "eth0";
+/// The interface that connections to published ports come in at. Not every driver gives one.
+pub(crate) const PORTS: &str = "eth1";
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -57,12 +63,20 @@ pub(crate) fn prepare(news: &News) {
 /// Brings the interface up behind the firewall. Without a firewall there is no network.
 pub(crate) async fn bring_up(children: &Children) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    while !fs::exists("/sys/class/net/eth0").unwrap_or(false) && Instant::now() < deadline {
+    let outward = format!("/sys/class/net/{OUTWARD}");
+    while !fs::exists(&outward).unwrap_or(false) && Instant::now() < deadline {
         sleep(Duration::from_millis(10)).await;
     }
-    let interface = index("eth0")?;
-    // It names the interface, which is still down.
+    let interface = index(OUTWARD)?;
+    // It names the interfaces, which are still down.
     firewall::set_up(children).await?;
+    if let Ok(ports) = index(PORTS) {
+        // Nobody there speaks it.
+        let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{PORTS}/disable_ipv6"), "1");
+        netlink::add_address(ports, port_network::GUEST, port_network::PREFIX)
+            .and_then(|()| netlink::up(ports))
+            .doing(|| "The network of published ports could not be switched on".into())?;
+    }
     netlink::add_address(interface, ADDRESS, PREFIX)
         .doing(|| "The machine's address could not be set".into())?;
     netlink::up(interface).doing(|| "The machine's network could not be switched on".into())?;

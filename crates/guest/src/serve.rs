@@ -63,7 +63,7 @@ async fn one_link(machine: &Machine, wire: Wire, secret: &mut Option<Secret>) ->
 async fn answer(machine: Machine, request: Request, responder: Responder) {
     match request {
         Request::Docker => dial::docker(&machine, responder).await,
-        Request::DialTcp { address } => dial::tcp(&machine, address, responder).await,
+        Request::DialTcp { address } => dial::tcp(address, responder).await,
         Request::DialUdp { address } => dial::udp(address, responder).await,
         Request::Events => {
             let stream = responder.accept(Reply::Connected);

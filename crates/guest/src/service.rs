@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use slipway_link::port_network;
 use slipway_link::{DockerState, GuestEvent, Phase, Service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -62,6 +63,12 @@ fn dockerd() -> Command {
     command.args(["--containerd", CONTAINERD_SOCKET]);
     command.args(["--group", "root"]);
     command.arg("--userland-proxy=false");
+    // What is between this computer and a container takes long packets. On the way out they are cut, as routers do.
+    let mtu = port_network::MTU;
+    command.args(["--mtu", &mtu.to_string()]);
+    command.arg(format!(
+        "--default-network-opt=bridge=com.docker.network.driver.mtu={mtu}"
+    ));
     // These are what it would find out by itself.
     command.args(["--storage-driver", "overlay2"]);
     command.args(["--exec-opt", "native.cgroupdriver=cgroupfs"]);

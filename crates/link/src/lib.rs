@@ -25,6 +25,7 @@ mod handshake;
 mod host;
 mod message;
 mod mux;
+pub mod port_network;
 mod pump;
 mod shell;
 mod stream;

@@ -23,6 +23,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> VmStream for T {}
 pub enum GuestPort {
     /// The agent's link.
     Link,
+    /// The guest's second network interface: frames, each behind its length in four bytes, the highest first. Not every
+    /// driver has it; one that has not says `Unsupported`.
+    PortNetwork,
 }
 
 /// What a virtual machine is made of.

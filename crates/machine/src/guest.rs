@@ -1,12 +1,13 @@
 //! The way to the guest's agent, which stays the same while links come and go.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use slipway_link::{GuestStats, HostLink, LinkStream, Reply, Request, Secret};
 use tokio::sync::watch;
 
+use crate::port_network::PortNetwork;
 use crate::{Driver, GuestPort, MachineError};
 
 /// How long a stream may wait for a link that is being made again.
@@ -18,6 +19,8 @@ pub(crate) struct Guest {
     link: watch::Sender<Option<Arc<HostLink>>>,
     /// Whether dockerd answers.
     docker: watch::Sender<bool>,
+    /// The quicker way to its ports, where the driver has it.
+    network: Arc<Mutex<Option<PortNetwork>>>,
 }
 
 impl Guest {
@@ -26,6 +29,7 @@ impl Guest {
         Self {
             link: watch::Sender::new(None),
             docker: watch::Sender::new(false),
+            network: Arc::default(),
         }
     }
 
@@ -44,8 +48,28 @@ impl Guest {
             .await
             .map_err(MachineError::link)?;
         let link = Arc::new(link);
+        if self.port_network().is_none_or(|network| network.is_over()) {
+            self.join_port_network(driver).await;
+        }
         self.link.send_replace(Some(link.clone()));
         Ok(link)
+    }
+
+    async fn join_port_network(&self, driver: &dyn Driver) {
+        let network = match driver.connect(GuestPort::PortNetwork).await {
+            Ok(stream) => Some(PortNetwork::new(stream)),
+            Err(error) => {
+                tracing::info!(%error, "published ports go over the link");
+                None
+            }
+        };
+        *self.network.lock().unwrap_or_else(PoisonError::into_inner) = network;
+    }
+
+    /// The network of published ports, where there is one.
+    pub(crate) fn port_network(&self) -> Option<PortNetwork> {
+        let network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        network.clone()
     }
 
     /// The link of now, if there is one.
@@ -68,6 +92,7 @@ impl Guest {
     pub(crate) fn clear(&self) {
         self.link.send_replace(None);
         self.docker.send_replace(false);
+        *self.network.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Says whether dockerd answers.

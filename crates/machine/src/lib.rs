@@ -27,6 +27,7 @@ mod paths;
 mod port_binding;
 mod port_forward;
 mod port_holder;
+mod port_network;
 mod ports;
 mod settings;
 mod supervisor;

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::guest::Guest;
+use crate::port_network::Connection;
 
 /// Connections of one port at once; who comes then waits in the system's queue.
 const MAX_CONNECTIONS: usize = 2048;
@@ -76,6 +77,13 @@ pub(crate) async fn after_accept_error() {
 
 async fn serve(stream: TcpStream, target: SocketAddr, guest: Guest) {
     let _ = stream.set_nodelay(true);
+    if let Some(connection) = over_the_network(target, &guest).await {
+        if let Err(error) = connection.carry(&stream).await {
+            tracing::debug!(%target, %error, "a connection to a published port broke");
+            reset(&stream);
+        }
+        return;
+    }
     let link = match guest.dial_tcp(target).await {
         Ok(link) => link,
         Err(error) => {
@@ -89,6 +97,20 @@ async fn serve(stream: TcpStream, target: SocketAddr, guest: Guest) {
         tracing::debug!(%target, %error, "a connection to a published port broke");
         if let Ok(stream) = reader.reunite(writer) {
             reset(&stream);
+        }
+    }
+}
+
+/// A connection over the network of published ports. Where there is none, or it does not lead there, the link may.
+async fn over_the_network(target: SocketAddr, guest: &Guest) -> Option<Connection> {
+    let SocketAddr::V4(target) = target else {
+        return None;
+    };
+    match guest.port_network()?.connect(target).await {
+        Ok(connection) => Some(connection),
+        Err(error) => {
+            tracing::debug!(%target, %error, "not reached over the network of published ports");
+            None
         }
     }
 }

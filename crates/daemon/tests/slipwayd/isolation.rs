@@ -19,6 +19,10 @@ use crate::own::{Own, compile, image, warnings_about};
 /// Where a container listens on purpose, with the machine's own network: what every scan of the machine has to find.
 const CONTROL: u16 = 45_999;
 
+/// This computer and the machine on the network of published ports.
+const PORTS_HERE: &str = "169.254.76.1";
+const PORTS_THERE: &str = "169.254.76.2";
+
 /// What a scan found.
 #[derive(Debug, PartialEq, Eq)]
 struct Scan {
@@ -142,13 +146,25 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
         .map(|address| format!("udp {address} {port} datagram"));
 
     // The bridge's address is also what `host.docker.internal` would be.
-    let mut what = vec![scan("172.17.0.1", 3), scan("10.0.2.2", 1)];
+    let mut what = vec![
+        scan("172.17.0.1", 3),
+        scan("10.0.2.2", 1),
+        scan(PORTS_HERE, 1),
+        scan(PORTS_THERE, 3),
+    ];
     what.extend(datagrams.clone());
     let found = run("", &what);
     Scan::of(&found, "172.17.0.1").is_the_control_alone();
     Scan::of(&found, "10.0.2.2").is_nothing();
+    Scan::of(&found, PORTS_HERE).is_nothing();
+    Scan::of(&found, PORTS_THERE).is_the_control_alone();
 
-    let mut what = vec![scan("127.0.0.1", 3), scan("::1", 3), scan("10.0.2.2", 1)];
+    let mut what = vec![
+        scan("127.0.0.1", 3),
+        scan("::1", 3),
+        scan("10.0.2.2", 1),
+        scan(PORTS_HERE, 1),
+    ];
     what.extend(datagrams.clone());
     what.extend(
         ["10.0.2.2", "255.255.255.255", "127.0.0.1"]
@@ -161,6 +177,7 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
     Scan::of(&found, "127.0.0.1").is_the_control_alone();
     Scan::of(&found, "::1").is_the_control_alone();
     Scan::of(&found, "10.0.2.2").is_nothing();
+    Scan::of(&found, PORTS_HERE).is_nothing();
 
     let mut what = vec![
         scan("10.0.2.15", 3),
@@ -178,8 +195,24 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
         assert!(line.ends_with("busy"), "{line}");
     }
 
-    // Without the firewall the same ways lead here, so it is what stood in them.
+    without_the_firewall(&own, &run, &trusting).await;
+
+    // What was told of a machine goes with it.
+    own.client.delete().await.expect("accepted");
+    let view = own.state(MachineState::Absent).await;
+    assert_eq!(view.warnings, [""; 0]);
+}
+
+/// What stood in the ways that lead here was the firewall, but for the network of published ports: nothing listens there.
+async fn without_the_firewall(
+    own: &Own,
+    run: &dyn Fn(&str, &[String]) -> String,
+    trusting: &Trusting,
+) {
+    let port = trusting.port;
     assert_eq!(own.in_the_machine(&["nft", "flush", "ruleset"]).await, "");
+    let found = run("--privileged", &[format!("tcp {PORTS_HERE} 1 65535 1")]);
+    assert_eq!(Scan::of(&found, PORTS_HERE).open, [0; 0]);
     let found = run(
         "--net=host",
         &[
@@ -198,11 +231,6 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
         })
         .collect();
     assert_eq!(heard, ["tcp", "control:datagram", "control:frame"]);
-
-    // What was told of a machine goes with it.
-    own.client.delete().await.expect("accepted");
-    let view = own.state(MachineState::Absent).await;
-    assert_eq!(view.warnings, [""; 0]);
 }
 
 /// Another user of this computer, by the modes of the directories and of the sockets.

@@ -15,6 +15,7 @@ use crate::own::{Own, compile};
 pub(crate) async fn all(own: &Own) {
     udp_goes_both_ways_for_every_peer(own).await;
     ipv6_and_addresses_of_this_computer(own).await;
+    a_container_of_two_networks(own).await;
     a_taken_port_names_who_has_it(own).await;
     a_low_port_says_what_it_takes(own).await;
 }
@@ -83,6 +84,23 @@ async fn ipv6_and_addresses_of_this_computer(own: &Own) {
     ] {
         TcpListener::bind(at).expect("it is free");
     }
+}
+
+/// Of several addresses the one counts from which there is a way back.
+async fn a_container_of_two_networks(own: &Own) {
+    let port = free_port();
+    own.docker_line("network create --internal a-inner");
+    own.docker_line("network create b-outer");
+    own.docker_line(&format!(
+        "run -d --name both --network b-outer -p {port}:80 tiny busybox httpd -f -p 80 -h /www"
+    ));
+    own.docker_line("network connect a-inner both");
+    listening(own, "both").await;
+    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    assert!(page(at).contains("from the machine"));
+    own.docker_line("rm --force both");
+    own.docker_line("network rm a-inner b-outer");
+    free(own, "both").await;
 }
 
 async fn a_taken_port_names_who_has_it(own: &Own) {

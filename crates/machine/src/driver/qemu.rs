@@ -37,7 +37,15 @@ pub struct Qemu {
     state: watch::Sender<DriverState>,
     running: Mutex<Option<Running>>,
     chosen: Mutex<Option<(Program, AcceleratorView)>>,
-    link: Mutex<PathBuf>,
+    /// Where the guest's ports are, if it has them.
+    guest_ports: Mutex<GuestPorts>,
+}
+
+/// The sockets of the guest's ports.
+#[derive(Clone, Default)]
+struct GuestPorts {
+    link: PathBuf,
+    network: Option<PathBuf>,
 }
 
 /// What there is while QEMU runs.
@@ -57,7 +65,7 @@ impl Qemu {
             state: watch::Sender::new(DriverState::Off),
             running: Mutex::new(None),
             chosen: Mutex::new(None),
-            link: Mutex::default(),
+            guest_ports: Mutex::default(),
         }
     }
 
@@ -93,10 +101,13 @@ impl Qemu {
             ),
         };
         let sockets = command_line::Sockets::in_dir(&spec.runtime);
-        for path in [&sockets.qmp, &sockets.link] {
+        for path in [&sockets.qmp, &sockets.link, &sockets.ports] {
             remove_if_there(path)?;
         }
-        (*lock(&self.link)).clone_from(&sockets.link);
+        *lock(&self.guest_ports) = GuestPorts {
+            link: sockets.link.clone(),
+            network: program.has_streams().then(|| sockets.ports.clone()),
+        };
         let arguments = command_line::machine(&program, spec, accelerator, &sockets);
         let log = spec.runtime.join("qemu.log");
         let process = Arc::new(QemuProcess::spawn(
@@ -193,9 +204,14 @@ impl Driver for Qemu {
     }
 
     fn connect(&self, port: GuestPort) -> BoxFuture<'static, std::io::Result<Box<dyn VmStream>>> {
-        let GuestPort::Link = port;
-        let path = lock(&self.link).clone();
-        Box::pin(async move { qmp::connect_socket(&path).await })
+        let sockets = lock(&self.guest_ports).clone();
+        Box::pin(async move {
+            let path = match port {
+                GuestPort::Link => sockets.link,
+                GuestPort::PortNetwork => sockets.network.ok_or(std::io::ErrorKind::Unsupported)?,
+            };
+            qmp::connect_socket(&path).await
+        })
     }
 
     fn request_stop(&self) -> BoxFuture<'_, Result<(), MachineError>> {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use slipway_link::{HostLink, Reply, Request, Secret};
+use slipway_link::{HostLink, Reply, Request, Secret, port_network};
 use slipway_machine::{
-    Driver, DriverState, GuestImage, GuestPort, MachineError, MachinePaths, Qemu, VmSpec,
+    Driver, DriverState, GuestImage, GuestPort, MachineError, MachinePaths, Qemu, VmSpec, VmStream,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::fake::Fake;
 use crate::places::Places;
@@ -48,6 +49,42 @@ async fn wait_for(driver: &dyn Driver, wanted: impl Fn(&DriverState) -> bool) ->
         .clone()
 }
 
+/// Asks who has the guest's address until the guest says so.
+async fn the_guest_is_on_the_network(mut stream: Box<dyn VmStream>) {
+    const ARP: [u8; 2] = [8, 6];
+    let address = [2, 0, 0, 0, 0, 1];
+    let mut question = [
+        &[0xff; 6][..],
+        &address,
+        &ARP,
+        &[0, 1, 8, 0, 6, 4, 0, 1],
+        &address,
+    ]
+    .concat();
+    question.extend(port_network::HOST.octets());
+    question.extend([0; 6]);
+    question.extend(port_network::GUEST.octets());
+    let deadline = Instant::now() + BOOT;
+    loop {
+        let length = u32::try_from(question.len()).expect("a short one");
+        stream.write_u32(length).await.expect("it is taken");
+        stream.write_all(&question).await.expect("it is taken");
+        let answer = async {
+            let length = stream.read_u32().await.expect("a frame");
+            let mut frame = vec![0; length as usize];
+            stream.read_exact(&mut frame).await.expect("a frame");
+            frame
+        };
+        if let Ok(frame) = tokio::time::timeout(Duration::from_millis(500), answer).await
+            && frame[12..14] == ARP
+            && frame[28..32] == port_network::GUEST.octets()
+        {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the guest is not there");
+    }
+}
+
 /// The contract.
 async fn check(driver: Arc<dyn Driver>, spec: &VmSpec) {
     assert_eq!(driver.state(), DriverState::Off);
@@ -79,6 +116,12 @@ async fn check(driver: Arc<dyn Driver>, spec: &VmSpec) {
     );
     let again = link(driver.as_ref(), 7).await.expect("another link");
     again.open(&Request::Ping).await.expect("an answer");
+
+    // The second network is there or is said not to be.
+    match driver.connect(GuestPort::PortNetwork).await {
+        Ok(stream) => the_guest_is_on_the_network(stream).await,
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported),
+    }
 
     let began = Instant::now();
     driver.kill().await;

@@ -160,7 +160,10 @@ impl Driver for Fake {
         })
     }
 
-    fn connect(&self, _port: GuestPort) -> BoxFuture<'static, io::Result<Box<dyn VmStream>>> {
+    fn connect(&self, port: GuestPort) -> BoxFuture<'static, io::Result<Box<dyn VmStream>>> {
+        if port == GuestPort::PortNetwork {
+            return Box::pin(async { Err(io::ErrorKind::Unsupported.into()) });
+        }
         let machine = self.machine.lock().expect("no panic");
         let Some(machine) = machine.as_ref() else {
             return Box::pin(async { Err(io::ErrorKind::NotConnected.into()) });

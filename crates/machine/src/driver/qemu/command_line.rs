@@ -15,6 +15,8 @@ pub(super) struct Sockets {
     pub(super) qmp: PathBuf,
     /// The link.
     pub(super) link: PathBuf,
+    /// The frames of published ports.
+    pub(super) ports: PathBuf,
 }
 
 impl Sockets {
@@ -22,6 +24,7 @@ impl Sockets {
         Self {
             qmp: runtime.join("qmp.sock"),
             link: runtime.join("link.sock"),
+            ports: runtime.join("ports.sock"),
         }
     }
 }
@@ -93,6 +96,23 @@ pub(super) fn machine(
     // The guest has no use for IPv6 here, and what it sent to the gateway would reach this computer's own ::1.
     arguments.pair("-netdev", "user,id=net,ipv6=off");
     arguments.pair("-device", "virtio-net-pci,netdev=net,romfile=");
+    if program.has_streams() {
+        arguments.pair(
+            "-netdev",
+            format!(
+                "stream,id=ports,server=on,addr.type=unix,addr.path={}",
+                quoted(&sockets.ports)
+            ),
+        );
+        arguments.pair(
+            "-device",
+            format!(
+                "virtio-net-pci,netdev=ports,romfile=,host_mtu={}{}",
+                slipway_link::port_network::MTU,
+                in_place(accelerator)
+            ),
+        );
+    }
     arguments.pair("-device", "virtio-rng-pci");
     arguments.pair(
         "-chardev",
@@ -101,7 +121,10 @@ pub(super) fn machine(
             quoted(&sockets.link)
         ),
     );
-    arguments.pair("-device", "virtio-serial-pci,max_ports=2");
+    arguments.pair(
+        "-device",
+        format!("virtio-serial-pci,max_ports=2{}", in_place(accelerator)),
+    );
     arguments.pair(
         "-device",
         "virtserialport,chardev=link,name=slipway.link,nr=1",
@@ -188,6 +211,14 @@ fn qmp(arguments: &mut Arguments, sockets: &Sockets) {
         "-qmp",
         format!("unix:{},server=on,wait=off", quoted(&sockets.qmp)),
     );
+}
+
+/// An emulated processor that has something for a device does it in place. To wake QEMU's main thread takes longer.
+fn in_place(accelerator: Accelerator) -> &'static str {
+    match accelerator {
+        Accelerator::Tcg => ",ioeventfd=off",
+        _ => "",
+    }
 }
 
 /// What the kernel is told beyond the image's own words, with a space after it.

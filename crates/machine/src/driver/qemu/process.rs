@@ -254,6 +254,12 @@ impl Program {
         }
     }
 
+    /// Whether it can carry a network's frames over a socket: from 7.2 on.
+    pub(super) fn has_streams(&self) -> bool {
+        let mut numbers = self.version.split('.').map_while(|part| part.parse().ok());
+        (numbers.next(), numbers.next()) >= (Some(7), Some(2))
+    }
+
     /// Asks it what it is.
     pub(super) async fn ask(path: PathBuf) -> Result<Self, MachineError> {
         if cfg!(target_os = "linux")

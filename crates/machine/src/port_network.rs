@@ -1,0 +1,572 @@
+//! The way of TCP connections to published ports where the driver carries frames: a network of two, this computer and the
+//! guest, with a TCP of our own on this side and the guest's kernel on the other.
+//!
+//! Over the link, the guest's agent would have to carry every byte. Here no program of the guest stands between this
+//! computer and the container.
+//!
+//! What the guest sends is hostile: smoltcp parses it, nothing listens on this side, and what is kept is bounded.
+
+use std::io;
+use std::net::SocketAddrV4;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use slipway_link::port_network::{GUEST, HOST, MTU, PREFIX};
+use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
+use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
+use smoltcp::socket::tcp::{ConnectError, RecvError, Socket, SocketBuffer, State};
+use smoltcp::time::Instant as StackInstant;
+use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr};
+use socket2::SockRef;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::driver::VmStream;
+
+/// How long a call may stay without an answer, which the guest's kernel gives.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long nobody is called after that. The guest may have no way to where the call went.
+const REST: Duration = Duration::from_secs(30);
+/// Connections at once. Each costs a little of every packet's time.
+pub(crate) const MAX_CONNECTIONS: usize = 512;
+/// Ended connections whose memory is kept for coming ones.
+const SPARE: usize = 16;
+/// What may be under way in each direction of a connection.
+const WINDOW: usize = 256 * 1024;
+/// Frames that QEMU has not taken yet. No more are made until it has.
+const BACKLOG: usize = 1024 * 1024;
+const ETHERNET_HEADER: usize = 14;
+const MAX_FRAME: usize = MTU as usize + ETHERNET_HEADER;
+/// Before each frame stands its length.
+const LENGTH: usize = 4;
+/// What is to be done at once is done before it is asked when; this is for what could not be.
+const SOON: Duration = Duration::from_millis(1);
+/// A few of the longest frames, or many short ones.
+const INCOMING: usize = 4 * (LENGTH + MAX_FRAME);
+/// Locally administered.
+const ADDRESS: EthernetAddress = EthernetAddress([0x02, 0x53, 0x4c, 0x50, 0x00, 0x01]);
+const FIRST_PORT: u16 = 1024;
+
+/// The network, as long as it is held. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct PortNetwork {
+    stack: Shared,
+    _task: Arc<AbortOnDropHandle<()>>,
+}
+
+type Shared = Arc<Mutex<Stack>>;
+
+impl PortNetwork {
+    /// The network whose frames go over `stream`, each behind its length in four bytes, the highest first.
+    pub(crate) fn new(stream: Box<dyn VmStream>) -> Self {
+        let stack = Arc::new(Mutex::new(Stack::new()));
+        let carrier = Carrier {
+            stack: stack.clone(),
+            stream,
+        };
+        let task = tokio::spawn(async move {
+            let error = carrier.carry().await;
+            tracing::debug!(%error, "the network of published ports ended");
+        });
+        Self {
+            stack,
+            _task: Arc::new(AbortOnDropHandle::new(task)),
+        }
+    }
+
+    /// Whether there is nobody on the other side any more.
+    pub(crate) fn is_over(&self) -> bool {
+        lock(&self.stack).over
+    }
+
+    /// Connects to an address in the guest.
+    pub(crate) async fn connect(&self, target: SocketAddrV4) -> io::Result<Connection> {
+        let handle = lock(&self.stack).open(target)?;
+        let connection = Connection {
+            stack: self.stack.clone(),
+            handle,
+        };
+        match tokio::time::timeout(PATIENCE, connection.established()).await {
+            Ok(established) => established.map(|()| connection),
+            Err(silence) => {
+                lock(&self.stack).rests_until = Some(Instant::now() + REST);
+                Err(silence.into())
+            }
+        }
+    }
+}
+
+fn lock(stack: &Shared) -> MutexGuard<'_, Stack> {
+    stack.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A TCP connection into the guest. Dropped before it ended, it is reset.
+pub(crate) struct Connection {
+    stack: Shared,
+    handle: SocketHandle,
+}
+
+impl Connection {
+    async fn established(&self) -> io::Result<()> {
+        std::future::poll_fn(|context| {
+            let mut stack = lock(&self.stack);
+            let socket = stack.socket(self.handle);
+            match socket.state() {
+                State::SynSent => {
+                    socket.register_recv_waker(context.waker());
+                    Poll::Pending
+                }
+                State::Closed => Poll::Ready(Err(io::ErrorKind::ConnectionRefused.into())),
+                _ => Poll::Ready(Ok(())),
+            }
+        })
+        .await
+    }
+
+    /// Moves bytes between the connection and `stream`, both ways, until both directions have ended.
+    ///
+    /// The end of one direction is passed on and the other goes on. Fails when either side broke the connection.
+    pub(crate) async fn carry(&self, stream: &TcpStream) -> io::Result<()> {
+        let mut ends = Ends::default();
+        std::future::poll_fn(|context| {
+            let mut stack = lock(&self.stack);
+            let socket = stack.socket(self.handle);
+            let there = ends.send_to_guest(socket, stream, context);
+            let back = ends.take_from_guest(socket, stream, context);
+            let over = ends.sent && ends.taken;
+            let state = socket.state();
+            // Whatever else happens to it.
+            socket.register_recv_waker(context.waker());
+            socket.register_send_waker(context.waker());
+            if there? | back? {
+                stack.touched();
+            }
+            match state {
+                State::Closed | State::TimeWait if over => Poll::Ready(Ok(())),
+                State::Closed => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+                _ => Poll::Pending,
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let mut stack = lock(&self.stack);
+        let socket = stack.socket(self.handle);
+        if socket.is_open() {
+            socket.abort();
+        }
+        stack.ended.push(self.handle);
+        stack.touched();
+    }
+}
+
+/// Which directions of a connection have ended.
+#[derive(Default)]
+struct Ends {
+    sent: bool,
+    taken: bool,
+}
+
+impl Ends {
+    /// What `stream` has for the guest, as far as there is room. Says whether anything was moved.
+    fn send_to_guest(
+        &mut self,
+        socket: &mut Socket<'_>,
+        stream: &TcpStream,
+        context: &mut Context<'_>,
+    ) -> io::Result<bool> {
+        let mut moved = false;
+        while !self.sent && socket.can_send() && stream.poll_read_ready(context)?.is_ready() {
+            let read = socket.send(|room| match stream.try_read(room) {
+                Ok(count) => (count, Ok(count)),
+                Err(error) => (0, Err(error)),
+            });
+            match read {
+                Ok(Ok(0)) => {
+                    socket.close();
+                    self.sent = true;
+                    moved = true;
+                }
+                Ok(Ok(_)) => moved = true,
+                Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(Err(error)) => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(moved)
+    }
+
+    /// What the guest has for `stream`, as far as it takes it. Says whether anything was moved.
+    fn take_from_guest(
+        &mut self,
+        socket: &mut Socket<'_>,
+        stream: &TcpStream,
+        context: &mut Context<'_>,
+    ) -> io::Result<bool> {
+        let mut moved = false;
+        while !self.taken {
+            if !socket.can_recv() {
+                match socket.recv(|_| (0, ())) {
+                    Ok(()) => break,
+                    Err(RecvError::Finished) => {
+                        SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
+                        self.taken = true;
+                        break;
+                    }
+                    Err(RecvError::InvalidState) => {
+                        return Err(io::ErrorKind::ConnectionReset.into());
+                    }
+                }
+            }
+            if stream.poll_write_ready(context)?.is_pending() {
+                break;
+            }
+            let written = socket.recv(|bytes| match stream.try_write(bytes) {
+                Ok(count) => (count, Ok(())),
+                Err(error) => (0, Err(error)),
+            });
+            match written {
+                Ok(Ok(())) => moved = true,
+                Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(Err(error)) => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(moved)
+    }
+}
+
+/// This side of the network.
+struct Stack {
+    interface: Interface,
+    sockets: SocketSet<'static>,
+    wire: FrameBuffers,
+    began: Instant,
+    /// The next port of this side.
+    port: u16,
+    /// Those whose connection is over but may have something to send yet.
+    ended: Vec<SocketHandle>,
+    /// Those that can be used again.
+    spare: Vec<SocketHandle>,
+    /// Something was done to a socket; the carrier has to look.
+    touched: bool,
+    carrier: Option<Waker>,
+    /// Calls are not answered, and not made before then.
+    rests_until: Option<Instant>,
+    /// There is nobody on the other side any more.
+    over: bool,
+}
+
+impl Stack {
+    fn new() -> Self {
+        let mut wire = FrameBuffers::default();
+        let mut config = Config::new(ADDRESS.into());
+        // Connections begin at numbers that a guest does not know. Without randomness they begin somewhere.
+        config.random_seed = getrandom::u64().unwrap_or_default();
+        let mut interface = Interface::new(config, &mut wire, StackInstant::ZERO);
+        interface.update_ip_addrs(|addresses| {
+            // It is the first of at least one.
+            let _ = addresses.push(IpCidr::Ipv4(Ipv4Cidr::new(HOST, PREFIX)));
+        });
+        let route = interface.routes_mut().add_default_ipv4_route(GUEST);
+        debug_assert!(route.is_ok(), "it is the first");
+        Self {
+            interface,
+            sockets: SocketSet::new(Vec::new()),
+            wire,
+            began: Instant::now(),
+            port: FIRST_PORT,
+            ended: Vec::new(),
+            spare: Vec::new(),
+            touched: false,
+            carrier: None,
+            rests_until: None,
+            over: false,
+        }
+    }
+
+    fn socket(&mut self, handle: SocketHandle) -> &mut Socket<'static> {
+        self.sockets.get_mut(handle)
+    }
+
+    fn touched(&mut self) {
+        self.touched = true;
+        if let Some(carrier) = self.carrier.take() {
+            carrier.wake();
+        }
+    }
+
+    /// A socket that begins to connect.
+    fn open(&mut self, target: SocketAddrV4) -> io::Result<SocketHandle> {
+        if self.over {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        if self.rests_until.is_some_and(|until| until > Instant::now()) {
+            return Err(io::Error::other("calls were not answered"));
+        }
+        let used = self.sockets.iter().count() - self.spare.len();
+        if used >= MAX_CONNECTIONS {
+            return Err(io::Error::other("too many connections at once"));
+        }
+        let handle = self.spare.pop().unwrap_or_else(|| {
+            let buffer = || SocketBuffer::new(vec![0; WINDOW]);
+            self.sockets.add(Socket::new(buffer(), buffer()))
+        });
+        self.port = self.port.checked_add(1).unwrap_or(FIRST_PORT);
+        let port = self.port;
+        let socket = self.sockets.get_mut::<Socket<'_>>(handle);
+        // Single bytes are sent at once.
+        socket.set_nagle_enabled(false);
+        match socket.connect(self.interface.context(), target, port) {
+            Ok(()) => {
+                self.touched();
+                Ok(handle)
+            }
+            Err(error @ (ConnectError::InvalidState | ConnectError::Unaddressable)) => {
+                self.spare.push(handle);
+                Err(io::Error::other(error))
+            }
+        }
+    }
+
+    /// Takes in what came, makes what is to be sent, and says when it wants to be called again at the latest.
+    fn advance(&mut self) -> Option<Instant> {
+        self.touched = false;
+        let elapsed = self.began.elapsed().as_micros();
+        let now = StackInstant::from_micros(i64::try_from(elapsed).unwrap_or(i64::MAX));
+        self.interface.poll(now, &mut self.wire, &mut self.sockets);
+        for handle in self.ended.drain(..) {
+            if self.spare.len() < SPARE {
+                self.spare.push(handle);
+            } else {
+                self.sockets.remove(handle);
+            }
+        }
+        if self.wire.is_full() {
+            // It goes on when there is room, not when there is time.
+            return None;
+        }
+        let delay = self.interface.poll_delay(now, &self.sockets)?;
+        let delay = Duration::from_micros(delay.total_micros()).max(SOON);
+        Some(Instant::now() + delay)
+    }
+
+    /// Resets all connections and takes no more.
+    fn end(&mut self) {
+        self.over = true;
+        for (_, socket) in self.sockets.iter_mut() {
+            let smoltcp::socket::Socket::Tcp(socket) = socket;
+            socket.abort();
+        }
+    }
+}
+
+/// What moves frames between the stack and the driver's stream.
+struct Carrier {
+    stack: Shared,
+    stream: Box<dyn VmStream>,
+}
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        lock(&self.stack).end();
+    }
+}
+
+impl Carrier {
+    /// Until the stream ends, which is always an error.
+    async fn carry(mut self) -> io::Error {
+        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+        let mut until = None;
+        std::future::poll_fn(|context| {
+            loop {
+                match self.step(context) {
+                    Ok(Step::Advanced(next)) => until = next,
+                    Ok(Step::Waits) => match until {
+                        Some(deadline) => {
+                            if timer.deadline() != deadline {
+                                timer.as_mut().reset(deadline);
+                            }
+                            ready!(timer.as_mut().poll(context));
+                            until = lock(&self.stack).advance();
+                        }
+                        None => return Poll::Pending,
+                    },
+                    Err(error) => return Poll::Ready(error),
+                }
+            }
+        })
+        .await
+    }
+
+    fn step(&mut self, context: &mut Context<'_>) -> io::Result<Step> {
+        let mut stack = lock(&self.stack);
+        let sent = stack.wire.send(&mut self.stream, context)?;
+        let received = stack.wire.receive(&mut self.stream, context)?;
+        if sent | received | stack.touched {
+            return Ok(Step::Advanced(stack.advance()));
+        }
+        stack.carrier = Some(context.waker().clone());
+        Ok(Step::Waits)
+    }
+}
+
+enum Step {
+    /// Something was done; the deadline of what comes next.
+    Advanced(Option<Instant>),
+    /// There is nothing to do until somebody wakes it.
+    Waits,
+}
+
+/// Frames on their way between the stack and the driver's stream.
+struct FrameBuffers {
+    incoming: Box<[u8]>,
+    /// What of `incoming` is not yet taken.
+    from: usize,
+    to: usize,
+    outgoing: Vec<u8>,
+    /// What of `outgoing` was written.
+    written: usize,
+}
+
+impl Default for FrameBuffers {
+    fn default() -> Self {
+        Self {
+            incoming: vec![0; INCOMING].into(),
+            from: 0,
+            to: 0,
+            outgoing: Vec::new(),
+            written: 0,
+        }
+    }
+}
+
+impl FrameBuffers {
+    /// Writes what can be written. Says whether anything was.
+    fn send(
+        &mut self,
+        stream: &mut Box<dyn VmStream>,
+        context: &mut Context<'_>,
+    ) -> io::Result<bool> {
+        let mut moved = false;
+        while self.written < self.outgoing.len() {
+            match Pin::new(&mut *stream).poll_write(context, &self.outgoing[self.written..]) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(count)) => {
+                    self.written += count;
+                    moved = true;
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        if self.written == self.outgoing.len() || self.written > BACKLOG {
+            self.outgoing.drain(..self.written);
+            self.written = 0;
+        }
+        Ok(moved)
+    }
+
+    /// Reads once if there is room. Says whether anything came.
+    fn receive(
+        &mut self,
+        stream: &mut Box<dyn VmStream>,
+        context: &mut Context<'_>,
+    ) -> io::Result<bool> {
+        if self.next_frame()?.is_some() {
+            // Answers to them would have to wait; so do they.
+            return Ok(false);
+        }
+        self.incoming.copy_within(self.from..self.to, 0);
+        self.to -= self.from;
+        self.from = 0;
+        let mut buffer = ReadBuf::new(&mut self.incoming[self.to..]);
+        match Pin::new(stream).poll_read(context, &mut buffer) {
+            Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
+            Poll::Ready(Ok(())) => {
+                self.to += buffer.filled().len();
+                // A length that cannot be is found here rather than in the middle of the stack.
+                self.next_frame().map(|_| true)
+            }
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    /// Where the next whole frame is.
+    fn next_frame(&self) -> io::Result<Option<(usize, usize)>> {
+        let waiting = &self.incoming[self.from..self.to];
+        let Some((length, rest)) = waiting.split_first_chunk() else {
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes(*length) as usize;
+        if length > MAX_FRAME {
+            return Err(io::Error::other(format!("a frame of {length} bytes")));
+        }
+        let begin = self.from + LENGTH;
+        Ok((length <= rest.len()).then_some((begin, begin + length)))
+    }
+
+    fn is_full(&self) -> bool {
+        self.outgoing.len() - self.written > BACKLOG
+    }
+}
+
+impl Device for FrameBuffers {
+    type RxToken<'a> = Received<'a>;
+    type TxToken<'a> = ToSend<'a>;
+
+    fn receive(&mut self, _: StackInstant) -> Option<(Self::RxToken<'_>, Self::TxToken<'_>)> {
+        if self.is_full() {
+            return None;
+        }
+        // A wrong length ends the network at the next look.
+        let (begin, end) = self.next_frame().ok().flatten()?;
+        self.from = end;
+        let frame = Received(&self.incoming[begin..end]);
+        Some((frame, ToSend(&mut self.outgoing)))
+    }
+
+    fn transmit(&mut self, _: StackInstant) -> Option<Self::TxToken<'_>> {
+        (!self.is_full()).then_some(ToSend(&mut self.outgoing))
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ethernet;
+        capabilities.max_transmission_unit = MAX_FRAME;
+        capabilities
+    }
+}
+
+struct Received<'a>(&'a [u8]);
+
+impl phy::RxToken for Received<'_> {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, with: F) -> R {
+        with(self.0)
+    }
+}
+
+struct ToSend<'a>(&'a mut Vec<u8>);
+
+impl phy::TxToken for ToSend<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, with: F) -> R {
+        let announced = u32::try_from(length).unwrap_or_default();
+        self.0.extend_from_slice(&announced.to_be_bytes());
+        let begin = self.0.len();
+        self.0.resize(begin + length, 0);
+        with(&mut self.0[begin..])
+    }
+}
+
+#[cfg(test)]
+mod tests;
