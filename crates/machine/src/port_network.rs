@@ -319,8 +319,7 @@ impl Stack {
             let buffer = || SocketBuffer::new(vec![0; WINDOW]);
             self.sockets.add(Socket::new(buffer(), buffer()))
         });
-        self.port = self.port.checked_add(1).unwrap_or(FIRST_PORT);
-        let port = self.port;
+        let port = self.free_port();
         let socket = self.sockets.get_mut::<Socket<'_>>(handle);
         // Single bytes are sent at once.
         socket.set_nagle_enabled(false);
@@ -332,6 +331,21 @@ impl Stack {
             Err(error @ (ConnectError::InvalidState | ConnectError::Unaddressable)) => {
                 self.spare.push(handle);
                 Err(io::Error::other(error))
+            }
+        }
+    }
+
+    /// A port of this side that no connection has. There are more of them than connections.
+    fn free_port(&mut self) -> u16 {
+        loop {
+            self.port = self.port.checked_add(1).unwrap_or(FIRST_PORT);
+            let used = self.sockets.iter().any(|(_, socket)| {
+                let smoltcp::socket::Socket::Tcp(socket) = socket;
+                let local = socket.local_endpoint();
+                local.is_some_and(|local| local.port == self.port)
+            });
+            if !used {
+                return self.port;
             }
         }
     }

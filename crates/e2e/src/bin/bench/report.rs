@@ -314,7 +314,7 @@ impl Outcome {
 }
 
 /// The table of all figures.
-pub(crate) fn table(outcomes: &[Outcome]) -> String {
+pub(crate) fn table(outcomes: &[&Outcome]) -> String {
     let mut text = String::from(
         "| What | Slipway | Compared with | Result | Goal | Met |\n| --- | --- | --- | --- | --- | --- |\n",
     );

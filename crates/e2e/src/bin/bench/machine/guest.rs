@@ -29,6 +29,17 @@ impl CommandLine {
         Ok(())
     }
 
+    /// Takes an option away. Of several with this name, the one that has `word` in its value.
+    fn remove(&mut self, name: &str, word: &str) {
+        let at = self
+            .0
+            .windows(2)
+            .position(|pair| pair[0] == name && pair[1].contains(word));
+        if let Some(at) = at {
+            self.0.drain(at..at + 2);
+        }
+    }
+
     /// The value of an option.
     pub(super) fn value(&self, name: &str) -> &str {
         self.0
@@ -88,6 +99,9 @@ impl Guest {
                 ),
             )?;
         }
+        // Nobody is on that network, and systemd would wait for somebody.
+        command_line.remove("-netdev", "id=ports");
+        command_line.remove("-device", "netdev=ports");
         let mut network = hardware.value("-netdev").to_owned();
         for (here, there) in &boots.forwards {
             // Writing to a String does not fail.
