@@ -41,7 +41,6 @@ mod network;
 #[cfg(target_os = "linux")]
 mod news;
 #[cfg(target_os = "linux")]
-#[cfg(target_os = "linux")]
 mod port;
 #[cfg(target_os = "linux")]
 mod power;

@@ -70,18 +70,19 @@ pub(crate) async fn bring_up(children: &Children) -> Result<()> {
     let interface = index(OUTWARD)?;
     // It names the interfaces, which are still down.
     firewall::set_up(children).await?;
-    if let Ok(ports) = index(PORTS) {
-        // Nobody there speaks it.
-        let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{PORTS}/disable_ipv6"), "1");
-        netlink::add_address(ports, port_network::GUEST, port_network::PREFIX)
-            .and_then(|()| netlink::up(ports))
-            .doing(|| "The network of published ports could not be switched on".into())?;
-    }
     netlink::add_address(interface, ADDRESS, PREFIX)
         .doing(|| "The machine's address could not be set".into())?;
     netlink::up(interface).doing(|| "The machine's network could not be switched on".into())?;
     netlink::add_default_route(interface, GATEWAY)
-        .doing(|| "The machine's way out could not be set".into())
+        .doing(|| "The machine's way out could not be set".into())?;
+    let Ok(ports) = index(PORTS) else {
+        return Ok(());
+    };
+    // Nobody there speaks it.
+    let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{PORTS}/disable_ipv6"), "1");
+    netlink::add_address(ports, port_network::GUEST, port_network::PREFIX)
+        .and_then(|()| netlink::up(ports))
+        .doing(|| "The network of published ports could not be switched on".into())
 }
 
 fn index(interface: &str) -> Result<u32> {

@@ -63,7 +63,8 @@ fn dockerd() -> Command {
     command.args(["--containerd", CONTAINERD_SOCKET]);
     command.args(["--group", "root"]);
     command.arg("--userland-proxy=false");
-    // What is between this computer and a container takes long packets. On the way out they are cut, as routers do.
+    // What is between this computer and a container takes long packets. On the way out TCP agrees on what fits, and a
+    // datagram that is too long is told so.
     let mtu = port_network::MTU;
     command.args(["--mtu", &mtu.to_string()]);
     command.arg(format!(

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::paths::SOCKETS;
 use crate::{MachineError, MachinePaths, host};
 
 /// The right to run the machine. Whoever holds it is the only one; it ends with the process at the latest.
@@ -90,7 +91,7 @@ impl Lease {
             let _ = std::fs::remove_file(record_path(&directory));
         }
         let _ = std::fs::remove_dir_all(self.runtime.join("probe"));
-        for name in ["engine.sock", "daemon.sock", "qmp.sock", "link.sock"] {
+        for name in SOCKETS {
             let _ = std::fs::remove_file(self.runtime.join(name));
         }
     }

@@ -141,7 +141,7 @@ impl MachinePaths {
 
     /// Makes the directories, ours alone, and checks that sockets can be made there.
     pub fn create(&self) -> Result<(), MachineError> {
-        for name in ["engine.sock", "daemon.sock", "qmp.sock", "link.sock"] {
+        for name in SOCKETS {
             let path = self.runtime.join(name);
             if cfg!(unix) && path.as_os_str().len() > MAX_SOCKET_PATH {
                 return Err(MachineError::PathTooLong { path });
@@ -151,6 +151,15 @@ impl MachinePaths {
         private_dir(&self.runtime)
     }
 }
+
+/// The sockets of `slipwayd` and of its virtual machine.
+pub(crate) const SOCKETS: [&str; 5] = [
+    "engine.sock",
+    "daemon.sock",
+    "qmp.sock",
+    "link.sock",
+    "ports.sock",
+];
 
 /// Makes a directory that only its owner can enter. One that is there already has to be ours; what others may do in
 /// it is taken from them.

@@ -75,12 +75,16 @@ pub(crate) async fn after_accept_error() {
     tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
-async fn serve(stream: TcpStream, target: SocketAddr, guest: Guest) {
+async fn serve(mut stream: TcpStream, target: SocketAddr, guest: Guest) {
     let _ = stream.set_nodelay(true);
+    // Until it has ended as it should: whatever drops it before, what was cut short shall not look like an end.
+    close_by_reset(&stream, true);
     if let Some(connection) = over_the_network(target, &guest).await {
-        if let Err(error) = connection.carry(&stream).await {
-            tracing::debug!(%target, %error, "a connection to a published port broke");
-            reset(&stream);
+        match connection.carry(&stream).await {
+            Ok(()) => close_by_reset(&stream, false),
+            Err(error) => {
+                tracing::debug!(%target, %error, "a connection to a published port broke");
+            }
         }
         return;
     }
@@ -88,16 +92,13 @@ async fn serve(stream: TcpStream, target: SocketAddr, guest: Guest) {
         Ok(link) => link,
         Err(error) => {
             tracing::debug!(%target, %error, "a published port leads nowhere");
-            reset(&stream);
             return;
         }
     };
-    let (mut reader, mut writer) = stream.into_split();
-    if let Err(error) = slipway_link::pump(link, &mut reader, &mut writer).await {
-        tracing::debug!(%target, %error, "a connection to a published port broke");
-        if let Ok(stream) = reader.reunite(writer) {
-            reset(&stream);
-        }
+    let (reader, writer) = stream.split();
+    match slipway_link::pump(link, reader, writer).await {
+        Ok(_) => close_by_reset(&stream, false),
+        Err(error) => tracing::debug!(%target, %error, "a connection to a published port broke"),
     }
 }
 
@@ -115,7 +116,7 @@ async fn over_the_network(target: SocketAddr, guest: &Guest) -> Option<Connectio
     }
 }
 
-/// Makes the coming close a reset: what was cut short shall not look like an end.
-fn reset(stream: &TcpStream) {
-    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+/// Whether a close is a reset.
+fn close_by_reset(stream: &TcpStream, reset: bool) {
+    let _ = SockRef::from(stream).set_linger(reset.then_some(Duration::ZERO));
 }

@@ -6,8 +6,9 @@
 //!
 //! What the guest sends is hostile: smoltcp parses it, nothing listens on this side, and what is kept is bounded.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -29,14 +30,17 @@ use crate::driver::VmStream;
 
 /// How long a call may stay without an answer, which the guest's kernel gives.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long nobody is called after that. The guest may have no way to where the call went.
+/// How long an address that did not answer is not called again. The guest may have no way to it.
 const REST: Duration = Duration::from_secs(30);
 /// Connections at once. Each costs a little of every packet's time.
 pub(crate) const MAX_CONNECTIONS: usize = 512;
 /// Ended connections whose memory is kept for coming ones.
-const SPARE: usize = 16;
-/// What may be under way in each direction of a connection.
-const WINDOW: usize = 256 * 1024;
+const SPARE: usize = 4;
+/// What may be under way to the guest, in each connection.
+const OUT: usize = 256 * 1024;
+/// What may be under way from the guest. No more than a window can say without a scale: a scaled one is rounded, so that
+/// its end moves back now and then, and smoltcp takes the end of a connection for good whose last bytes it cut off there.
+const IN: usize = 65_535;
 /// Frames that QEMU has not taken yet. No more are made until it has.
 const BACKLOG: usize = 1024 * 1024;
 const ETHERNET_HEADER: usize = 14;
@@ -93,7 +97,7 @@ impl PortNetwork {
         match tokio::time::timeout(PATIENCE, connection.established()).await {
             Ok(established) => established.map(|()| connection),
             Err(silence) => {
-                lock(&self.stack).rests_until = Some(Instant::now() + REST);
+                lock(&self.stack).silent(*target.ip());
                 Err(silence.into())
             }
         }
@@ -137,7 +141,6 @@ impl Connection {
             let socket = stack.socket(self.handle);
             let there = ends.send_to_guest(socket, stream, context);
             let back = ends.take_from_guest(socket, stream, context);
-            let over = ends.sent && ends.taken;
             let state = socket.state();
             // Whatever else happens to it.
             socket.register_recv_waker(context.waker());
@@ -146,8 +149,11 @@ impl Connection {
                 stack.touched();
             }
             match state {
-                State::Closed | State::TimeWait if over => Poll::Ready(Ok(())),
-                State::Closed => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+                State::Closed | State::TimeWait if ends.sent && ends.taken => Poll::Ready(Ok(())),
+                // The guest broke what was under way to it. What it sent before is taken first.
+                State::Closed if ends.taken => {
+                    Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+                }
                 _ => Poll::Pending,
             }
         })
@@ -172,6 +178,10 @@ impl Drop for Connection {
 struct Ends {
     sent: bool,
     taken: bool,
+    /// The last bytes from the guest, when the socket would not keep them for as long as somebody may need to take them.
+    rest: Vec<u8>,
+    /// Nothing comes from the guest after what is in `rest`.
+    all_here: bool,
 }
 
 impl Ends {
@@ -211,17 +221,34 @@ impl Ends {
         context: &mut Context<'_>,
     ) -> io::Result<bool> {
         let mut moved = false;
+        if socket.state() == State::TimeWait {
+            while let Ok(1..) = socket.recv(|bytes| {
+                self.rest.extend_from_slice(bytes);
+                (bytes.len(), bytes.len())
+            }) {}
+            self.all_here = true;
+        }
+        while !self.rest.is_empty() {
+            if stream.poll_write_ready(context)?.is_pending() {
+                return Ok(moved);
+            }
+            match stream.try_write(&self.rest) {
+                Ok(count) => drop(self.rest.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
         while !self.taken {
             if !socket.can_recv() {
                 match socket.recv(|_| (0, ())) {
                     Ok(()) => break,
-                    Err(RecvError::Finished) => {
+                    Err(RecvError::InvalidState) if !self.all_here => {
+                        return Err(io::ErrorKind::ConnectionReset.into());
+                    }
+                    Err(_) => {
                         SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
                         self.taken = true;
                         break;
-                    }
-                    Err(RecvError::InvalidState) => {
-                        return Err(io::ErrorKind::ConnectionReset.into());
                     }
                 }
             }
@@ -249,8 +276,6 @@ struct Stack {
     sockets: SocketSet<'static>,
     wire: FrameBuffers,
     began: Instant,
-    /// The next port of this side.
-    port: u16,
     /// Those whose connection is over but may have something to send yet.
     ended: Vec<SocketHandle>,
     /// Those that can be used again.
@@ -258,8 +283,8 @@ struct Stack {
     /// Something was done to a socket; the carrier has to look.
     touched: bool,
     carrier: Option<Waker>,
-    /// Calls are not answered, and not made before then.
-    rests_until: Option<Instant>,
+    /// Addresses that did not answer, and until when they are not called.
+    rests: HashMap<Ipv4Addr, Instant>,
     /// There is nobody on the other side any more.
     over: bool,
 }
@@ -268,7 +293,7 @@ impl Stack {
     fn new() -> Self {
         let mut wire = FrameBuffers::default();
         let mut config = Config::new(ADDRESS.into());
-        // Connections begin at numbers that a guest does not know. Without randomness they begin somewhere.
+        // What connections begin to count at. Without randomness they begin somewhere.
         config.random_seed = getrandom::u64().unwrap_or_default();
         let mut interface = Interface::new(config, &mut wire, StackInstant::ZERO);
         interface.update_ip_addrs(|addresses| {
@@ -282,12 +307,11 @@ impl Stack {
             sockets: SocketSet::new(Vec::new()),
             wire,
             began: Instant::now(),
-            port: FIRST_PORT,
             ended: Vec::new(),
             spare: Vec::new(),
             touched: false,
             carrier: None,
-            rests_until: None,
+            rests: HashMap::new(),
             over: false,
         }
     }
@@ -308,16 +332,17 @@ impl Stack {
         if self.over {
             return Err(io::ErrorKind::NotConnected.into());
         }
-        if self.rests_until.is_some_and(|until| until > Instant::now()) {
-            return Err(io::Error::other("calls were not answered"));
+        let rests = self.rests.get(target.ip());
+        if rests.is_some_and(|until| *until > Instant::now()) {
+            return Err(io::Error::other("it did not answer a while ago"));
         }
         let used = self.sockets.iter().count() - self.spare.len();
         if used >= MAX_CONNECTIONS {
             return Err(io::Error::other("too many connections at once"));
         }
         let handle = self.spare.pop().unwrap_or_else(|| {
-            let buffer = || SocketBuffer::new(vec![0; WINDOW]);
-            self.sockets.add(Socket::new(buffer(), buffer()))
+            let buffer = |size| SocketBuffer::new(vec![0; size]);
+            self.sockets.add(Socket::new(buffer(IN), buffer(OUT)))
         });
         let port = self.free_port();
         let socket = self.sockets.get_mut::<Socket<'_>>(handle);
@@ -335,19 +360,28 @@ impl Stack {
         }
     }
 
-    /// A port of this side that no connection has. There are more of them than connections.
-    fn free_port(&mut self) -> u16 {
+    /// A port of this side that no connection has, and that nobody else in the guest knows beforehand. There are many
+    /// more of them than connections.
+    fn free_port(&self) -> u16 {
+        let mut port = getrandom::u32().map_or(FIRST_PORT, |random| (random & 0xffff) as u16);
         loop {
-            self.port = self.port.checked_add(1).unwrap_or(FIRST_PORT);
+            port = port.wrapping_add(1).max(FIRST_PORT);
             let used = self.sockets.iter().any(|(_, socket)| {
                 let smoltcp::socket::Socket::Tcp(socket) = socket;
                 let local = socket.local_endpoint();
-                local.is_some_and(|local| local.port == self.port)
+                local.is_some_and(|local| local.port == port)
             });
             if !used {
-                return self.port;
+                return port;
             }
         }
+    }
+
+    /// Remembers that an address did not answer.
+    fn silent(&mut self, address: Ipv4Addr) {
+        let now = Instant::now();
+        self.rests.retain(|_, until| *until > now);
+        self.rests.insert(address, now + REST);
     }
 
     /// Takes in what came, makes what is to be sent, and says when it wants to be called again at the latest.
@@ -356,8 +390,13 @@ impl Stack {
         let elapsed = self.began.elapsed().as_micros();
         let now = StackInstant::from_micros(i64::try_from(elapsed).unwrap_or(i64::MAX));
         self.interface.poll(now, &mut self.wire, &mut self.sockets);
-        for handle in self.ended.drain(..) {
-            if self.spare.len() < SPARE {
+        let ended = std::mem::take(&mut self.ended);
+        for handle in ended {
+            let socket = self.sockets.get::<Socket<'_>>(handle);
+            if socket.state() == State::Closed && socket.remote_endpoint().is_some() {
+                // The guest has not been told yet.
+                self.ended.push(handle);
+            } else if self.spare.len() < SPARE {
                 self.spare.push(handle);
             } else {
                 self.sockets.remove(handle);

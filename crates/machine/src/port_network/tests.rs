@@ -1,6 +1,11 @@
 //! The network with a guest that is a stack like our own, and with guests that mean harm.
 
 use proptest::prelude::*;
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{
+    ArpOperation, ArpRepr, EthernetFrame, EthernetProtocol, EthernetRepr, IpProtocol, Ipv4Packet,
+    Ipv4Repr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::TcpListener;
 
@@ -16,6 +21,8 @@ enum Program {
     Echo,
     /// Takes one byte and breaks the connection.
     Reset,
+    /// Says this much and ends.
+    Says(usize),
 }
 
 /// The other side of the network. Dropping it ends its task.
@@ -105,6 +112,12 @@ fn step(socket: &mut Socket<'_>, program: Program) {
                 socket.abort();
             }
         }
+        Program::Says(length) => {
+            if socket.state() == State::Established {
+                assert_eq!(socket.send_slice(&pattern(length)), Ok(length));
+                socket.close();
+            }
+        }
     }
 }
 
@@ -147,6 +160,51 @@ async fn bytes_and_ends_go_both_ways() {
         carried.await.unwrap().unwrap();
     }
     assert_eq!(guest.connected(), 0);
+}
+
+/// Two ends of which the first has so many bytes to take before anything comes that the second can send nothing.
+async fn full_pair() -> (TcpStream, TcpStream, usize) {
+    let (client, stream) = pair().await;
+    let mut count = 0;
+    stream.writable().await.unwrap();
+    // What has left the one may not yet have come to the other.
+    for _ in 0..20 {
+        while let Ok(written) = stream.try_write(&[0; 1000]) {
+            count += written;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    (client, stream, count)
+}
+
+#[tokio::test]
+async fn who_ends_first_and_takes_late_gets_everything() {
+    const LENGTH: usize = 60_000;
+    // Longer than a connection that has ended is remembered by TCP.
+    const LATE: Duration = Duration::from_secs(11);
+    for (program, late) in [
+        (Program::Echo, LATE),
+        (Program::Says(LENGTH), Duration::from_millis(200)),
+    ] {
+        let (network, there) = network();
+        let _guest = FakeGuest::new(there, program, 1);
+        let connection = network.connect(TARGET).await.unwrap();
+        let (mut client, stream, before) = full_pair().await;
+        let carried = tokio::spawn(async move { connection.carry(&stream).await });
+        if let Program::Echo = program {
+            client.write_all(&pattern(LENGTH)).await.unwrap();
+        } else {
+            // The guest has ended before this side does.
+            tokio::time::sleep(late).await;
+        }
+        client.shutdown().await.unwrap();
+        tokio::time::sleep(late).await;
+        assert!(!carried.is_finished(), "{:?}", carried.await);
+        let mut taken = Vec::new();
+        client.read_to_end(&mut taken).await.unwrap();
+        assert!(taken[before..] == pattern(LENGTH), "{}", taken.len());
+        carried.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test]
@@ -244,38 +302,256 @@ async fn a_length_that_no_frame_has_ends_the_network() {
     }
 }
 
+/// A guest that writes its packets itself, with one connection.
+struct Forger {
+    stack: Stack,
+    handle: SocketHandle,
+    port: u16,
+    /// What the connection's bytes are counted from.
+    first: TcpSeqNumber,
+    acknowledged: TcpSeqNumber,
+}
+
+const GUESTS: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 9]);
+
+impl Forger {
+    fn new() -> Self {
+        let mut stack = Stack::new();
+        let handle = stack.open(TARGET).unwrap();
+        stack.advance();
+        let arp = ArpRepr::EthernetIpv4 {
+            operation: ArpOperation::Reply,
+            source_hardware_addr: GUESTS,
+            source_protocol_addr: GUEST,
+            target_hardware_addr: ADDRESS,
+            target_protocol_addr: HOST,
+        };
+        let mut payload = vec![0; arp.buffer_len()];
+        arp.emit(&mut smoltcp::wire::ArpPacket::new_unchecked(&mut payload));
+        stack.wire.outgoing.clear();
+        put(&mut stack, EthernetProtocol::Arp, &payload);
+        // Whom it looked for a moment ago it does not look for again at once.
+        std::thread::sleep(Duration::from_millis(5));
+        stack.advance();
+        let call = sent(&stack);
+        // Windows are what they are called.
+        assert_eq!(call.window_scale, Some(0));
+        let mut forger = Self {
+            handle,
+            port: call.src_port,
+            first: TcpSeqNumber(1000),
+            acknowledged: call.seq_number + 1,
+            stack,
+        };
+        forger.say(TcpControl::Syn, 0, &[]);
+        forger.first += 1;
+        assert_eq!(forger.socket().state(), State::Established);
+        forger
+    }
+
+    fn socket(&mut self) -> &mut Socket<'static> {
+        self.stack.socket(self.handle)
+    }
+
+    /// Puts a segment where the stack finds it.
+    fn put(&mut self, control: TcpControl, offset: usize, payload: &[u8]) {
+        let tcp = TcpRepr {
+            src_port: PORT,
+            dst_port: self.port,
+            control,
+            seq_number: self.first + offset,
+            ack_number: Some(self.acknowledged),
+            window_len: 65_535,
+            window_scale: (control == TcpControl::Syn).then_some(7),
+            max_seg_size: (control == TcpControl::Syn).then_some(65_480),
+            sack_permitted: false,
+            sack_ranges: [None; 3],
+            timestamp: None,
+            payload,
+        };
+        let ip = Ipv4Repr {
+            src_addr: GUEST,
+            dst_addr: HOST,
+            next_header: IpProtocol::Tcp,
+            payload_len: tcp.buffer_len(),
+            hop_limit: 64,
+        };
+        let checksums = ChecksumCapabilities::default();
+        let mut packet = vec![0; ip.buffer_len() + tcp.buffer_len()];
+        ip.emit(&mut Ipv4Packet::new_unchecked(&mut packet), &checksums);
+        tcp.emit(
+            &mut TcpPacket::new_unchecked(&mut packet[ip.buffer_len()..]),
+            &GUEST.into(),
+            &HOST.into(),
+            &checksums,
+        );
+        put(&mut self.stack, EthernetProtocol::Ipv4, &packet);
+    }
+
+    fn say(&mut self, control: TcpControl, offset: usize, payload: &[u8]) {
+        self.put(control, offset, payload);
+        self.stack.advance();
+    }
+}
+
+/// The first packet that the stack has sent.
+fn sent(stack: &Stack) -> TcpRepr<'_> {
+    let packet = &stack.wire.outgoing[LENGTH + ETHERNET_HEADER..];
+    let ip = Ipv4Packet::new_checked(packet).unwrap();
+    let segment = usize::from(ip.header_len())..usize::from(ip.total_len());
+    let tcp = TcpPacket::new_checked(&packet[segment]).unwrap();
+    TcpRepr::parse(
+        &tcp,
+        &HOST.into(),
+        &GUEST.into(),
+        &ChecksumCapabilities::default(),
+    )
+    .unwrap()
+}
+
+fn put(stack: &mut Stack, ethertype: EthernetProtocol, payload: &[u8]) {
+    let ethernet = EthernetRepr {
+        src_addr: GUESTS,
+        dst_addr: ADDRESS,
+        ethertype,
+    };
+    let mut frame = EthernetFrame::new_unchecked(vec![0; ETHERNET_HEADER + payload.len()]);
+    ethernet.emit(&mut frame);
+    frame.payload_mut().copy_from_slice(payload);
+    put_frame(stack, &frame.into_inner());
+}
+
+fn put_frame(stack: &mut Stack, frame: &[u8]) {
+    let length = u32::try_from(frame.len()).unwrap();
+    let end = stack.wire.to + LENGTH + frame.len();
+    stack.wire.incoming[stack.wire.to..end]
+        .copy_from_slice(&[&length.to_be_bytes()[..], frame].concat());
+    stack.wire.to = end;
+}
+
+/// What the forged connection says at a place.
+fn word(at: usize) -> u8 {
+    u8::try_from(at % 251).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_sent_and_what_was_broken_are_told_apart() {
+    let mut forger = Forger::new();
+    forger.say(TcpControl::Psh, 0, b"all");
+    forger.say(TcpControl::Fin, 3, b"");
+    let mut bytes = [0; 8];
+    assert_eq!(forger.socket().recv_slice(&mut bytes), Ok(3));
+    assert_eq!(
+        forger.socket().recv_slice(&mut bytes),
+        Err(RecvError::Finished)
+    );
+
+    let mut forger = Forger::new();
+    forger.say(TcpControl::Psh, 0, b"a part");
+    forger.say(TcpControl::Rst, 6, b"");
+    assert_eq!(forger.socket().recv_slice(&mut bytes), Ok(6));
+    assert_eq!(
+        forger.socket().recv_slice(&mut bytes),
+        Err(RecvError::InvalidState)
+    );
+}
+
+/// A window whose end moves back lets a guest send what is cut off then, and its end is taken for good all the same.
+#[tokio::test]
+async fn the_end_of_the_window_never_moves_back() {
+    let mut forger = Forger::new();
+    let mut end = forger.first + IN;
+    let mut at = 0;
+    while at < IN - 2000 {
+        let piece: Vec<u8> = (at..at + 997).map(word).collect();
+        forger.stack.wire.outgoing.clear();
+        forger.say(TcpControl::None, at, &piece);
+        at += 997;
+        if at % 3 == 0 {
+            forger.socket().recv(|_| (101, ())).unwrap();
+        }
+        // Acknowledgements wait a moment for company.
+        std::thread::sleep(Duration::from_millis(11));
+        forger.stack.advance();
+        let answer = sent(&forger.stack);
+        assert_eq!(answer.ack_number, Some(forger.first + at));
+        let now = forger.first + at + usize::from(answer.window_len);
+        assert!(now >= end, "by {}", end - now);
+        end = now;
+    }
+}
+
 proptest! {
     /// Whatever comes, it is parsed or dropped, and what is kept for it is bounded.
     #[test]
     fn frames_may_be_anything(
         frames in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..50),
-        kind in 0_u8..3,
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let _inside = runtime.enter();
         let mut stack = Stack::new();
         stack.open(TARGET).unwrap();
         for mut frame in frames {
-            // Random bytes alone would never get past the first header.
-            if kind > 0 && frame.len() > 40 {
+            if frame.len() > 14 && frame[0] & 1 == 0 {
+                // Random bytes alone would never be for us.
+                frame[12] = 8;
+                frame[13] = 3 * (frame[0] & 2);
                 frame[..6].copy_from_slice(&ADDRESS.0);
-                frame[12..14].copy_from_slice(if kind == 1 { &[8, 0] } else { &[8, 6] });
-                frame[14] = 0x45;
-                frame[23] = 6;
-                frame[26..30].copy_from_slice(&GUEST.octets());
-                frame[30..34].copy_from_slice(&HOST.octets());
             }
-            let length = u32::try_from(frame.len()).unwrap();
-            let end = stack.wire.to + LENGTH + frame.len();
-            stack.wire.incoming[stack.wire.to..end]
-                .copy_from_slice(&[&length.to_be_bytes()[..], &frame].concat());
-            stack.wire.to = end;
+            put_frame(&mut stack, &frame);
         }
         stack.advance();
         prop_assert_eq!(stack.wire.from, stack.wire.to);
         prop_assert!(stack.wire.outgoing.len() < 64 * 1024);
     }
+
+    /// Segments in any order, inside and outside of the window: what is taken of them is what was sent.
+    #[test]
+    fn segments_may_be_anything(
+        segments in proptest::collection::vec(
+            (
+                prop_oneof![0..2_000_usize, 60_000..70_000_usize, 0..600_000_usize],
+                0..1400_usize,
+                prop_oneof![
+                    8 => Just(TcpControl::None),
+                    1 => Just(TcpControl::Psh),
+                    1 => Just(TcpControl::Fin),
+                    1 => Just(TcpControl::Rst),
+                    1 => Just(TcpControl::Syn),
+                ],
+                any::<bool>(),
+            ),
+            1..60,
+        ),
+        together in any::<bool>(),
+    ) {
+        let runtime = runtime();
+        let _inside = runtime.enter();
+        let mut forger = Forger::new();
+        let mut taken = 0;
+        for (offset, length, control, takes) in segments {
+            let payload: Vec<u8> = (offset..offset + length).map(word).collect();
+            if together && forger.stack.wire.to < INCOMING / 2 {
+                forger.put(control, offset, &payload);
+            } else {
+                forger.say(control, offset, &payload);
+            }
+            if takes {
+                let mut bytes = [0; 3000];
+                if let Ok(count) = forger.socket().recv_slice(&mut bytes) {
+                    let expected: Vec<u8> = (taken..taken + count).map(word).collect();
+                    prop_assert!(bytes[..count] == expected);
+                    taken += count;
+                }
+            }
+        }
+        forger.stack.advance();
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
 }
