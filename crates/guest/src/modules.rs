@@ -1,6 +1,7 @@
 //! Loads kernel modules without modprobe: one read of a list instead of a process for each.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::{CStr, OsStr};
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -52,10 +53,19 @@ pub(crate) fn load_for_docker() -> Result<Vec<String>> {
         .collect())
 }
 
+/// How a module is told to work.
+fn options(path: &Path) -> &'static CStr {
+    match path.file_name().and_then(OsStr::to_str) {
+        // What was sent is put away with what is sent next, and no interrupt comes just to say that it was.
+        Some("virtio_net.ko") => c"napi_tx=0",
+        _ => c"",
+    }
+}
+
 fn load(path: &Path) -> Option<String> {
     let loaded = File::open(path)
         .map_err(|error| error.to_string())
-        .and_then(|file| match finit_module(&file, c"", 0) {
+        .and_then(|file| match finit_module(&file, options(path), 0) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(error) => Err(error.to_string()),
         });

@@ -2,9 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
+use tokio::io::AsyncWrite;
+use tokio::net::tcp::WriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
@@ -77,14 +81,11 @@ pub(crate) async fn after_accept_error() {
 
 async fn serve(mut stream: TcpStream, target: SocketAddr, guest: Guest) {
     let _ = stream.set_nodelay(true);
-    // Until it has ended as it should: whatever drops it before, what was cut short shall not look like an end.
+    // Until all was handed over: whatever drops it before, what was cut short shall not look like an end.
     close_by_reset(&stream, true);
     if let Some(connection) = over_the_network(target, &guest).await {
-        match connection.carry(&stream).await {
-            Ok(()) => close_by_reset(&stream, false),
-            Err(error) => {
-                tracing::debug!(%target, %error, "a connection to a published port broke");
-            }
+        if let Err(error) = connection.carry(&stream).await {
+            tracing::debug!(%target, %error, "a connection to a published port broke");
         }
         return;
     }
@@ -96,9 +97,8 @@ async fn serve(mut stream: TcpStream, target: SocketAddr, guest: Guest) {
         }
     };
     let (reader, writer) = stream.split();
-    match slipway_link::pump(link, reader, writer).await {
-        Ok(_) => close_by_reset(&stream, false),
-        Err(error) => tracing::debug!(%target, %error, "a connection to a published port broke"),
+    if let Err(error) = slipway_link::pump(link, reader, ToHere(writer)).await {
+        tracing::debug!(%target, %error, "a connection to a published port broke");
     }
 }
 
@@ -116,7 +116,31 @@ async fn over_the_network(target: SocketAddr, guest: &Guest) -> Option<Connectio
     }
 }
 
+/// What goes to the client. Once its end has, all of it was handed over and has to arrive, whatever becomes of the
+/// other direction.
+struct ToHere<'a>(WriteHalf<'a>);
+
+impl AsyncWrite for ToHere<'_> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.0).poll_shutdown(context))?;
+        close_by_reset(self.0.as_ref(), false);
+        Poll::Ready(Ok(()))
+    }
+}
+
 /// Whether a close is a reset.
-fn close_by_reset(stream: &TcpStream, reset: bool) {
+pub(crate) fn close_by_reset(stream: &TcpStream, reset: bool) {
     let _ = SockRef::from(stream).set_linger(reset.then_some(Duration::ZERO));
 }

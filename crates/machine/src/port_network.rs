@@ -27,6 +27,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::driver::VmStream;
+use crate::port_forward::close_by_reset;
 
 /// How long a call may stay without an answer, which the guest's kernel gives.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -34,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(30);
 /// Connections at once. Each costs a little of every packet's time.
 pub(crate) const MAX_CONNECTIONS: usize = 512;
+/// How long an acknowledgement may wait for something to go with.
+const ACKNOWLEDGE_WITHIN: smoltcp::time::Duration = smoltcp::time::Duration::from_millis(10);
 /// Ended connections whose memory is kept for coming ones.
 const SPARE: usize = 4;
 /// What may be under way to the guest, in each connection.
@@ -201,6 +204,8 @@ impl Ends {
             match read {
                 Ok(Ok(0)) => {
                     socket.close();
+                    // Nothing follows that an acknowledgement could wait for.
+                    socket.set_ack_delay(None);
                     self.sent = true;
                     moved = true;
                 }
@@ -248,6 +253,8 @@ impl Ends {
                     Err(_) => {
                         SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
                         self.taken = true;
+                        // All of it was handed over and has to arrive, whatever becomes of the other direction.
+                        close_by_reset(stream, false);
                         break;
                     }
                 }
@@ -348,6 +355,7 @@ impl Stack {
         let socket = self.sockets.get_mut::<Socket<'_>>(handle);
         // Single bytes are sent at once.
         socket.set_nagle_enabled(false);
+        socket.set_ack_delay(Some(ACKNOWLEDGE_WITHIN));
         match socket.connect(self.interface.context(), target, port) {
             Ok(()) => {
                 self.touched();
@@ -487,6 +495,8 @@ struct FrameBuffers {
     outgoing: Vec<u8>,
     /// What of `outgoing` was written.
     written: usize,
+    /// Whether connections may be opened from the other side. They are not, but by guests of tests.
+    takes_calls: bool,
 }
 
 impl Default for FrameBuffers {
@@ -497,6 +507,7 @@ impl Default for FrameBuffers {
             to: 0,
             outgoing: Vec::new(),
             written: 0,
+            takes_calls: false,
         }
     }
 }
@@ -582,11 +593,15 @@ impl Device for FrameBuffers {
         if self.is_full() {
             return None;
         }
-        // A wrong length ends the network at the next look.
-        let (begin, end) = self.next_frame().ok().flatten()?;
-        self.from = end;
-        let frame = Received(&self.incoming[begin..end]);
-        Some((frame, ToSend(&mut self.outgoing)))
+        loop {
+            // A wrong length ends the network at the next look.
+            let (begin, end) = self.next_frame().ok().flatten()?;
+            self.from = end;
+            if self.takes_calls || !calls(&self.incoming[begin..end]) {
+                let frame = Received(&self.incoming[begin..end]);
+                return Some((frame, ToSend(&mut self.outgoing)));
+            }
+        }
     }
 
     fn transmit(&mut self, _: StackInstant) -> Option<Self::TxToken<'_>> {
@@ -599,6 +614,21 @@ impl Device for FrameBuffers {
         capabilities.max_transmission_unit = MAX_FRAME;
         capabilities
     }
+}
+
+/// Whether a frame wants to open a connection. There is nobody here to call; and smoltcp would take a call from where
+/// it is about to call itself for both sides calling at once, and miscount.
+fn calls(frame: &[u8]) -> bool {
+    const TCP: u8 = 6;
+    const SYN: u8 = 0x02;
+    const ACK: u8 = 0x10;
+    let Some([8, 0, rest @ ..]) = frame.get(12..) else {
+        return false;
+    };
+    let flags = rest
+        .first()
+        .and_then(|first| rest.get(usize::from(first & 0x0f) * 4 + 13));
+    rest.get(9) == Some(&TCP) && flags.is_some_and(|flags| flags & (SYN | ACK) == SYN)
 }
 
 struct Received<'a>(&'a [u8]);

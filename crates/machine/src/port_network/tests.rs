@@ -35,6 +35,7 @@ impl FakeGuest {
     /// A guest with a program that has so many connections at once.
     fn new(stream: DuplexStream, program: Program, listeners: usize) -> Self {
         let mut stack = Stack::new();
+        stack.wire.takes_calls = true;
         stack.interface.update_ip_addrs(|addresses| {
             addresses.clear();
             let _ = addresses.push(IpCidr::Ipv4(Ipv4Cidr::new(GUEST, PREFIX)));
@@ -316,9 +317,35 @@ const GUESTS: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 9]);
 
 impl Forger {
     fn new() -> Self {
+        let mut forger = Self::called();
+        forger.stack.wire.outgoing.clear();
+        forger.answer_whose_address_it_is();
+        let call = sent(&forger.stack);
+        // Windows are what they are called.
+        assert_eq!(call.window_scale, Some(0));
+        forger.acknowledged = call.seq_number + 1;
+        forger.say(TcpControl::Syn, 0, &[]);
+        forger.first += 1;
+        assert_eq!(forger.socket().state(), State::Established);
+        forger
+    }
+
+    /// Called, and asked first whose the address is that it is called at.
+    fn called() -> Self {
         let mut stack = Stack::new();
         let handle = stack.open(TARGET).unwrap();
+        let local = stack.socket(handle).local_endpoint().unwrap();
         stack.advance();
+        Self {
+            handle,
+            port: local.port,
+            first: TcpSeqNumber(1000),
+            acknowledged: TcpSeqNumber(0),
+            stack,
+        }
+    }
+
+    fn answer_whose_address_it_is(&mut self) {
         let arp = ArpRepr::EthernetIpv4 {
             operation: ArpOperation::Reply,
             source_hardware_addr: GUESTS,
@@ -328,25 +355,8 @@ impl Forger {
         };
         let mut payload = vec![0; arp.buffer_len()];
         arp.emit(&mut smoltcp::wire::ArpPacket::new_unchecked(&mut payload));
-        stack.wire.outgoing.clear();
-        put(&mut stack, EthernetProtocol::Arp, &payload);
-        // Whom it looked for a moment ago it does not look for again at once.
-        std::thread::sleep(Duration::from_millis(5));
-        stack.advance();
-        let call = sent(&stack);
-        // Windows are what they are called.
-        assert_eq!(call.window_scale, Some(0));
-        let mut forger = Self {
-            handle,
-            port: call.src_port,
-            first: TcpSeqNumber(1000),
-            acknowledged: call.seq_number + 1,
-            stack,
-        };
-        forger.say(TcpControl::Syn, 0, &[]);
-        forger.first += 1;
-        assert_eq!(forger.socket().state(), State::Established);
-        forger
+        put(&mut self.stack, EthernetProtocol::Arp, &payload);
+        self.stack.advance();
     }
 
     fn socket(&mut self) -> &mut Socket<'static> {
@@ -355,12 +365,22 @@ impl Forger {
 
     /// Puts a segment where the stack finds it.
     fn put(&mut self, control: TcpControl, offset: usize, payload: &[u8]) {
+        self.put_with(control, offset, payload, Some(self.acknowledged));
+    }
+
+    fn put_with(
+        &mut self,
+        control: TcpControl,
+        offset: usize,
+        payload: &[u8],
+        ack_number: Option<TcpSeqNumber>,
+    ) {
         let tcp = TcpRepr {
             src_port: PORT,
             dst_port: self.port,
             control,
             seq_number: self.first + offset,
-            ack_number: Some(self.acknowledged),
+            ack_number,
             window_len: 65_535,
             window_scale: (control == TcpControl::Syn).then_some(7),
             max_seg_size: (control == TcpControl::Syn).then_some(65_480),
@@ -432,6 +452,15 @@ fn put_frame(stack: &mut Stack, frame: &[u8]) {
 /// What the forged connection says at a place.
 fn word(at: usize) -> u8 {
     u8::try_from(at % 251).unwrap()
+}
+
+#[tokio::test]
+async fn nobody_is_there_to_be_called() {
+    let mut forger = Forger::called();
+    forger.put_with(TcpControl::Syn, 0, &[], None);
+    forger.stack.advance();
+    assert_eq!(forger.socket().state(), State::SynSent);
+    forger.stack.advance();
 }
 
 #[tokio::test]
@@ -543,6 +572,10 @@ proptest! {
                     prop_assert!(bytes[..count] == expected);
                     taken += count;
                 }
+            }
+            if forger.socket().state() != State::Established {
+                // What comes after an end is of no stream.
+                break;
             }
         }
         forger.stack.advance();
