@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long an address that did not answer is not called again. The guest may have no way to it.
 const REST: Duration = Duration::from_secs(30);
 /// Connections at once. Each costs a little of every packet's time.
-pub(crate) const MAX_CONNECTIONS: usize = 512;
+const MAX_CONNECTIONS: usize = 512;
 /// How long an acknowledgement may wait for something to go with.
 const ACKNOWLEDGE_WITHIN: smoltcp::time::Duration = smoltcp::time::Duration::from_millis(10);
 /// Ended connections whose memory is kept for coming ones.

@@ -88,6 +88,7 @@ impl Lived {
                 "daemon.sock",
                 "engine.sock",
                 "link.sock",
+                "ports.sock",
                 "qemu.log",
                 "qmp.sock",
                 "vm-process.json",

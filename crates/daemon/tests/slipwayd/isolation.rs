@@ -259,7 +259,14 @@ fn others_cannot_open_the_sockets(own: &Own) {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
     let refused = |when: &str| {
-        for name in ["engine.sock", "daemon.sock", "qmp.sock", "link.sock"] {
+        let sockets = [
+            "engine.sock",
+            "daemon.sock",
+            "qmp.sock",
+            "link.sock",
+            "ports.sock",
+        ];
+        for name in sockets {
             let socket = own.paths.runtime.join(name);
             assert!(socket.exists(), "{}", socket.display());
             assert_eq!(of_another(&socket), "Permission denied", "{name} {when}");

@@ -100,8 +100,8 @@ async fn a_container_of_two_networks(own: &Own) {
     assert!(page(at).contains("from the machine"));
     // It came over the network of published ports, from 169.254.76.1.
     let held = TcpStream::connect(at).expect("somebody listens");
-    let seen = own.docker_line("exec both busybox cat /proc/net/tcp");
-    assert!(seen.contains(" 014CFEA9:"), "{seen}");
+    let seen = own.docker_line("exec both busybox cat /proc/net/tcp /proc/net/tcp6");
+    assert!(seen.contains("014CFEA9:"), "{seen}");
     drop(held);
     own.docker_line("rm --force both");
     own.docker_line("network rm a-inner b-outer");

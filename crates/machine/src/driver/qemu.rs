@@ -165,6 +165,12 @@ impl Qemu {
                 let _ = tokio::time::timeout(QUIT_DEADLINE, quit).await;
             }
             running.process.kill().await;
+            // The others QEMU removes itself when it is left the time.
+            if let Some(socket) = lock(&self.guest_ports).network.take()
+                && let Err(error) = remove_if_there(&socket)
+            {
+                tracing::warn!(%error, "a socket stays");
+            }
         }
         self.state.send_replace(DriverState::Off);
     }

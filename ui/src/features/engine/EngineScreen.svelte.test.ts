@@ -106,8 +106,8 @@ it("says in the dialog why settings are refused, and that accepted ones wait for
 	type("128");
 	screen.getByTestId("machine-settings-save").click();
 	await waitFor(() => expect(screen.queryByTestId("machine-settings-dialog")).toBeNull());
-	expect(machine.view?.settings.disk_gb).toBe(128);
-	expect(screen.getByTestId("machine-restart-needed")).toBeTruthy();
+	await waitFor(() => expect(machine.view?.settings.disk_gb).toBe(128));
+	expect(await screen.findByTestId("machine-restart-needed")).toBeTruthy();
 });
 
 it("adds up the disk of the engine that is used, and says what came back", async () => {
