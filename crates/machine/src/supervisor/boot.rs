@@ -24,6 +24,8 @@ const EMULATED_STEP: Duration = Duration::from_mins(4);
 /// How long a file system may be checked, grown or made.
 const DISK_STEP: Duration = Duration::from_mins(30);
 
+/// How long it may take until a virtual machine whose link broke is known to have ended.
+const END_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the engine may take to say who it is once the guest says that it answers.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -162,6 +164,7 @@ impl Boot {
             console_log: self.paths.console_log(),
         };
         let socket = self.serve_engine()?;
+        let mut died = false;
         loop {
             match self.boot(&spec, &mut steps).await {
                 Ok((secret, news, engine)) => {
@@ -178,6 +181,15 @@ impl Boot {
                 Err(Failure::BeforeTheGuestSpoke(error))
                     if self.driver.boot_failed(&spec, &error.to_string()) =>
                 {
+                    self.driver.kill().await;
+                    self.guest.clear();
+                }
+                // An emulator may break once; one that breaks again is broken.
+                Err(Failure::BeforeTheGuestSpoke(
+                    error @ (MachineError::Ended { .. } | MachineError::Link { .. }),
+                )) if !died => {
+                    tracing::warn!(%error, "the virtual machine ended while it booted; it is started again");
+                    died = true;
                     self.driver.kill().await;
                     self.guest.clear();
                 }
@@ -294,7 +306,13 @@ impl Boot {
             linked = self.guest.connect(self.driver.as_ref(), &secret, step) => linked,
             error = &mut ended => Err(error),
         };
-        if let Err(error) = linked {
+        if let Err(mut error) = linked {
+            // A link breaks when its machine ends, which says more.
+            if let MachineError::Link { .. } = error
+                && let Ok(why) = tokio::time::timeout(END_PATIENCE, &mut ended).await
+            {
+                error = why;
+            }
             return Err(Failure::BeforeTheGuestSpoke(match error {
                 MachineError::Link { reason } if steps.current_took() >= step => {
                     tracing::warn!(reason, "no link");

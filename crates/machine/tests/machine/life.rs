@@ -283,9 +283,17 @@ async fn what_keeps_it_from_booting_is_told() {
         .faults
         .foreign_disk
         .store(false, Ordering::SeqCst);
-    machine.fake.faults.dead_starts.store(1, Ordering::SeqCst);
+    // Once is nothing, twice is.
+    machine.fake.faults.dead_starts.store(2, Ordering::SeqCst);
     machine.handle.start().await.expect("accepted");
     machine.broken().await;
+    machine.fake.faults.dead_starts.store(1, Ordering::SeqCst);
+    machine.handle.start().await.expect("accepted");
+    machine.running().await;
+    machine.handle.stop().await.expect("accepted");
+    machine
+        .wait("stopped", |view| view.state == MachineState::Stopped)
+        .await;
 
     let image = machine.places.paths.image.clone().expect("one");
     std::fs::write(image.join("root.erofs"), "x").expect("writable");
