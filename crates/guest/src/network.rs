@@ -1,4 +1,5 @@
-//! The guest's network: one interface, an address that the driver's network expects, and nothing that listens.
+//! The guest's network: the interface that leads out, with the address that the driver's network expects, the one that
+//! connections to published ports come in at, and nothing that listens.
 
 use std::fs;
 use std::net::Ipv4Addr;

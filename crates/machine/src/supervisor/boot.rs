@@ -188,7 +188,7 @@ impl Boot {
                 Err(Failure::BeforeTheGuestSpoke(
                     error @ (MachineError::Ended { .. } | MachineError::Link { .. }),
                 )) if !died => {
-                    tracing::warn!(%error, "the virtual machine ended while it booted; it is started again");
+                    tracing::warn!(%error, "a boot broke off before the guest spoke; it is tried once more");
                     died = true;
                     self.driver.kill().await;
                     self.guest.clear();

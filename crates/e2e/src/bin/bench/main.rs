@@ -1,9 +1,9 @@
 //! Measures Slipway against what it is compared with, all in one run: `cargo xtask bench [NAME…]`.
 //!
 //! Each benchmark writes `target/bench/NAME.json` and prints its figures; a run of all that a table in
-//! `docs/PERFORMANCE.md` has in it also renews the table. It does not judge: a missed goal is printed and recorded, and the exit code stays 0.
-//! Nothing leaves the computer, everything that is started ends with this program, and it gives up after half
-//! an hour.
+//! `docs/PERFORMANCE.md` has in it also renews the table. It does not judge: a missed goal is printed and recorded, and
+//! the exit code stays 0. Nothing leaves the computer, everything that is started ends with this program, and it gives
+//! up after half an hour.
 
 mod bare_window;
 mod command;
@@ -97,11 +97,9 @@ async fn run(chosen: &[String]) -> Result<bool> {
     }
     println!("\nResults are in {}", directory.display());
     for table in &document::TABLES {
-        let measured = |name: &&&str| outcomes.iter().find(|outcome| outcome.name == **name);
-        let rows: Vec<&Outcome> = table
-            .names
+        let rows: Vec<&Outcome> = outcomes
             .iter()
-            .filter_map(|name| measured(&name))
+            .filter(|outcome| table.names.contains(&outcome.name))
             .collect();
         if rows.len() == table.names.len() {
             document::renew(table, &machine, &rows)?;
