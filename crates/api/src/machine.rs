@@ -276,6 +276,8 @@ pub enum MachineAction {
     Start,
     /// Stop it. Ends a start that is under way.
     Stop,
+    /// Switch it off without waiting for its containers.
+    SwitchOff,
     /// Stop it and start it again.
     Restart,
     /// Stop it and remove everything that it has.
@@ -296,6 +298,8 @@ pub enum MachineRequest {
     Start,
     /// Stop it. Ends a start that is under way.
     Stop,
+    /// Switch it off without waiting for its containers, also in the middle of a stop.
+    SwitchOff,
     /// Stop it and start it again.
     Restart,
     /// Stop it and remove its disk with everything on it, its Docker context and its settings.
@@ -318,7 +322,8 @@ pub enum MachineRequest {
         /// Go on with what comes.
         follow: bool,
     },
-    /// A shell in the machine, for diagnosis. After [`MachineAnswer::Done`] the socket is the terminal's raw bytes.
+    /// A shell in the machine, for diagnosis. After [`MachineAnswer::Done`] the socket carries [`ShellInput`] and
+    /// [`ShellOutput`], each behind its length in four bytes, the lowest first.
     Shell {
         /// What to run rather than a shell.
         command: Option<Vec<String>>,

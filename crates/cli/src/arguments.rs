@@ -15,7 +15,8 @@ use slipway_api::container::RestartPolicy;
     name = "slipway",
     version,
     after_help = "\
-Exit codes: 0 done, 1 failed, 2 the command line cannot be used, 3 no engine, 130 cancelled.
+Exit codes: 0 done, 1 failed, 2 the command line cannot be used, 3 no engine, or none that answers or may be used, 130 cancelled. \
+`slipway machine shell` exits with the code of what it ran.
 
 With --json, standard output has one JSON document, and a failure is also written to standard error, as \
 {\"error\":{\"kind\",\"message\",\"hint\",\"detail\"}} on one line."
@@ -91,7 +92,7 @@ pub(crate) enum Command {
     Images,
     /// Remove images
     Rmi(RemoveImages),
-    /// List the engines on this computer, and say which one is used
+    /// List the engines that this computer knows of, and say which one is used
     Engines,
     /// Use another engine from now on, in the window as well
     Use(Use),
@@ -351,7 +352,7 @@ pub(crate) struct RemoveImages {
 pub(crate) struct Use {
     /// A name of `slipway engines`, or an address
     pub(crate) name: Option<String>,
-    /// The one that the docker command would use
+    /// The one that the docker command would use; another that answers, where that does not and nobody chose it
     #[arg(long)]
     pub(crate) default: bool,
 }
@@ -364,14 +365,14 @@ pub(crate) enum Machine {
     /// Start it, and wait until its engine answers; the first start makes it
     Start,
     /// Stop its containers and it
-    Stop,
+    Stop(StopMachine),
     /// Stop it and start it again
     Restart,
     /// Remove it with everything in it: containers, images, volumes
     Delete(DeleteMachine),
     /// Show a log of it
     Log(MachineLog),
-    /// Open a shell in it, for diagnosis
+    /// Open a shell in it, for diagnosis; exits with the code of what it ran
     Shell(MachineShell),
     /// Start it, and repair its disk on the way if that is damaged
     Repair,
@@ -379,6 +380,13 @@ pub(crate) enum Machine {
     Reclaim,
     /// Show its settings, or change those that are given
     Settings(MachineOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StopMachine {
+    /// Switch it off without waiting for its containers, also in the middle of a stop
+    #[arg(long)]
+    pub(crate) now: bool,
 }
 
 #[derive(Debug, Args)]

@@ -44,9 +44,11 @@ pub(crate) async fn machine(
             let view = start(slipway, output, &interrupt::cancels(), false).await?;
             said(&view, "The machine runs", output)?;
         }
-        Machine::Stop => {
-            let view =
-                with_phases(output, false, async |tell| slipway.machine_stop(tell).await).await?;
+        Machine::Stop(how) => {
+            let view = with_phases(output, false, async |tell| {
+                slipway.machine_stop(how.now, tell).await
+            })
+            .await?;
             said(&view, "The machine is stopped", output)?;
         }
         Machine::Restart => {

@@ -1,7 +1,7 @@
 //! Slipway's own machine: how it is, and everything that is done to it.
 //!
-//! All of it is asked of `slipwayd`, which owns the machine. Looking alone starts nothing: while `slipwayd` does not run,
-//! what can be said of the machine is read from its files.
+//! All of it is asked of `slipwayd`, which owns the machine. A look at its state starts nothing: while `slipwayd` does not run,
+//! what can be said of the machine is read from its files. Its logs are `slipwayd`'s to read.
 
 pub(crate) mod follower;
 pub(crate) mod log;
@@ -43,6 +43,7 @@ impl Slipway {
         let begun = match action {
             MachineAction::Start => client.start().await,
             MachineAction::Stop => client.stop().await,
+            MachineAction::SwitchOff => client.switch_off().await,
             MachineAction::Restart => client.restart().await,
             MachineAction::Delete => client.delete().await,
             MachineAction::Repair => client.repair().await,
@@ -151,16 +152,23 @@ impl Slipway {
         Err(cancelled())
     }
 
-    /// Stops the machine and waits until it has. One that does not run is left as it is.
+    /// Stops the machine and waits until it has, or switches it off without waiting for its containers. One that does not
+    /// run is left as it is.
     pub async fn machine_stop(
         &self,
+        at_once: bool,
         tell: impl Fn(&MachineView) + Send,
     ) -> Result<MachineView, ApiError> {
         let client = client()?;
         if !client.is_running().await {
             return self.machine().await;
         }
-        client.stop().await.map_err(|error| error.to_api())?;
+        self.machine_act(if at_once {
+            MachineAction::SwitchOff
+        } else {
+            MachineAction::Stop
+        })
+        .await?;
         let mut watch = client.watch().await.map_err(|error| error.to_api())?;
         until(&mut watch, tell, ended).await
     }
@@ -171,7 +179,7 @@ impl Slipway {
         cancel: &CancellationToken,
         tell: impl Fn(&MachineView) + Send + Sync,
     ) -> Result<MachineView, ApiError> {
-        self.machine_stop(&tell).await?;
+        self.machine_stop(false, &tell).await?;
         self.machine_start(cancel, &tell).await
     }
 

@@ -9,10 +9,11 @@ use slipway_link::GuestEvent;
 use tokio::time::{sleep, timeout};
 
 use crate::machine::Machine;
-use crate::mounts;
+use crate::{mounts, service};
 
-/// A little more than dockerd itself takes at most.
-const DOCKERD_PATIENCE: Duration = Duration::from_secs(12);
+/// A little more than is given to dockerd.
+const DOCKERD_PATIENCE: Duration =
+    service::CONTAINERS_PATIENCE.saturating_add(Duration::from_secs(2));
 /// The last words have to get to the host.
 const LAST_WORDS: Duration = Duration::from_millis(20);
 

@@ -24,10 +24,16 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A program that ran this long had no trouble starting.
 const RAN_WELL: Duration = Duration::from_mins(1);
-/// How long dockerd may take to stop all containers, and then itself.
+/// How long dockerd may take to stop all containers. Each is given the time that it was made with, which is 10 s where
+/// nobody said; then dockerd kills it.
+pub(crate) const CONTAINERS_PATIENCE: Duration = Duration::from_mins(5);
+/// How long dockerd may take without containers.
 const DOCKERD_PATIENCE: Duration = Duration::from_secs(10);
 const CONTAINERD_PATIENCE: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const COUNT_AGAIN: Duration = Duration::from_millis(500);
+/// `containerd-shim-runc-v2`, of which the kernel keeps this much.
+const SHIM: &str = "containerd-shim";
 
 /// What dockerd does not use: each costs time at the start, and memory.
 const CONTAINERD: &str = r#"version = 2
@@ -158,7 +164,7 @@ async fn watch_dockerd(machine: &Machine, mut child: Child, first: &mut bool) ->
     tokio::select! {
         ended = child.ended() => return last_words(ended, &machine.dockerd_log),
         () = machine.end_dockerd.notified() => {
-            end(&mut child, DOCKERD_PATIENCE).await;
+            end_dockerd(&mut child).await;
             return "it was told to end".into();
         }
         () = answers => {}
@@ -171,7 +177,7 @@ async fn watch_dockerd(machine: &Machine, mut child: Child, first: &mut bool) ->
     tokio::select! {
         ended = child.ended() => last_words(ended, &machine.dockerd_log),
         () = machine.end_dockerd.notified() => {
-            end(&mut child, DOCKERD_PATIENCE).await;
+            end_dockerd(&mut child).await;
             "it was told to end".into()
         }
     }
@@ -202,6 +208,34 @@ async fn end(child: &mut Child, patience: Duration) {
         child.signal(Signal::KILL);
         child.ended().await;
     }
+}
+
+/// Ends dockerd, which stops all containers first.
+async fn end_dockerd(child: &mut Child) {
+    child.signal(Signal::TERM);
+    let began = Instant::now();
+    let mut containers_seen = began;
+    loop {
+        if timeout(COUNT_AGAIN, child.ended()).await.is_ok() {
+            return;
+        }
+        if containers_run() {
+            containers_seen = Instant::now();
+        }
+        if containers_seen.elapsed() > DOCKERD_PATIENCE || began.elapsed() > CONTAINERS_PATIENCE {
+            child.signal(Signal::KILL);
+            child.ended().await;
+            return;
+        }
+    }
+}
+
+/// Whether a container runs: each has a shim for as long as it does.
+fn containers_run() -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .map(|process| process.path().join("comm"))
+        .any(|comm| fs::read_to_string(comm).is_ok_and(|name| name.trim() == SHIM))
 }
 
 fn next_pause(pause: &mut Duration, ran: Duration) -> Duration {

@@ -102,6 +102,11 @@ impl MachineClient {
         self.done(&MachineRequest::Stop).await
     }
 
+    /// Switches it off without waiting for its containers. Returns when that is under way.
+    pub async fn switch_off(&self) -> Result<(), MachineError> {
+        self.done(&MachineRequest::SwitchOff).await
+    }
+
     /// Stops and starts it. Returns when that is under way.
     pub async fn restart(&self) -> Result<(), MachineError> {
         self.done(&MachineRequest::Restart).await

@@ -163,6 +163,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
             }
             MachineRequest::Start => machine.start().await,
             MachineRequest::Stop => machine.stop().await,
+            MachineRequest::SwitchOff => machine.switch_off().await,
             MachineRequest::Restart => machine.restart().await,
             MachineRequest::Delete => machine.delete().await,
             MachineRequest::Repair => machine.repair().await,

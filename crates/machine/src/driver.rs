@@ -65,6 +65,11 @@ pub enum DriverState {
     Off,
     /// Running, whatever the guest does.
     Running,
+    /// Its processors wait, because its disk cannot be written now. Nothing is lost, and [`Driver::resume`] tries again.
+    Paused {
+        /// Why, as far as known.
+        reason: String,
+    },
     /// Its processors stand still for good; it has to be killed.
     Stuck {
         /// Why, as far as known.
@@ -82,7 +87,10 @@ pub enum DriverState {
 impl DriverState {
     /// Whether there is a virtual machine.
     pub fn is_up(&self) -> bool {
-        matches!(self, Self::Running | Self::Stuck { .. })
+        matches!(
+            self,
+            Self::Running | Self::Paused { .. } | Self::Stuck { .. }
+        )
     }
 }
 
@@ -117,6 +125,9 @@ pub trait Driver: Send + Sync {
 
     /// Asks the guest to switch itself off, as a power button would.
     fn request_stop(&self) -> BoxFuture<'_, Result<(), MachineError>>;
+
+    /// Lets a virtual machine that is [`DriverState::Paused`] go on. It is paused again when its disk still cannot be written.
+    fn resume(&self) -> BoxFuture<'_, Result<(), MachineError>>;
 
     /// Ends the virtual machine at once. Nothing of it is left when this returns.
     fn kill(&self) -> BoxFuture<'_, ()>;

@@ -133,6 +133,12 @@ pub enum MachineError {
         #[source]
         source: slipway_engine::EngineError,
     },
+    /// The engine in the machine ends again and again while it starts.
+    #[error("The engine in the machine does not start: {why}")]
+    EngineEnds {
+        /// How it ended, and what it said last.
+        why: String,
+    },
     /// A setting cannot be had.
     #[error("{what}")]
     Setting {
@@ -245,6 +251,10 @@ impl MachineError {
                 .to_owned(),
             Self::DiskBroken { .. } => "Its data was not touched. Delete the machine to begin \
                                         anew, or put the right disk back"
+                .to_owned(),
+            Self::EngineEnds { .. } => "Where the machine's disk is full, make it larger with \
+                                        `slipway machine settings --disk`; else start it again. Its \
+                                        data was not touched"
                 .to_owned(),
             Self::Link { .. } | Self::Docker { .. } => "Restart the machine".to_owned(),
             Self::Setting { hint, .. } => hint.clone(),

@@ -3,14 +3,17 @@
 //! ```text
 //!                 start                    image, disk, accelerator        link, data disk, engine
 //!   Absent ──────────────────► Preparing ──────────────► Starting{phase} ───────────────► Running{docker}
-//!     ▲                         ▲      │ stop                │ stop  ▲                      │   ▲      │
-//!     │ delete (from anywhere)  │      │                     │       │ ended by itself,     │   │ back │ 3 pings
-//!     │                   start │      │                     │       │ once in 5 minutes    │   │      ▼ missed
-//!     │                         │      ▼                     ▼       └──────────────────────┤  Unresponsive
+//!     ▲                         ▲      │ stop                │ stop                         │   ▲      │
+//!     │ delete (from anywhere)  │      │                     │                              │   │ back │ 3 pings
+//!     │                   start │      │                     │                              │   │      ▼ missed
+//!     │                         │      ▼                     ▼                              │  Unresponsive
 //!     ├──────────────────── Stopped ◄────────────────── Stopping ◄──────────── stop ────────┴──────┘
 //!     │                                                                                      │
 //!     └──────────────────── Broken{reason} ◄──── a failure of any step, or a second end ─────┘
 //! ```
+//!
+//! What ends by itself is prepared and started again, once in five minutes. A boot that breaks off before the guest spoke begins
+//! again at Preparing: once, and once more without its accelerator.
 //!
 //! Requests queue and are answered when what they ask for is under way, done, or refused with a reason; the state leaves on
 //! a watch channel. `restart` is a stop that remembers to start; `stop` and `delete` end a start that is under way. A boot or a
@@ -28,8 +31,9 @@ use futures_util::future::BoxFuture;
 use slipway_api::machine::{
     DockerState, MachineDriver, MachineSettings, MachineState, MachineView,
 };
-use slipway_link::{GuestEvent, GuestNews, Request as GuestRequest};
-use tokio::sync::{mpsc, oneshot, watch};
+use slipway_link::{GuestEvent, GuestNews, Request as GuestRequest, Secret};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio_util::task::AbortOnDropHandle;
 
 use self::boot::{Boot, Booted};
 use self::care::{Care, Report};
@@ -40,8 +44,15 @@ use crate::{
     docker_context, host, settings,
 };
 
-/// How long containers, the engine and the disk may take to come to an end.
-const STOP_PATIENCE: Duration = Duration::from_secs(45);
+/// How long containers, the engine and the disk may take to come to an end. The guest gives containers at most five minutes.
+const STOP_PATIENCE: Duration = Duration::from_mins(6);
+
+/// When a stop has taken this long, it is said what can be done about it.
+const STOP_IS_LONG: Duration = Duration::from_secs(15);
+
+/// How often a guest that stops is asked whether it is still there, how long it may take, and how often it may not answer.
+const STOP_HEARTBEAT: Duration = Duration::from_secs(5);
+const STOP_MISSES: u32 = 3;
 
 /// How long the guest may take to accept that it is to stop.
 const STOP_ANSWER: Duration = Duration::from_secs(5);
@@ -51,6 +62,9 @@ const POWER_BUTTON_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A machine that ends by itself twice within this time is not started again.
 const RESCUE_INTERVAL: Duration = Duration::from_mins(5);
+
+/// How often a machine that waits for its disk is tried again.
+const RESUME: Duration = Duration::from_secs(5);
 
 /// Warnings that are kept.
 const MAX_WARNINGS: usize = 20;
@@ -66,6 +80,7 @@ pub type Drivers = Box<dyn Fn(MachineDriver) -> Result<Arc<dyn Driver>, MachineE
 enum Request {
     Start,
     Stop,
+    SwitchOff,
     Restart,
     Delete,
     Repair,
@@ -100,7 +115,11 @@ enum Life {
         driver: Arc<dyn Driver>,
     },
     Up(Box<Up>),
-    Stopping(BoxFuture<'static, ()>),
+    Stopping {
+        stop: BoxFuture<'static, ()>,
+        /// It is not to be waited for any more.
+        at_once: Arc<Notify>,
+    },
 }
 
 /// What there is while the machine runs.
@@ -111,6 +130,14 @@ struct Up {
     care: Care,
     /// The guest has said that it is going down.
     going_down: bool,
+    /// It waits for its disk.
+    paused: Option<Paused>,
+}
+
+/// A machine whose disk cannot be written now.
+struct Paused {
+    warning: String,
+    _tries: AbortOnDropHandle<()>,
 }
 
 /// What follows a stop.
@@ -233,7 +260,7 @@ impl Supervisor {
             if !self.farewell.is_empty() {
                 match &self.life {
                     Life::Rest => break,
-                    Life::Stopping(_) => {
+                    Life::Stopping { .. } => {
                         if !matches!(self.then, Then::Delete) {
                             self.then = Then::Rest;
                         }
@@ -266,7 +293,7 @@ impl Supervisor {
         match request {
             Request::Start => match &self.life {
                 Life::Rest => self.start(Vec::new(), false),
-                Life::Stopping(_) => {
+                Life::Stopping { .. } => {
                     self.then = Then::Start;
                     Ok(())
                 }
@@ -279,8 +306,19 @@ impl Supervisor {
             Request::Stop => {
                 match &self.life {
                     Life::Rest => self.rest(),
-                    Life::Stopping(_) => self.then = Then::Rest,
+                    Life::Stopping { .. } => self.then = Then::Rest,
                     Life::Booting { .. } | Life::Up(_) => self.stop(Then::Rest, false),
+                }
+                Ok(())
+            }
+            Request::SwitchOff => {
+                match &self.life {
+                    Life::Rest => self.rest(),
+                    Life::Stopping { at_once, .. } => {
+                        at_once.notify_one();
+                        self.then = Then::Rest;
+                    }
+                    Life::Booting { .. } | Life::Up(_) => self.stop(Then::Rest, true),
                 }
                 Ok(())
             }
@@ -292,7 +330,7 @@ impl Supervisor {
                     })
                 }
                 Life::Rest => self.start(Vec::new(), false),
-                Life::Stopping(_) => {
+                Life::Stopping { .. } => {
                     self.then = Then::Start;
                     Ok(())
                 }
@@ -304,7 +342,10 @@ impl Supervisor {
             Request::Delete => {
                 match &self.life {
                     Life::Rest => return self.delete(),
-                    Life::Stopping(_) => self.then = Then::Delete,
+                    Life::Stopping { at_once, .. } => {
+                        at_once.notify_one();
+                        self.then = Then::Delete;
+                    }
                     // Its data goes: there is nothing to be orderly for.
                     Life::Booting { .. } | Life::Up(_) => self.stop(Then::Delete, true),
                 }
@@ -318,7 +359,7 @@ impl Supervisor {
                     })
                 }
                 Life::Rest => self.start(Vec::new(), true),
-                Life::Stopping(_) | Life::Booting { .. } | Life::Up(_) => {
+                Life::Stopping { .. } | Life::Booting { .. } | Life::Up(_) => {
                     Err(MachineError::Refused {
                         what: "The machine's disk is in use",
                         hint: "Stop the machine first; a start says whether its disk is damaged",
@@ -388,11 +429,14 @@ impl Supervisor {
 
     /// Begins a stop.
     fn stop(&mut self, then: Then, at_once: bool) {
-        let (driver, care) = match std::mem::replace(&mut self.life, Life::Rest) {
+        let (driver, care, secret) = match std::mem::replace(&mut self.life, Life::Rest) {
             // Dropping these ends the boot, or closes the engine's socket.
-            Life::Booting { driver, .. } => (driver, None),
-            Life::Up(up) => (up.driver, Some(up.care)),
-            Life::Rest | Life::Stopping(_) => return,
+            Life::Booting { driver, .. } => (driver, None, None),
+            Life::Up(up) => (up.driver, Some(up.care), Some(up.booted.secret)),
+            rest @ (Life::Rest | Life::Stopping { .. }) => {
+                self.life = rest;
+                return;
+            }
         };
         // What ended by itself is not shown as if somebody had asked for that.
         let asked = !matches!(then, Then::Rescue(_) | Then::Broken(_));
@@ -405,23 +449,38 @@ impl Supervisor {
         });
         let view = self.view.clone();
         let guest = self.guest.clone();
-        self.life = Life::Stopping(Box::pin(async move {
+        let hurry = Arc::new(Notify::new());
+        let hurried = hurry.clone();
+        let stop = async move {
             let began = Instant::now();
             if let Some(care) = care {
                 care.end().await;
             }
             view.change(|view| view.ports.clear());
-            if !at_once && !stop_orderly(driver.as_ref(), &guest).await {
-                view.warn(
-                    "The machine did not stop by itself and was switched off; its disk is checked \
-                     at the next start"
-                        .to_owned(),
-                );
+            if !at_once {
+                let stopped = stop_orderly(driver.as_ref(), &guest, secret.as_ref());
+                let in_order = tokio::select! {
+                    in_order = stopped => in_order,
+                    () = say_that_it_is_long(&view) => false,
+                    () = hurried.notified() => false,
+                };
+                view.change(|view| view.warnings.retain(|warning| warning != LONG_STOP));
+                if !in_order {
+                    view.warn(
+                        "The machine did not stop by itself and was switched off; its disk is \
+                         checked at the next start"
+                            .to_owned(),
+                    );
+                }
             }
             driver.kill().await;
             guest.clear();
             tracing::info!(took = ?began.elapsed(), "the machine has stopped");
-        }));
+        };
+        self.life = Life::Stopping {
+            stop: Box::pin(stop),
+            at_once: hurry,
+        };
     }
 
     fn delete(&mut self) -> Result<(), MachineError> {
@@ -501,8 +560,12 @@ impl Supervisor {
         match happened {
             Happened::Booted(Ok(booted)) => self.booted(booted),
             Happened::Booted(Err(error)) => {
-                // What is left of it goes before the state is final. Where there is a disk to be unmounted, in order.
-                let at_once = !matches!(error, MachineError::DiskBroken { .. });
+                // What is left of it goes before the state is final: in order, because containers may run already. One that
+                // has no link yet has nothing to be orderly for, and one that has ended or stands still cannot be.
+                let at_once = matches!(
+                    error,
+                    MachineError::Ended { .. } | MachineError::Stuck { .. }
+                );
                 self.stop(Then::Broken(error), at_once);
             }
             Happened::Report(report) => self.reported(report),
@@ -539,6 +602,7 @@ impl Supervisor {
             booted,
             care,
             going_down: false,
+            paused: None,
         }));
         if state != DriverState::Running {
             self.driver_says(state);
@@ -546,9 +610,26 @@ impl Supervisor {
     }
 
     fn driver_says(&mut self, state: DriverState) {
-        let Life::Up(up) = &self.life else { return };
+        let Life::Up(up) = &mut self.life else {
+            return;
+        };
         let reason = match state {
-            DriverState::Running => return,
+            DriverState::Running => return self.goes_on(),
+            DriverState::Paused { reason } => {
+                if up.paused.is_none() {
+                    let warning = format!(
+                        "The machine waits, because {reason}. It goes on by itself when that is over; nothing is lost"
+                    );
+                    up.paused = Some(Paused {
+                        warning: warning.clone(),
+                        _tries: try_again(up.driver.clone()),
+                    });
+                    self.view.warn(warning);
+                    self.view
+                        .state(MachineState::Unresponsive { since: now_ms() });
+                }
+                return;
+            }
             DriverState::Off => "it is off".to_owned(),
             DriverState::Ended { .. } if up.going_down => {
                 // Somebody switched it off from within, in order.
@@ -567,6 +648,25 @@ impl Supervisor {
             Then::Rescue(reason)
         };
         self.stop(then, true);
+    }
+
+    /// Its processors run again.
+    fn goes_on(&mut self) {
+        let Life::Up(up) = &mut self.life else {
+            return;
+        };
+        // It may be paused again at once; the one that tries sees to that.
+        if up.events.borrow().clone() != DriverState::Running {
+            return;
+        }
+        if let Some(paused) = up.paused.take() {
+            let docker = up.docker(*self.guest.docker_up().borrow());
+            let state = up.running(docker);
+            self.view.change(|view| {
+                view.warnings.retain(|warning| *warning != paused.warning);
+                view.state = state;
+            });
+        }
     }
 
     fn stopped(&mut self) {
@@ -595,30 +695,17 @@ impl Supervisor {
 
     fn reported(&mut self, report: Report) {
         let Life::Up(up) = &mut self.life else { return };
-        let running = |up: &Up, docker: DockerState| MachineState::Running {
-            docker,
-            phases: up.booted.phases.clone(),
-        };
-        let version = up.booted.engine.info().version.clone();
-        let answers = || DockerState::Running {
-            version: version.clone(),
-        };
         match report {
             Report::Silent => {
                 self.view
                     .state(MachineState::Unresponsive { since: now_ms() });
             }
             Report::Back => {
-                let docker = if *self.guest.docker_up().borrow() {
-                    answers()
-                } else {
-                    DockerState::Starting
-                };
-                self.view.state(running(up, docker));
+                let docker = up.docker(*self.guest.docker_up().borrow());
+                self.view.state(up.running(docker));
             }
             Report::DockerSilent { why } => {
-                self.view
-                    .state(running(up, DockerState::Restarting { why }));
+                self.view.state(up.running(DockerState::Restarting { why }));
             }
             Report::Stats { stats, disk } => self.view.change(|view| {
                 view.stats = stats;
@@ -630,7 +717,7 @@ impl Supervisor {
                     use slipway_link::DockerState as Guests;
                     let docker = match state {
                         Guests::Starting => DockerState::Starting,
-                        Guests::Running => answers(),
+                        Guests::Running => up.docker(true),
                         Guests::Restarting { why, .. } => {
                             DockerState::Restarting { why: words(&why) }
                         }
@@ -638,7 +725,7 @@ impl Supervisor {
                     };
                     self.guest
                         .set_docker(matches!(docker, DockerState::Running { .. }));
-                    let state = running(up, docker);
+                    let state = up.running(docker);
                     if !self.is_unresponsive() {
                         self.view.state(state);
                     }
@@ -661,14 +748,48 @@ impl Supervisor {
     }
 }
 
+impl Up {
+    fn running(&self, docker: DockerState) -> MachineState {
+        MachineState::Running {
+            docker,
+            phases: self.booted.phases.clone(),
+        }
+    }
+
+    /// Its engine, which answers or comes.
+    fn docker(&self, answers: bool) -> DockerState {
+        if answers {
+            DockerState::Running {
+                version: self.booted.engine.info().version.clone(),
+            }
+        } else {
+            DockerState::Starting
+        }
+    }
+}
+
+/// Lets a machine that waits for its disk go on, again and again, for as long as it waits.
+fn try_again(driver: Arc<dyn Driver>) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(RESUME).await;
+            if matches!(driver.state(), DriverState::Paused { .. })
+                && let Err(error) = driver.resume().await
+            {
+                tracing::warn!(%error, "the machine cannot go on");
+            }
+        }
+    }))
+}
+
 impl Life {
     /// What happens next. Loses nothing when dropped.
     async fn next(&mut self) -> Happened {
         match self {
             Self::Rest => std::future::pending().await,
             Self::Booting { boot, .. } => Happened::Booted(boot.await),
-            Self::Stopping(stopping) => {
-                stopping.await;
+            Self::Stopping { stop, .. } => {
+                stop.await;
                 Happened::Stopped
             }
             Self::Up(up) => {
@@ -685,29 +806,71 @@ impl Life {
     }
 }
 
-/// Asks the guest to come to an end, then presses its power button. Whether the guest ended by itself.
-async fn stop_orderly(driver: &dyn Driver, guest: &Guest) -> bool {
+/// What is shown of a stop that takes long.
+const LONG_STOP: &str = "Containers are given the time that they ask for to come to an end. It can be cut short by \
+                         switching the machine off";
+
+/// Never ends.
+async fn say_that_it_is_long(view: &View) {
+    tokio::time::sleep(STOP_IS_LONG).await;
+    view.warn(LONG_STOP.to_owned());
+    std::future::pending().await
+}
+
+/// Asks the guest to come to an end, then presses its power button. Whether the guest ended by itself. A machine that was
+/// up is known by its secret; its link may have been lost.
+async fn stop_orderly(driver: &dyn Driver, guest: &Guest, secret: Option<&Secret>) -> bool {
     let mut events = driver.events();
-    if !events.borrow().is_up() {
+    let state = events.borrow().clone();
+    if !state.is_up() {
         return true;
     }
-    let Some(link) = guest.link_now() else {
+    if matches!(state, DriverState::Paused { .. })
+        && let Err(error) = driver.resume().await
+    {
+        tracing::warn!(%error, "the machine cannot go on");
+    }
+    let link = match (guest.link_now(), secret) {
+        (Some(link), _) => Some(link),
         // It has not come far enough for containers or an engine.
-        return true;
+        (None, None) => return true,
+        (None, Some(secret)) => guest
+            .connect(driver, secret, STOP_ANSWER)
+            .await
+            .inspect_err(|error| tracing::warn!(%error, "the guest cannot be reached"))
+            .ok(),
     };
-    let accepted = link
-        .open_within(&GuestRequest::PowerOff, STOP_ANSWER)
-        .await
-        .inspect_err(|error| tracing::warn!(%error, "the guest was not asked to stop"))
-        .is_ok();
-    if accepted && ended(&mut events, STOP_PATIENCE).await {
-        return true;
+    if let Some(link) = link {
+        let accepted = link
+            .open_within(&GuestRequest::PowerOff, STOP_ANSWER)
+            .await
+            .inspect_err(|error| tracing::warn!(%error, "the guest was not asked to stop"))
+            .is_ok();
+        if accepted {
+            let gone_silent = silent(guest);
+            tokio::select! {
+                ended = ended(&mut events, STOP_PATIENCE) => if ended { return true },
+                () = gone_silent => tracing::warn!("the guest has gone silent on its way down"),
+            }
+        }
     }
     let pressed = driver.request_stop().await;
     if let Err(error) = pressed {
         tracing::warn!(%error, "the power button was not pressed");
     }
     ended(&mut events, POWER_BUTTON_PATIENCE).await
+}
+
+/// Ends when a guest that comes to its end does not answer any more.
+async fn silent(guest: &Guest) {
+    let mut misses = 0;
+    while misses < STOP_MISSES {
+        tokio::time::sleep(STOP_HEARTBEAT).await;
+        match guest.ping(STOP_HEARTBEAT).await {
+            Ok(()) => misses = 0,
+            Err(_) => misses += 1,
+        }
+    }
 }
 
 async fn ended(events: &mut watch::Receiver<DriverState>, patience: Duration) -> bool {

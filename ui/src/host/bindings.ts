@@ -691,6 +691,8 @@ export type MachineAction =
 "start" | 
 /**  Stop it. Ends a start that is under way. */
 "stop" | 
+/**  Switch it off without waiting for its containers. */
+"switch_off" | 
 /**  Stop it and start it again. */
 "restart" | 
 /**  Stop it and remove everything that it has. */

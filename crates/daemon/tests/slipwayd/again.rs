@@ -168,3 +168,39 @@ async fn containers_and_volumes_outlive_every_end() {
     own.client.shutdown().await.expect("it ends");
     lived.nothing_is_left();
 }
+
+/// Who ends a session tells every process of it at once. A database that asks for its time gets it even so.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_session_gives_containers_the_time_that_they_ask_for() {
+    let Some(image) = image() else { return };
+    let own = Own::new(&image);
+    own.client.start().await.expect("accepted");
+    own.running().await;
+    own.make_tiny_image().await;
+    own.docker_ok(
+        &[
+            "run", "-d", "--name", "slow", "--stop-timeout", "60", "-v", "kept:/data", "tiny", "sh", "-c",
+            "trap 'busybox sleep 14; echo saved >/data/end; exit 0' TERM; while :; do busybox sleep 0.1; done",
+        ],
+        b"",
+    );
+    let qemu = own.qemu_pid().expect("it runs");
+    let daemon = own.daemon_pid().expect("it runs");
+    for signalled in ["HUP", "INT", "TERM"] {
+        signal(qemu, signalled).expect("it runs");
+    }
+    signal(daemon, "TERM").expect("it runs");
+    own.nothing_runs();
+    let said = own.log();
+    assert!(!said.contains("switched off"), "{said}");
+    assert!(!said.contains("ended by itself"), "{said}");
+
+    own.client.start().await.expect("a new slipwayd");
+    own.running().await;
+    let code = own.docker_line("inspect --format {{.State.ExitCode}} slow");
+    assert_eq!(code, "0");
+    let end = own.docker_line("run --rm -v kept:/data tiny busybox cat /data/end");
+    assert_eq!(end, "saved");
+    own.client.shutdown().await.expect("it ends");
+    own.nothing_runs();
+}

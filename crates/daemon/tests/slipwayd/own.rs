@@ -303,7 +303,7 @@ impl Own {
 
     /// Waits until nothing of us runs any more.
     pub(crate) fn nothing_runs(&self) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !self.processes().is_empty() || self.daemon_pid().is_some() {
             assert!(
                 Instant::now() < deadline,

@@ -1,7 +1,7 @@
 //! The machine in QEMU: KVM, HVF or WHPX where they work, emulation where they do not.
 //!
-//! One QEMU process with two sockets in the runtime directory: QMP to control it, and the link. It ends with this process, by
-//! the kernel's hand on Linux and by [`crate::Lease`]'s record of it elsewhere.
+//! One QEMU process with its sockets in the runtime directory: QMP to control it, the link, and from QEMU 7.2 on the network of
+//! published ports. It ends with this process by the kernel's hand on Linux; elsewhere it may outlive a crash.
 
 mod accelerator;
 mod command_line;
@@ -232,6 +232,18 @@ impl Driver for Qemu {
         })
     }
 
+    fn resume(&self) -> BoxFuture<'_, Result<(), MachineError>> {
+        let qmp = lock(&self.running)
+            .as_ref()
+            .and_then(|running| running.qmp.clone());
+        Box::pin(async move {
+            match qmp {
+                Some(qmp) => qmp.resume().await,
+                None => Ok(()),
+            }
+        })
+    }
+
     fn kill(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.kill_now())
     }
@@ -269,15 +281,16 @@ async fn follow(
             biased;
             event = event => match event {
                 Some(qmp::Event::Shutdown { guest }) => by_guest = guest,
+                Some(qmp::Event::Paused { reason }) => {
+                    instead(&state, |state| *state == DriverState::Running, DriverState::Paused { reason });
+                }
+                Some(qmp::Event::Resumed) => {
+                    let paused = |state: &DriverState| matches!(state, DriverState::Paused { .. });
+                    instead(&state, paused, DriverState::Running);
+                }
                 // The first says why, the others what came of it.
                 Some(qmp::Event::Stuck { reason }) => {
-                    state.send_if_modified(|state| {
-                        let first = *state == DriverState::Running;
-                        if first {
-                            *state = DriverState::Stuck { reason };
-                        }
-                        first
-                    });
+                    instead(&state, |state| *state == DriverState::Running, DriverState::Stuck { reason });
                 }
                 None => events = None,
             },
@@ -287,6 +300,21 @@ async fn follow(
             }
         }
     }
+}
+
+/// Publishes another state where the one before allows it.
+fn instead(
+    state: &watch::Sender<DriverState>,
+    before: impl Fn(&DriverState) -> bool,
+    now: DriverState,
+) {
+    state.send_if_modified(|state| {
+        let changes = before(state);
+        if changes {
+            *state = now;
+        }
+        changes
+    });
 }
 
 /// QEMU's name for an architecture in the words of image platforms.

@@ -24,6 +24,18 @@ const EMULATED_STEP: Duration = Duration::from_mins(4);
 /// How long a file system may be checked, grown or made.
 const DISK_STEP: Duration = Duration::from_mins(30);
 
+/// How long the engine may take. Before it answers it starts the containers that are to run again, and what is cut off in
+/// the middle of that takes longer the next time.
+const ENGINE_STEP: Duration = Duration::from_mins(15);
+
+/// How often the engine may end while it starts.
+const ENGINE_ENDS: u32 = 8;
+
+/// How often the agent is asked whether it is there while the engine starts, how long it may take, and how often it may not
+/// answer.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+const MISSES: u32 = 3;
+
 /// How long it may take until a virtual machine whose link broke is known to have ended.
 const END_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the engine may take to say who it is once the guest says that it answers.
@@ -292,7 +304,9 @@ impl Boot {
                 .await
                 .map(|state| state.clone());
             match state {
-                Ok(DriverState::Stuck { reason }) => MachineError::Stuck { reason },
+                Ok(DriverState::Stuck { reason } | DriverState::Paused { reason }) => {
+                    MachineError::Stuck { reason }
+                }
                 Ok(DriverState::Ended { reason, .. }) => MachineError::Ended { reason },
                 _ => MachineError::Ended {
                     reason: "it is off".to_owned(),
@@ -338,17 +352,21 @@ impl Boot {
         let mut news = News::open(&self.guest).await?;
         steps.enter("Opening the disk");
         let mut patience = step;
+        let mut engine_ends = 0;
         let mut repair = self.repair;
         loop {
-            let piece = match tokio::time::timeout(patience, news.next()).await {
-                Ok(piece) => piece?,
-                Err(_) => {
-                    return Err(Failure::Other(MachineError::BootTimeout {
-                        phase: steps.at().to_owned(),
-                        after: patience,
-                    }));
-                }
+            let piece = tokio::select! {
+                piece = tokio::time::timeout(patience, news.next()) => piece,
+                // Before the engine starts, news come by themselves or not at all.
+                error = self.agent_is_gone(), if patience == ENGINE_STEP => return Err(Failure::Other(error)),
             };
+            let Ok(piece) = piece else {
+                return Err(Failure::Other(MachineError::BootTimeout {
+                    phase: steps.at().to_owned(),
+                    after: patience,
+                }));
+            };
+            let piece = piece?;
             tracing::info!(at_ms = piece.at_ms, event = ?piece.event, "the guest says");
             match piece.event {
                 GuestEvent::Disk { state } => match state {
@@ -365,7 +383,7 @@ impl Boot {
                         steps.enter("Growing the disk");
                     }
                     DiskState::Mounted => {
-                        patience = step;
+                        patience = ENGINE_STEP;
                         steps.enter("Starting the engine");
                     }
                     DiskState::Broken {
@@ -390,9 +408,14 @@ impl Boot {
                 }
                 GuestEvent::Docker {
                     state: DockerState::Restarting { why, .. },
-                } => self
-                    .view
-                    .warn(format!("The engine did not start: {}", words(&why))),
+                } => {
+                    let why = words(&why);
+                    engine_ends += 1;
+                    if engine_ends >= ENGINE_ENDS {
+                        return Err(Failure::Other(MachineError::EngineEnds { why }));
+                    }
+                    self.view.warn(format!("The engine did not start: {why}"));
+                }
                 GuestEvent::Warning { message } => self.view.warn(words(&message)),
                 _ => {}
             }
@@ -403,6 +426,23 @@ impl Boot {
 }
 
 impl Boot {
+    /// Ends when the agent does not answer any more.
+    async fn agent_is_gone(&self) -> MachineError {
+        let mut misses = 0;
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            match self.guest.ping(HEARTBEAT).await {
+                Ok(()) => misses = 0,
+                Err(error) => {
+                    misses += 1;
+                    if misses >= MISSES {
+                        return error;
+                    }
+                }
+            }
+        }
+    }
+
     async fn repair_disk(&self, steps: &mut Steps) -> Result<(), MachineError> {
         steps.enter("Repairing the disk");
         let report = self.guest.repair().await?;

@@ -91,6 +91,11 @@ impl MachineHandle {
         self.ask(Request::Stop).await
     }
 
+    /// Switches it off without waiting for its containers, also in the middle of a stop.
+    pub async fn switch_off(&self) -> Result<(), MachineError> {
+        self.ask(Request::SwitchOff).await
+    }
+
     /// Stops and starts it. Returns when that is under way.
     pub async fn restart(&self) -> Result<(), MachineError> {
         self.ask(Request::Restart).await

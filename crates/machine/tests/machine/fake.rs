@@ -28,6 +28,8 @@ pub(crate) struct Faults {
     pub(crate) dead_starts: AtomicU32,
     /// The boot stands still before the engine.
     pub(crate) hangs: AtomicBool,
+    /// The guest does not come to its end.
+    pub(crate) stays: AtomicBool,
     /// The guest does not read its link any more.
     pub(crate) frozen: AtomicBool,
     /// The guest's disk is another program's.
@@ -95,6 +97,13 @@ impl Fake {
         let _ = self.events.send(
             json!({"Type": "container", "Action": action, "Actor": {"ID": id, "Attributes": {}}}),
         );
+    }
+
+    /// Its disk cannot be written for now.
+    pub(crate) fn pause(&self) {
+        self.state.send_replace(DriverState::Paused {
+            reason: "this computer's disk is full".to_owned(),
+        });
     }
 
     /// Cuts every link, as a restart of the agent would.
@@ -183,6 +192,11 @@ impl Driver for Fake {
     }
 
     fn request_stop(&self) -> BoxFuture<'_, Result<(), MachineError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn resume(&self) -> BoxFuture<'_, Result<(), MachineError>> {
+        self.state.send_replace(DriverState::Running);
         Box::pin(async { Ok(()) })
     }
 
@@ -300,6 +314,9 @@ impl Agent {
                 self.faults.power_offs.fetch_add(1, Ordering::SeqCst);
                 responder.reply(Reply::Done);
                 let _ = self.news.send(GuestEvent::PoweringOff);
+                if self.faults.stays.load(Ordering::SeqCst) {
+                    return;
+                }
                 self.state.send_replace(DriverState::Ended {
                     reason: "it was switched off".to_owned(),
                     by_guest: true,

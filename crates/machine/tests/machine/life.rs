@@ -360,6 +360,102 @@ async fn a_guest_that_is_silent_is_unresponsive_until_it_is_back() {
     assert_eq!(machine.fake.faults.starts.load(Ordering::SeqCst), 1);
 }
 
+fn was_switched_off(view: &MachineView) -> bool {
+    let told = |warning: &String| warning.contains("was switched off");
+    view.warnings.iter().any(told)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_without_a_link_is_stopped_in_order_all_the_same() {
+    for comes_back in [true, false] {
+        let machine = Machine::new().started().await;
+        machine.fake.faults.frozen.store(true, Ordering::SeqCst);
+        machine
+            .wait("unresponsive", |view| {
+                matches!(view.state, MachineState::Unresponsive { .. })
+            })
+            .await;
+        machine.handle.stop().await.expect("accepted");
+        machine
+            .fake
+            .faults
+            .frozen
+            .store(!comes_back, Ordering::SeqCst);
+        let view = machine.stopped().await;
+        let asked = machine.fake.faults.power_offs.load(Ordering::SeqCst);
+        assert_eq!(asked, u32::from(comes_back));
+        assert_eq!(was_switched_off(&view), !comes_back, "{view:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_is_not_to_be_waited_for_is_cut_short() {
+    let machine = Machine::new().started().await;
+    machine.fake.faults.stays.store(true, Ordering::SeqCst);
+    machine.handle.stop().await.expect("accepted");
+    machine
+        .wait("asked to stop", |view| {
+            view.state == MachineState::Stopping
+                && machine.fake.faults.power_offs.load(Ordering::SeqCst) > 0
+        })
+        .await;
+    machine.handle.switch_off().await.expect("accepted");
+    let view = machine.stopped().await;
+    assert!(was_switched_off(&view), "{view:?}");
+    machine.handle.switch_off().await.expect("it is off");
+
+    // One that runs is not asked first.
+    machine.handle.start().await.expect("accepted");
+    machine.running().await;
+    machine.handle.switch_off().await.expect("accepted");
+    machine.stopped().await;
+    assert_eq!(machine.fake.faults.power_offs.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_whose_disk_cannot_be_written_waits_and_goes_on() {
+    let machine = Machine::new().started().await;
+    let full = |view: &MachineView| view.warnings.iter().any(|it| it.contains("disk is full"));
+    for _ in 0..2 {
+        machine.fake.pause();
+        machine
+            .wait("waiting", |view| {
+                matches!(view.state, MachineState::Unresponsive { .. }) && full(view)
+            })
+            .await;
+        let view = machine.running().await;
+        assert!(!full(&view), "{view:?}");
+    }
+    assert_eq!(machine.fake.faults.starts.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_ends_again_and_again_is_no_start_without_end() {
+    let machine = Machine::new();
+    machine.fake.faults.hangs.store(true, Ordering::SeqCst);
+    machine.handle.start().await.expect("accepted");
+    machine
+        .wait("at its disk", |view| {
+            matches!(&view.state, MachineState::Starting { phase, .. } if phase == "Opening the disk")
+        })
+        .await;
+    // Who listens only now has missed some.
+    while !matches!(machine.handle.now().state, MachineState::Broken { .. }) {
+        machine.fake.say(GuestEvent::Docker {
+            state: Guests::Restarting {
+                why: "no space left".to_owned(),
+                after_ms: 1,
+            },
+        });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let reason = machine.broken().await;
+    assert!(reason.message.contains("no space left"), "{reason:?}");
+    assert!(reason.hint.expect("a remedy").contains("--disk"));
+    // Whatever ran in it was asked to end.
+    assert_eq!(machine.fake.faults.power_offs.load(Ordering::SeqCst), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_link_is_made_again_at_once() {
     let machine = Machine::new().started().await;

@@ -67,6 +67,25 @@ it("keeps the Cancel button under the pointer while a start goes on", async () =
 	expect(screen.getByTestId("machine-cancel")).toBe(cancel);
 });
 
+it("offers to switch off a machine whose containers take their time, and not before", async () => {
+	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+	try {
+		await shown("machine-stopping");
+		vi.advanceTimersByTime(4000);
+		// It is told of again and again meanwhile.
+		fixture.emit("machineChanged", machineView("machine-stopping"));
+		flushSync();
+		expect(screen.queryByTestId("machine-switch-off")).toBeNull();
+		vi.advanceTimersByTime(1500);
+		flushSync();
+		const act = vi.spyOn(host, "machineAct").mockResolvedValue(undefined as never);
+		screen.getByTestId("machine-switch-off").click();
+		expect(act).toHaveBeenCalledWith("switch_off");
+	} finally {
+		vi.useRealTimers();
+	}
+});
+
 it("deletes only what was named", async () => {
 	await shown("machine-stopped");
 	const act = vi.spyOn(host, "machineAct");
@@ -104,6 +123,10 @@ it("says in the dialog why settings are refused, and that accepted ones wait for
 		expect(screen.getByTestId("machine-settings-error").textContent).toContain("cannot shrink"),
 	);
 	type("128");
+	// What the machine uses is told again and again, and changes nothing of what is typed.
+	fixture.emit("machineChanged", machineView("machine-running"));
+	flushSync();
+	expect(field.value).toBe("128");
 	screen.getByTestId("machine-settings-save").click();
 	await waitFor(() => expect(screen.queryByTestId("machine-settings-dialog")).toBeNull());
 	await waitFor(() => expect(machine.view?.settings.disk_gb).toBe(128));

@@ -14,16 +14,38 @@ use super::command_line::{self, Sockets};
 use super::process::{Program, QemuProcess, last_words};
 use super::qmp::{Event, Qmp};
 use super::{lock, remove_if_there};
+use crate::guest::now_ms;
 use crate::{MachineError, VmSpec, guest_arch, host};
 
 /// How long the kernel may take to find that it has no root. With an accelerator that works it takes a second.
 const PROBE_DEADLINE: Duration = Duration::from_secs(15);
+
+/// After this long it is asked again whether an accelerator that did not work does: the computer may only have been busy.
+const ASK_AGAIN: Duration = Duration::from_hours(24);
 
 /// What was found about one accelerator on one computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Verdict {
     works: bool,
     reason: Option<String>,
+    /// When that was found, in milliseconds since 1970.
+    #[serde(default)]
+    found_ms: u64,
+}
+
+impl Verdict {
+    fn of(failed: Option<String>) -> Self {
+        Self {
+            works: failed.is_none(),
+            reason: failed,
+            found_ms: now_ms(),
+        }
+    }
+
+    fn holds(&self, now_ms: u64) -> bool {
+        let age = now_ms.checked_sub(self.found_ms);
+        self.works || age.is_some_and(|age| Duration::from_millis(age) < ASK_AGAIN)
+    }
 }
 
 /// What was found so far, in a file: processor, QEMU and kernel decide together, so a change of any asks anew.
@@ -31,6 +53,8 @@ pub(super) struct Verdicts {
     path: PathBuf,
     /// The key of the last choice, for [`Verdicts::distrust`].
     last_key: Mutex<String>,
+    /// Why the next start goes without an accelerator.
+    failed: Mutex<Option<Verdict>>,
 }
 
 impl Verdicts {
@@ -38,6 +62,7 @@ impl Verdicts {
         Self {
             path,
             last_key: Mutex::default(),
+            failed: Mutex::default(),
         }
     }
 
@@ -79,7 +104,9 @@ impl Verdicts {
             return fast(candidate);
         }
         let known = self.load().remove(&key);
-        let verdict = if let Some(verdict) = known {
+        let known = known.filter(|verdict| verdict.holds(now_ms()));
+        let failed = lock(&self.failed).take();
+        let verdict = if let Some(verdict) = failed.or(known) {
             verdict
         } else {
             tell("Trying out the processor's virtualization");
@@ -90,10 +117,7 @@ impl Verdicts {
                 }
                 Err(error) => Some(error.to_string()),
             };
-            let verdict = Verdict {
-                works: failed.is_none(),
-                reason: failed,
-            };
+            let verdict = Verdict::of(failed);
             self.remember(&key, &verdict);
             verdict
         };
@@ -107,20 +131,22 @@ impl Verdicts {
         )
     }
 
-    /// Remembers that a real boot failed with an accelerator that had looked well.
+    /// A real boot failed with an accelerator that had looked well: the next one goes without, and the one after that tries
+    /// it out again. What failed may have been the computer, which was busy or full.
     pub(super) fn distrust(&self, accelerator: Accelerator, reason: &str) {
         tracing::warn!(
             ?accelerator,
             reason,
             "the accelerator does not boot the machine"
         );
+        *lock(&self.failed) = Some(Verdict::of(Some(reason.to_owned())));
         let key = lock(&self.last_key).clone();
-        self.remember(
-            &key,
-            &Verdict {
-                works: false,
-                reason: Some(reason.to_owned()),
-            },
+        self.write(
+            &self
+                .load()
+                .into_iter()
+                .filter(|(known, _)| *known != key)
+                .collect(),
         );
     }
 
@@ -134,10 +160,13 @@ impl Verdicts {
     /// A verdict that cannot be written is found again next time.
     fn remember(&self, key: &str, verdict: &Verdict) {
         // Only this computer as it is now is of interest.
-        let all = BTreeMap::from([(key, verdict)]);
+        self.write(&BTreeMap::from([(key.to_owned(), verdict.clone())]));
+    }
+
+    fn write(&self, all: &BTreeMap<String, Verdict>) {
         let write = || -> std::io::Result<()> {
             let mut file = AtomicWriteFile::open(&self.path)?;
-            serde_json::to_writer_pretty(&mut file, &all)?;
+            serde_json::to_writer_pretty(&mut file, all)?;
             file.write_all(b"\n")?;
             file.commit()
         };
@@ -252,7 +281,7 @@ async fn probe_in(
                         let words = last_words(&log);
                         return Err(MachineError::Stuck { reason: if words.is_empty() { reason } else { words } });
                     }
-                    Some(Event::Shutdown { .. }) => {}
+                    Some(Event::Shutdown { .. } | Event::Paused { .. } | Event::Resumed) => {}
                     None => break,
                 },
                 _ = process.ended() => break,
@@ -288,20 +317,26 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let verdicts = Verdicts::at(directory.path().join("verdict.json"));
         let key = key(Accelerator::Kvm, "10.0.2");
-        verdicts.remember(
-            &key,
-            &Verdict {
-                works: true,
-                reason: None,
-            },
-        );
+        verdicts.remember(&key, &Verdict::of(None));
         assert!(verdicts.load()[&key].works);
         (*lock(&verdicts.last_key)).clone_from(&key);
         verdicts.distrust(Accelerator::Kvm, "internal error");
-        assert_eq!(
-            verdicts.load()[&key].reason.as_deref(),
-            Some("internal error")
-        );
+        // The next start goes without it, the one after that asks again.
+        assert!(verdicts.load().is_empty());
+        let failed = lock(&verdicts.failed).take().unwrap();
+        assert_eq!(failed.reason.as_deref(), Some("internal error"));
+    }
+
+    #[test]
+    fn what_did_not_work_is_tried_again_after_a_day_and_what_works_is_not() {
+        let day = u64::try_from(ASK_AGAIN.as_millis()).unwrap();
+        let failed = Verdict::of(Some("busy".to_owned()));
+        assert!(failed.holds(failed.found_ms + day - 1));
+        assert!(!failed.holds(failed.found_ms + day));
+        // A clock that was set back.
+        assert!(!failed.holds(failed.found_ms - 1));
+        let works = Verdict::of(None);
+        assert!(works.holds(works.found_ms + 100 * day));
     }
 
     #[test]

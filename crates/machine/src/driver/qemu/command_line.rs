@@ -92,7 +92,11 @@ pub(super) fn machine(
             quoted(&spec.data_disk)
         ),
     );
-    arguments.pair("-device", "virtio-blk-pci,drive=data,serial=data");
+    // A write that fails is kept and tried again rather than told to the guest, which could only lose it.
+    arguments.pair(
+        "-device",
+        "virtio-blk-pci,drive=data,serial=data,werror=stop",
+    );
     // The guest has no use for IPv6 here, and what it sent to the gateway would reach this computer's own ::1.
     arguments.pair("-netdev", "user,id=net,ipv6=off");
     arguments.pair("-device", "virtio-net-pci,netdev=net,romfile=");

@@ -329,16 +329,37 @@ fn die_with_parent(command: &mut Command) {
         }
         // Its sockets are for us alone.
         umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-        Ok(())
+        // Who ends a session or presses Ctrl-C means us, who stop the guest in order first; QEMU would pull its plug.
+        block([libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT])
     };
-    // SAFETY: between fork and exec only async-signal-safe system calls are made (prctl, getppid, umask); nothing is
-    // allocated and no lock is taken.
+    // SAFETY: between fork and exec only async-signal-safe system calls are made (prctl, getppid, umask, sigprocmask);
+    // nothing is allocated and no lock is taken.
     #[allow(unsafe_code)]
     unsafe {
         command.pre_exec(prepare);
     }
 }
 
-/// Elsewhere the next start ends what a crash left behind, see [`crate::Lease`].
+/// Keeps signals from this thread and from what it executes.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn block(signals: [libc::c_int; 4]) -> io::Result<()> {
+    // SAFETY: the set lives on this stack, is made empty before it is used, and outlives the calls.
+    let blocked = unsafe {
+        let mut set = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&raw mut set);
+        for signal in signals {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut())
+    };
+    if blocked == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Elsewhere QEMU may outlive a crash of this process; the next owner of the machine says so, see [`crate::Lease`].
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent(_command: &mut Command) {}

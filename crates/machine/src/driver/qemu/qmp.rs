@@ -26,6 +26,13 @@ pub(super) enum Event {
         /// The guest wanted that.
         guest: bool,
     },
+    /// Its processors wait, because its disk cannot be written.
+    Paused {
+        /// Why.
+        reason: String,
+    },
+    /// They go on.
+    Resumed,
     /// Its processors stand still.
     Stuck {
         /// Why.
@@ -132,6 +139,11 @@ impl Qmp {
         self.ask("system_powerdown").await.map(drop)
     }
 
+    /// Lets processors that were stopped go on; writes that failed are tried again.
+    pub(super) async fn resume(&self) -> Result<(), MachineError> {
+        self.ask("cont").await.map(drop)
+    }
+
     /// Ends QEMU.
     pub(super) async fn quit(&self) -> Result<(), MachineError> {
         self.ask("quit").await.map(drop)
@@ -183,14 +195,15 @@ fn read_event(name: &str, data: &Value) -> Option<Event> {
             guest: data["guest"].as_bool().unwrap_or_default(),
         }),
         // It goes before the STOP that it leads to.
-        "BLOCK_IO_ERROR" if data["action"] == "stop" => Some(Event::Stuck {
+        "BLOCK_IO_ERROR" if data["action"] == "stop" => Some(Event::Paused {
             reason: if data["nospace"].as_bool().unwrap_or_default() {
                 "this computer's disk is full".to_owned()
             } else {
                 let reason = data["reason"].as_str().unwrap_or("for no reason given");
-                format!("its disk cannot be read or written: {reason}")
+                format!("this computer cannot write the machine's disk: {reason}")
             },
         }),
+        "RESUME" => Some(Event::Resumed),
         "STOP" => Some(Event::Stuck {
             reason: "its processors have stopped (an internal error of the accelerator)".to_owned(),
         }),
@@ -280,22 +293,23 @@ mod tests {
         check("SHUTDOWN", json!(7), Some(Event::Shutdown { guest: false }));
         check("RTC_CHANGE", json!({}), None);
         let failed = |nospace| json!({"action": "stop", "nospace": nospace, "reason": "I/O error"});
-        let stuck = |reason: &str| {
-            Some(Event::Stuck {
+        let paused = |reason: &str| {
+            Some(Event::Paused {
                 reason: reason.to_owned(),
             })
         };
         check(
             "BLOCK_IO_ERROR",
             failed(true),
-            stuck("this computer's disk is full"),
+            paused("this computer's disk is full"),
         );
         check(
             "BLOCK_IO_ERROR",
             failed(false),
-            stuck("its disk cannot be read or written: I/O error"),
+            paused("this computer cannot write the machine's disk: I/O error"),
         );
         check("BLOCK_IO_ERROR", json!({"action": "report"}), None);
+        check("RESUME", json!({}), Some(Event::Resumed));
         assert!(matches!(
             read_event("STOP", &json!({})),
             Some(Event::Stuck { .. })
