@@ -7,10 +7,12 @@ use anyhow::Result;
 use crate::packages::Consent;
 use crate::test::{e2e, prepare};
 use crate::workspace::cargo;
-use crate::{shell, test};
+use crate::{bundle, shell, test};
 
 /// The benchmark that needs a guest and no window.
 const MACHINE: &str = "machine";
+/// The one that needs a package.
+const SIZE: &str = "size";
 
 /// Measures. `names` chooses some of the benchmarks.
 pub(crate) fn bench(consent: Consent, names: &[String]) -> Result<()> {
@@ -36,6 +38,9 @@ pub(crate) fn bench(consent: Consent, names: &[String]) -> Result<()> {
         "--",
     ]);
     command.args(names);
+    if names.is_empty() || names.iter().any(|name| name == SIZE) {
+        command.env("SLIPWAY_BENCH_DEB", bundle::pack(consent, "deb")?);
+    }
     if machine {
         for (variable, path) in prepare_machine(consent)? {
             command.env(variable, path);

@@ -32,11 +32,10 @@ const ICONS: &[&str] = &[
     "icon.ico",
 ];
 
-/// Makes the deb and the rpm and looks into both.
-pub(crate) fn bundle(consent: Consent) -> Result<()> {
+/// Makes packages of these kinds, and says where the deb is.
+pub(crate) fn pack(consent: Consent, kinds: &str) -> Result<PathBuf> {
     packages::install(consent, packages::BUILD)?;
     packages::install(consent, packages::BUNDLE)?;
-    packages::install(consent, packages::TEST)?;
     npm::build()?;
     build_release()?;
     write_command_files()?;
@@ -46,10 +45,16 @@ pub(crate) fn bundle(consent: Consent) -> Result<()> {
     shell::run(
         tauri()
             .current_dir(root().join("src-tauri"))
-            .args(["bundle", "--bundles", "deb,rpm", "--config"])
+            .args(["bundle", "--bundles", kinds, "--config"])
             .arg(recommendations()?.to_string()),
     )?;
-    let deb = newest("deb")?;
+    newest("deb")
+}
+
+/// Makes the deb and the rpm and looks into both.
+pub(crate) fn bundle(consent: Consent) -> Result<()> {
+    packages::install(consent, packages::TEST)?;
+    let deb = pack(consent, "deb,rpm")?;
     let rpm = newest("rpm")?;
     let unpacked = target().join("bundle-check");
     check_deb(&deb, &unpacked.join("deb"))?;

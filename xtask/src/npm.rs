@@ -24,7 +24,9 @@ pub(crate) fn npm(arguments: &[&str]) -> Command {
 /// Installs the packages of the lock file, unless they are installed already.
 pub(crate) fn install() -> Result<()> {
     if shell::find(if cfg!(windows) { "npm.cmd" } else { "npm" }).is_none() {
-        bail!("there is no npm: install Node.js 20 or newer, from https://nodejs.org");
+        bail!(
+            "there is no npm: install Node.js 22.12 or newer (or 20.19), from https://nodejs.org"
+        );
     }
     let lock = std::fs::read(directory().join("package-lock.json"))
         .context("ui/package-lock.json cannot be read")?;

@@ -48,35 +48,38 @@ fn page() -> std::io::Result<String> {
     page.extend_from_slice(b".SH NOTES\n");
     page.extend_from_slice(after_help(&command).as_bytes());
     for subcommand in command.get_subcommands() {
-        if subcommand.is_hide_set() {
-            continue;
-        }
-        // What every command takes is told once, above.
-        let own = subcommand.clone().mut_args(|argument| {
-            let global = argument.get_help_heading() == Some("Global options");
-            let help = argument.get_id() == "help";
-            argument.hide(global || help)
-        });
-        let about = own.get_about().map(ToString::to_string).unwrap_or_default();
-        let name = own.get_name().to_owned();
-        let after = after_help(&own);
-        let section = clap_mangen::Man::new(own);
-        let mut parts = Vec::new();
-        section.render_synopsis_section(&mut parts)?;
-        section.render_options_section(&mut parts)?;
-        let parts = String::from_utf8_lossy(&parts).replace("\n.SH ", "\n.SS ");
-        let parts = parts
-            .strip_prefix(".SH ")
-            .map_or(parts.clone(), |rest| format!(".SS {rest}"));
-        page.extend_from_slice(
-            format!(
-                ".SH \"SLIPWAY {}\"\n{about}\n{parts}{after}",
-                name.to_uppercase()
-            )
-            .as_bytes(),
-        );
+        section(subcommand, "SLIPWAY", &mut page)?;
     }
     Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// A command's section, and after it those of its own commands.
+fn section(command: &clap::Command, parent: &str, page: &mut Vec<u8>) -> std::io::Result<()> {
+    if command.is_hide_set() {
+        return Ok(());
+    }
+    // What every command takes is told once, above.
+    let own = command.clone().mut_args(|argument| {
+        let global = argument.get_help_heading() == Some("Global options");
+        let help = argument.get_id() == "help";
+        argument.hide(global || help)
+    });
+    let about = own.get_about().map(ToString::to_string).unwrap_or_default();
+    let title = format!("{parent} {}", own.get_name().to_uppercase());
+    let after = after_help(&own);
+    let manual = clap_mangen::Man::new(own);
+    let mut parts = Vec::new();
+    manual.render_synopsis_section(&mut parts)?;
+    manual.render_options_section(&mut parts)?;
+    let parts = String::from_utf8_lossy(&parts).replace("\n.SH ", "\n.SS ");
+    let parts = parts
+        .strip_prefix(".SH ")
+        .map_or(parts.clone(), |rest| format!(".SS {rest}"));
+    page.extend_from_slice(format!(".SH \"{title}\"\n{about}\n{parts}{after}").as_bytes());
+    for subcommand in command.get_subcommands() {
+        section(subcommand, &title, page)?;
+    }
+    Ok(())
 }
 
 /// What `--help` says at its end, for troff: examples are lines, the rest is paragraphs.
@@ -102,15 +105,22 @@ mod tests {
     fn every_command_is_in_the_manual_and_in_the_completions() {
         let manual = page().expect("written to memory");
         let scripts = [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell].map(script);
-        for command in Arguments::command().get_subcommands() {
-            if command.is_hide_set() {
-                continue;
-            }
+        let in_both = |command: &clap::Command, parent: &str| {
             let name = command.get_name();
-            let section = format!(".SH \"SLIPWAY {}\"", name.to_uppercase());
-            assert!(manual.contains(&section), "{name}");
+            let title = format!("{parent} {}", name.to_uppercase());
+            assert!(manual.contains(&format!(".SH \"{title}\"\n")), "{title}");
             assert!(scripts.iter().all(|script| script.contains(name)), "{name}");
+            title
+        };
+        let all = Arguments::command();
+        for command in all.get_subcommands().filter(|it| !it.is_hide_set()) {
+            let title = in_both(command, "SLIPWAY");
+            for own in command.get_subcommands() {
+                in_both(own, &title);
+            }
         }
+        assert!(manual.contains("SLIPWAY MACHINE DELETE"), "{manual}");
+        assert!(manual.contains("\\-\\-memory"), "{manual}");
         assert!(
             manual.starts_with(".ie") || manual.contains(".TH SLIPWAY 1"),
             "{manual}"

@@ -80,12 +80,12 @@ pub(crate) async fn choose(
     } else {
         output.print_line(&match now {
             Ok(engine) => format!(
-                "Using the engine that docker would use, now {} at {}",
+                "Nothing is chosen any more; used now: {} at {}",
                 product(&engine),
                 engine.address
             ),
             Err(error) => format!(
-                "Using the engine that docker would use, which does not answer now: {}",
+                "Nothing is chosen any more, and no engine answers now: {}",
                 error.message
             ),
         })?;

@@ -4,7 +4,8 @@
 //! for programs (`--json`). It decides nothing about containers itself, keeps no state, and starts no engine but that of
 //! Slipway's own machine, when it is asked to.
 //!
-//! Exit codes: 0 done, 1 failed, 2 the command line cannot be used, 3 no engine, 130 cancelled.
+//! Exit codes: 0 done, 1 failed, 2 the command line cannot be used, 3 no engine, or none that answers or may be used,
+//! 130 cancelled; `slipway machine shell` exits with the code of what it ran.
 
 mod arguments;
 mod completions;

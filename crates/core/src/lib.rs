@@ -1,10 +1,10 @@
-//! Slipway's use-cases: what the window, the tray and the `slipway` command do, done once.
+//! Slipway's use-cases: what the window and the `slipway` command do, done once.
 //!
 //! [`Slipway`] is the whole of it; its methods lie beside the noun they are about (`container.rs`, `image.rs`,
 //! `run/`, `log/`, …). It turns the domain types of `slipway-engine` and `slipway-catalog` into the wire types of
 //! `slipway-api`, and every failure into an [`ApiError`](slipway_api::ApiError) that says what to do next.
 //!
-//! It knows neither Tauri nor a terminal, never starts an engine, and remembers nothing about an engine that the
+//! It knows neither Tauri nor a terminal, starts no engine but that of Slipway's machine when asked, and remembers nothing about an engine that the
 //! engine can say itself.
 
 mod blocking;

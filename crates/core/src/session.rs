@@ -14,7 +14,7 @@
 //! - dockerd tells that a container died before its own list says so. What the list still shows as running then is
 //!   listed again, a few times, until it is not.
 //! - A silent engine is found out by a ping every [`HEARTBEAT`], but only while somebody watches: a hidden window
-//!   costs no engine calls beside the open event stream.
+//!   costs one list for each burst of events, and nothing while nothing happens.
 //! - State leaves on watch channels, changes of containers and images on [`Changes`]; a receiver that falls behind
 //!   asks for a new snapshot.
 

@@ -2,7 +2,7 @@
 //!
 //! It holds the machine's lock, so there is one; a second one says so and ends. It outlives the window and the command that
 //! started it, stops the machine in order when it is asked to end (SIGTERM, SIGINT, or through its socket), and ends by
-//! itself when it owns nothing and nobody is connected. It knows nothing of containers: that is the engine's, in the machine.
+//! itself when it owns nothing and nobody is connected. Of containers it knows which ports they publish and nothing else.
 
 mod log_file;
 

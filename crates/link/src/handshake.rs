@@ -1,7 +1,7 @@
 //! How a link begins, on a stream that may still carry what an earlier link left there.
 //!
 //! ```text
-//! filler   72 KiB of zeros: ends whatever frame an earlier host left half-written
+//! filler   64 KiB and two headers of zeros: ends whatever frame an earlier host left half-written
 //! Hello    "SLIPLINK" | u16 version | 16 bytes nonce | 32 bytes secret
 //! Welcome  "SLIPLINK" | u16 version | 16 bytes nonce | u8 verdict (0 welcome, 1 wrong secret, 2 other version)
 //! ```
@@ -19,7 +19,7 @@ use crate::{Error, Result, Wire};
 
 /// The version of everything this crate says on the wire.
 pub const VERSION: u16 = 1;
-/// How many stale bytes are skipped in search of a handshake.
+/// How many stale bytes a host skips in search of a handshake. A guest has nothing better to do than to go on.
 pub const MAX_STALE: usize = 1024 * 1024;
 /// How long a host waits for a guest that runs. A guest that boots needs more.
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);

@@ -56,11 +56,16 @@ pub(crate) fn load() -> f64 {
         .unwrap_or(f64::NAN)
 }
 
-/// A sentence about the machine.
+/// A sentence about the computer.
 pub(crate) fn sentence(facts: &Value) -> String {
     let text = |name: &str| facts[name].as_str().unwrap_or("unknown").to_owned();
+    // Where no engine of this computer was measured, its version would mislead.
+    let dockerd = facts["dockerd"]
+        .as_str()
+        .map(|version| format!(", dockerd {version}"))
+        .unwrap_or_default();
     format!(
-        "Measured on {} at commit {}, on {} × {}, {} GiB, {}, Linux {}, WebKitGTK {}, dockerd {}, docker command {}; \
+        "Measured on {} at commit {}, on {} × {}, {} GiB, {}, Linux {}, WebKitGTK {}{dockerd}, docker command {}; \
          load average at the start {:.1}.",
         text("measured_at"),
         text("commit"),
@@ -70,13 +75,13 @@ pub(crate) fn sentence(facts: &Value) -> String {
         text("system"),
         text("kernel"),
         text("webkitgtk"),
-        text("dockerd"),
         text("docker_command"),
         facts["load"].as_f64().unwrap_or(f64::NAN),
     )
 }
 
-fn said(program: &str, arguments: &[&str]) -> String {
+/// What a program prints.
+pub(crate) fn said(program: &str, arguments: &[&str]) -> String {
     Command::new(program)
         .args(arguments)
         .stderr(Stdio::null())

@@ -55,7 +55,7 @@ pub(crate) async fn measure(engine: &Engine) -> Result<Outcome> {
         method: "Slipway talks to the engine through a proxy that counts requests. The window is hidden as a window \
                  manager minimises it (unmapped; the page confirms that it is hidden). Events are made with `docker \
                  pause` and `unpause`, 0.4 s apart, past the proxy. Processor time is that of the window's process \
-                 and of its web view, from /proc.",
+                 and of its web view, from /proc.".into(),
         figures: vec![
             Figure::number(
                 "engine calls in 60 s, idle and hidden",

@@ -172,7 +172,7 @@ async fn throughput(engine: &Engine) -> Result<Outcome> {
                  spawn to exit with their output thrown away. For responsiveness a container writes 50,000 lines a \
                  second for a minute while the page measures how long it could not react (the time between two beats of \
                  a 10 ms timer) and how long clicks on its tabs take, from when they are due until what they lead to is \
-                 drawn.",
+                 drawn.".into(),
         figures: vec![
             Figure::ratio(
                 "log of 400,000 lines in the window",

@@ -24,6 +24,7 @@ use serde_json::json;
 
 use self::debian::Debian;
 use self::ours::Ours;
+use crate::computer;
 use crate::report::Outcome;
 
 /// Where dockerd listens in Debian's guest, and where the far end does, in each.
@@ -59,6 +60,9 @@ pub(crate) fn measure() -> Result<Outcome> {
     let forwards = forward::measure(&ours, &debian, &peer)?;
     drop(guest);
     let connections = connections::measure(&ours)?;
+    let accelerator = ours.accelerator()?;
+    let dockerd = ours.engine_version()?;
+    let qemu = computer::said(&hardware.0[0], &["--version"]);
     let mut figures = boots.figures();
     figures.extend(memory.figures(&debian_memory));
     figures.extend(forwards.figures());
@@ -66,13 +70,17 @@ pub(crate) fn measure() -> Result<Outcome> {
     figures.extend(boots.stop_figures());
     Ok(Outcome {
         name: "machine",
-        method: "Slipway's machine, the floor and Debian have the same virtual hardware: the other two are started with \
-                 the command line of Slipway's QEMU, with other disks. A boot counts from the request to start (for the \
-                 others: from the start of QEMU) until the engine answers `/_ping`. Forwards lead to the same program \
-                 in a container of either guest; the ways take turns.",
+        method: format!(
+            "Slipway's machine, the floor and Debian have the same virtual hardware: the other two are started with \
+             the command line of Slipway's QEMU, with other disks and without the network of published ports. A boot counts from the request to start (for the \
+             others: from the start of QEMU) until the engine answers `/_ping`. Forwards lead to the same program \
+             in a container of either guest; the ways take turns. {}, accelerator {accelerator}, dockerd {dockerd} \
+             in Slipway's machine.",
+            qemu.lines().next().unwrap_or_default(),
+        ),
         figures,
         notes: json!({
-            "accelerator": ours.accelerator()?,
+            "accelerator": accelerator,
             "phases": boots.phases(),
             "memory": [memory.note(), debian_memory.note()],
             "connections": connections.note(),

@@ -91,7 +91,7 @@ pub(crate) async fn measure(engine: &Engine) -> Result<Outcome> {
     Ok(Outcome {
         name: "memory",
         method: "Proportional set size of the window's process and those of its web view, in millions of bytes, 8 s \
-                 after the picture of the window came to rest.",
+                 after the picture of the window came to rest.".into(),
         figures: vec![
             Figure::difference(
                 "memory with 1,000 containers listed, beyond a blank window's",

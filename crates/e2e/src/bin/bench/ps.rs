@@ -75,7 +75,7 @@ pub(crate) fn measure(engine: &Engine) -> Result<Outcome> {
     Ok(Outcome {
         name: "ps",
         method: "The commands are started in turn, from spawn to exit, their output thrown away; a first round warms \
-                 up and is not counted.",
+                 up and is not counted.".into(),
         figures: vec![
             Figure::ratio(
                 "`slipway ps -a --json`, 1,000 containers",

@@ -279,7 +279,7 @@ impl Figure {
 pub(crate) struct Outcome {
     pub(crate) name: &'static str,
     /// How it was measured, in a sentence or two.
-    pub(crate) method: &'static str,
+    pub(crate) method: String,
     pub(crate) figures: Vec<Figure>,
     /// What else is worth keeping: everything that has no row.
     pub(crate) notes: Value,

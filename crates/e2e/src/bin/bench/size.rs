@@ -1,7 +1,7 @@
 //! What is downloaded and installed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -9,7 +9,7 @@ use slipway_e2e::{blank_window, slipway, slipway_desktop, target_dir};
 
 use crate::report::{Figure, Goal, Outcome, Series, Unit};
 
-/// Sizes of the release build, and of the deb if it was made.
+/// Sizes of the release build, and of the package.
 pub(crate) fn measure() -> Result<Outcome> {
     let mut figures = vec![
         Figure::difference(
@@ -32,24 +32,18 @@ pub(crate) fn measure() -> Result<Outcome> {
             None,
         ),
     ];
-    let bundles = target_dir().join("release/bundle/deb");
-    let deb = fs::read_dir(bundles)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"));
-    if let Some(deb) = deb {
-        figures.push(Figure::number(
-            "deb, both in one package",
-            Unit::Megabytes,
-            size("deb", &deb)?,
-            None,
-        ));
-    }
+    let deb = std::env::var_os("SLIPWAY_BENCH_DEB")
+        .map(PathBuf::from)
+        .context("SLIPWAY_BENCH_DEB does not say where the package is: run `cargo xtask bench`")?;
+    figures.push(Figure::number(
+        "deb: window, command, `slipwayd`, welcome images, the machine's image",
+        Unit::Megabytes,
+        size("deb", &deb)?,
+        None,
+    ));
     Ok(Outcome {
         name: "size",
-        method: "Size of the files that the release profile builds, in millions of bytes.",
+        method: "Size of the files that the release profile builds, in millions of bytes.".into(),
         figures,
         notes: json!({}),
     })

@@ -153,7 +153,7 @@ pub(crate) async fn measure(engine: &Engine) -> Result<Outcome> {
         name: "start",
         method: "Nothing drives the window: the picture of its display is read from the X server's memory every 4 ms. \
                  The clock runs from the spawn of the process until the rows of the table are painted (for the blank \
-                 window: until its page is). Slipway was left on Containers before.",
+                 window: until its page is). Slipway was left on Containers before.".into(),
         figures: vec![Figure::ratio(
             "start to the list of 1,000 containers on the screen",
             Unit::Milliseconds,

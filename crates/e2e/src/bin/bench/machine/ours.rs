@@ -71,8 +71,20 @@ impl Ours {
         )?)
     }
 
-    pub(super) fn accelerator(&self) -> Result<Value> {
-        Ok(self.status()?["accelerator"].clone())
+    /// What QEMU uses to run the guest, as `slipway machine status` says it.
+    pub(super) fn accelerator(&self) -> Result<String> {
+        let status = self.status()?;
+        let accelerator = status["accelerator"]["name"].as_str();
+        Ok(accelerator.context("it names none")?.to_owned())
+    }
+
+    pub(super) fn engine_version(&self) -> Result<String> {
+        let output = self
+            .docker()?
+            .args(["version", "--format", "{{.Server.Version}}"])
+            .output()?;
+        ensure!(output.status.success(), "docker version fails");
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
     /// The machine's engine.
