@@ -17,7 +17,9 @@ use tokio::task::{LocalSet, spawn_blocking, spawn_local};
 
 use crate::error::{Doing, Result};
 use crate::machine::Machine;
-use crate::{clock, data_disk, disk, modules, mounts, network, power, serve, service};
+use crate::{
+    clock, data_disk, disk, modules, mounts, network, power, power_button, serve, service,
+};
 
 /// Never returns: when the first process ends, the kernel does.
 pub(crate) fn run() -> ! {
@@ -102,6 +104,11 @@ async fn start_docker(machine: &Machine) -> Result<()> {
                 .news
                 .warn(format!("The machine has no network: {error}")),
         }
+        // Nothing waits for it. Failures are of no interest where there is no such button.
+        if let Ok(Err(error)) = spawn_blocking(modules::load_for_power_button).await {
+            networking.news.warn(error.to_string());
+        }
+        power_button::listen(networking).await;
     });
 
     let mounted = loop {

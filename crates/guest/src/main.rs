@@ -1,8 +1,9 @@
 //! The first process of the machine's guest: it boots it, runs containerd and dockerd, and does what the host asks.
 //!
 //! It is `/init` of the initrd and stays for as long as the machine runs. It never ends by itself and no input makes it
-//! panic the kernel: what fails is told to the host over the link, which is opened as soon as its drivers are
-//! loaded; what fails before that is on the console. It does not know what containers are, listens on no network, and keeps no state but the data disk's.
+//! panic the kernel: what fails is told to the host over the link, which is opened as soon as its drivers are loaded; what
+//! fails before that is on the console. It does not know what containers are, listens on no network, and keeps no state but
+//! the data disk's.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -44,6 +45,8 @@ mod news;
 mod port;
 #[cfg(target_os = "linux")]
 mod power;
+#[cfg(target_os = "linux")]
+mod power_button;
 #[cfg(target_os = "linux")]
 mod serve;
 #[cfg(target_os = "linux")]

@@ -30,6 +30,9 @@ const FOR_DOCKER: [&str; 14] = [
     "xt_nat",
 ];
 
+/// The power button of one kind of machine or another.
+const POWER_BUTTON: [&str; 4] = ["evdev", "button", "gpio_pl061", "gpio_keys"];
+
 /// Loads what `directory/order` names, one file a line, in that order.
 ///
 /// What cannot be loaded is returned in words: the next step says whether it was needed.
@@ -43,11 +46,20 @@ pub(crate) fn load_in_order(directory: &Path) -> Result<Vec<String>> {
 
 /// Loads what dockerd needs, and what that depends on, from the root. What cannot be loaded is returned in words.
 pub(crate) fn load_for_docker() -> Result<Vec<String>> {
+    load_from_root(&FOR_DOCKER)
+}
+
+/// Loads what it takes to hear the power button.
+pub(crate) fn load_for_power_button() -> Result<Vec<String>> {
+    load_from_root(&POWER_BUTTON)
+}
+
+fn load_from_root(wanted: &[&str]) -> Result<Vec<String>> {
     let release = uname();
     let directory = Path::new("/lib/modules").join(release.release().to_string_lossy().as_ref());
     let index = directory.join("modules.dep");
     let index = fs::read_to_string(&index).doing(|| format!("{}", index.display()))?;
-    Ok(with_dependencies(&FOR_DOCKER, &index)
+    Ok(with_dependencies(wanted, &index)
         .into_iter()
         .filter_map(|path| load(&directory.join(path)))
         .collect())

@@ -150,6 +150,25 @@ async fn check(driver: Arc<dyn Driver>, spec: &VmSpec, networked: bool) {
     }
     driver.kill().await;
     assert_eq!(driver.state(), DriverState::Off);
+
+    // Its power button does the same, as soon as the guest listens to it.
+    driver.start(spec).await.expect("it starts once more");
+    let mut events = driver.events();
+    let ended = async {
+        loop {
+            driver.request_stop().await.expect("pressed");
+            let ended = events.wait_for(|state| !state.is_up());
+            if let Ok(ended) = tokio::time::timeout(Duration::from_secs(1), ended).await {
+                return ended.expect("a driver").clone();
+            }
+        }
+    };
+    match tokio::time::timeout(Duration::from_secs(90), ended).await {
+        Ok(DriverState::Ended { by_guest, .. }) => assert!(by_guest),
+        other => panic!("{other:?}"),
+    }
+    driver.kill().await;
+    assert_eq!(driver.state(), DriverState::Off);
 }
 
 #[tokio::test(flavor = "multi_thread")]

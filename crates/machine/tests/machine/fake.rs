@@ -192,6 +192,14 @@ impl Driver for Fake {
     }
 
     fn request_stop(&self) -> BoxFuture<'_, Result<(), MachineError>> {
+        let deaf = [&self.faults.stays, &self.faults.frozen];
+        let deaf = deaf.iter().any(|fault| fault.load(Ordering::SeqCst));
+        if self.state.borrow().is_up() && !deaf {
+            self.state.send_replace(DriverState::Ended {
+                reason: "it was switched off".to_owned(),
+                by_guest: true,
+            });
+        }
         Box::pin(async { Ok(()) })
     }
 

@@ -1,0 +1,113 @@
+//! The machine's power button, by which the host asks for an end in order when it has no link.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::machine::Machine;
+use crate::power;
+
+/// A `struct input_event`: two words of time, type, code and value.
+const EVENT: usize = 2 * size_of::<usize>() + 8;
+const KEY: u16 = 1;
+const KEY_POWER: u16 = 116;
+const DOWN: i32 = 1;
+
+/// Devices come some time after their drivers.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+const LOOKS: u32 = 50;
+
+/// Switches the machine off in order when the button is pressed. Its drivers are loaded.
+pub(crate) async fn listen(machine: Machine) {
+    let mut devices = Vec::new();
+    for _ in 0..LOOKS {
+        devices = found();
+        if !devices.is_empty() {
+            break;
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+    let (presses, mut pressed) = mpsc::channel(1);
+    for device in devices {
+        let presses = presses.clone();
+        // It waits in a read for as long as the machine runs.
+        let waiting = std::thread::Builder::new()
+            .name("power-button".to_owned())
+            .stack_size(64 * 1024)
+            .spawn(move || {
+                if File::open(&device).and_then(wait_for_press).is_ok() {
+                    let _ = presses.blocking_send(());
+                }
+            });
+        if let Err(error) = waiting {
+            machine
+                .news
+                .log(&format!("Nobody listens to the power button: {error}"));
+        }
+    }
+    drop(presses);
+    if pressed.recv().await.is_some() {
+        power::off(&machine).await;
+    }
+}
+
+/// What has keys.
+fn found() -> Vec<PathBuf> {
+    let entries = fs::read_dir("/dev/input").into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("event"))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// Ends when the button is pressed, or with the device.
+fn wait_for_press(mut device: impl Read) -> io::Result<()> {
+    let mut event = [0; EVENT];
+    loop {
+        device.read_exact(&mut event)?;
+        if is_press(&event) {
+            return Ok(());
+        }
+    }
+}
+
+fn is_press(event: &[u8; EVENT]) -> bool {
+    let Some((_, &[t0, t1, c0, c1, v0, v1, v2, v3])) = event.split_last_chunk() else {
+        return false;
+    };
+    u16::from_ne_bytes([t0, t1]) == KEY
+        && u16::from_ne_bytes([c0, c1]) == KEY_POWER
+        && i32::from_ne_bytes([v0, v1, v2, v3]) == DOWN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: u16, code: u16, value: i32) -> Vec<u8> {
+        let mut bytes = vec![7; EVENT - 8];
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(code.to_ne_bytes());
+        bytes.extend(value.to_ne_bytes());
+        bytes
+    }
+
+    #[test]
+    fn only_the_power_button_going_down_counts() {
+        let others = [
+            event(KEY, KEY_POWER, 0),
+            event(KEY, 30, DOWN),
+            event(0, KEY_POWER, DOWN),
+        ]
+        .concat();
+        assert!(wait_for_press(others.as_slice()).is_err());
+        let pressed = [others, event(KEY, KEY_POWER, DOWN)].concat();
+        assert!(wait_for_press(pressed.as_slice()).is_ok());
+        // A device that goes away in the middle of an event is no press.
+        assert!(wait_for_press(&pressed[..pressed.len() - 1]).is_err());
+    }
+}
