@@ -43,6 +43,9 @@ pub enum Error {
         /// How long it was waited for.
         after: Duration,
     },
+    /// As many streams of this kind as may be are open.
+    #[error("too many connections to the machine are open")]
+    NoRoom,
     /// The guest's answer cannot be understood.
     #[error("the machine's answer cannot be understood")]
     BadAnswer(#[source] serde_json::Error),

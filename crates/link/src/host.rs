@@ -14,13 +14,65 @@ use crate::{
     Ended, Error, HANDSHAKE_DEADLINE, LinkStream, MAX_MESSAGE, Reply, Request, Result, Secret, Wire,
 };
 
-/// How many streams are open at once; who wants more waits.
+/// How many streams are open at once. Each kind of them has a part of its own, because a published port is open to whoever
+/// reaches this computer: however many connections somebody makes or holds, the guest is asked whether it is there, and to
+/// switch itself off.
 pub const MAX_STREAMS: usize = 4096;
+
+/// Streams of [`Request::DialTcp`] at once.
+pub const MAX_TCP_STREAMS: usize = 1536;
+
+/// Streams of [`Request::DialUdp`] at once.
+pub const MAX_UDP_STREAMS: usize = 1280;
+
+/// Streams of [`Request::Docker`] at once.
+pub const MAX_DOCKER_STREAMS: usize = 768;
+
+/// Streams of all other requests at once.
+const MAX_OTHER_STREAMS: usize =
+    MAX_STREAMS - MAX_TCP_STREAMS - MAX_UDP_STREAMS - MAX_DOCKER_STREAMS;
+
+/// How long a request waits for room. Short connections soon make some, and for long ones nobody can wait.
+const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The host's end of a link. Dropping it ends the link and every stream of it.
 pub struct HostLink {
     mux: Arc<Mux>,
-    room: Arc<Semaphore>,
+    room: Room,
+}
+
+/// The streams that may still be opened.
+struct Room {
+    tcp: Arc<Semaphore>,
+    udp: Arc<Semaphore>,
+    docker: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+}
+
+impl Room {
+    fn new() -> Self {
+        let of = |streams| Arc::new(Semaphore::new(streams));
+        Self {
+            tcp: of(MAX_TCP_STREAMS),
+            udp: of(MAX_UDP_STREAMS),
+            docker: of(MAX_DOCKER_STREAMS),
+            others: of(MAX_OTHER_STREAMS),
+        }
+    }
+
+    /// A place for a request's stream.
+    async fn place(&self, request: &Request) -> Result<OwnedSemaphorePermit> {
+        let room = match request {
+            Request::DialTcp { .. } => &self.tcp,
+            Request::DialUdp { .. } => &self.udp,
+            Request::Docker => &self.docker,
+            _ => &self.others,
+        };
+        timeout(ROOM_PATIENCE, Arc::clone(room).acquire_owned())
+            .await
+            .map_err(|_| Error::NoRoom)?
+            .map_err(|_| Error::Ended(Ended::ByUs))
+    }
 }
 
 impl std::fmt::Debug for HostLink {
@@ -55,11 +107,13 @@ impl HostLink {
         tokio::spawn(async move { poll_fn(|context| driven.poll_drive(context)).await });
         Ok(Self {
             mux,
-            room: Arc::new(Semaphore::new(MAX_STREAMS)),
+            room: Room::new(),
         })
     }
 
     /// Asks the guest for something; it has [`Request::patience`] to answer.
+    ///
+    /// Fails with [`Error::NoRoom`] after 5 s in which as many streams as may be were open.
     pub async fn open(&self, request: &Request) -> Result<(Reply, LinkStream)> {
         self.open_within(request, request.patience()).await
     }
@@ -70,16 +124,16 @@ impl HostLink {
         request: &Request,
         deadline: Duration,
     ) -> Result<(Reply, LinkStream)> {
-        let request = serde_json::to_vec(request).map_err(Error::BadAnswer)?;
-        if request.len() > MAX_MESSAGE {
+        let message = serde_json::to_vec(request).map_err(Error::BadAnswer)?;
+        if message.len() > MAX_MESSAGE {
             return Err(Error::TooLarge {
-                size: request.len(),
+                size: message.len(),
             });
         }
         let answer = async {
-            let permit = self.room().await?;
-            let number = self.mux.open(&request)?;
-            let stream = LinkStream::new(Arc::clone(&self.mux), number, Some(permit));
+            let place = self.room.place(request).await?;
+            let number = self.mux.open(&message)?;
+            let stream = LinkStream::new(Arc::clone(&self.mux), number, Some(place));
             let answer = poll_fn(|context| self.mux.poll_answer(number, context)).await?;
             Ok((answer, stream))
         };
@@ -96,13 +150,6 @@ impl HostLink {
     /// Ends when the link has ended, and says why.
     pub async fn closed(&self) -> Ended {
         poll_fn(|context| self.mux.poll_closed(context)).await
-    }
-
-    async fn room(&self) -> Result<OwnedSemaphorePermit> {
-        Arc::clone(&self.room)
-            .acquire_owned()
-            .await
-            .map_err(|_| Error::Ended(Ended::ByUs))
     }
 
     /// A request that failed because the link ended says so.

@@ -35,7 +35,7 @@ pub use error::{Ended, Error, Result};
 pub use frame::{MAX_MESSAGE, WINDOW};
 pub use guest::{GuestLink, Responder};
 pub use handshake::{HANDSHAKE_DEADLINE, MAX_STALE, Secret, VERSION};
-pub use host::{HostLink, MAX_STREAMS};
+pub use host::{HostLink, MAX_DOCKER_STREAMS, MAX_STREAMS, MAX_TCP_STREAMS, MAX_UDP_STREAMS};
 pub use message::{
     ANSWER_DEADLINE, DiskState, DockerState, GuestEvent, GuestNews, GuestStats, LogSource, Phase,
     Refusal, RefusalKind, Reply, Request, Service,

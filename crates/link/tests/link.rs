@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slipway_link::{
-    Ended, Error, GuestLink, GuestStats, HostLink, LinkStream, MAX_MESSAGE, RefusalKind, Reply,
-    Request, Result, Secret, WINDOW, Wire, pump,
+    Ended, Error, GuestLink, GuestStats, HostLink, LinkStream, MAX_DOCKER_STREAMS, MAX_MESSAGE,
+    MAX_TCP_STREAMS, MAX_UDP_STREAMS, RefusalKind, Reply, Request, Result, Secret, WINDOW, Wire,
+    pump,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
@@ -101,9 +102,13 @@ fn guest(io: DuplexStream) -> JoinHandle<()> {
                             drop(responder);
                         });
                     }
-                    Request::DialTcp { address } => {
+                    Request::DialTcp { address } | Request::DialUdp { address } => {
                         let stream = responder.accept(Reply::Connected);
                         tokio::spawn(serve(stream, address.port()));
+                    }
+                    Request::Docker => {
+                        let stream = responder.accept(Reply::Connected);
+                        tokio::spawn(serve(stream, NEVER_READ));
                     }
                     other => panic!("not in these tests: {other:?}"),
                 }
@@ -183,6 +188,38 @@ async fn a_guest_that_never_answers_is_not_waited_for() {
         "{answer:?}"
     );
     echoes(&link, b"and the link goes on").await;
+}
+
+/// Takes all the room that a kind of request has: one more finds none, and is told so before long.
+async fn take_all_room(link: &HostLink, request: &Request, streams: usize) -> Vec<LinkStream> {
+    let mut taken = Vec::new();
+    for _ in 0..streams {
+        taken.push(link.open(request).await.unwrap().1);
+    }
+    let more = timeout(Duration::from_secs(6), link.open(request)).await;
+    assert!(matches!(more, Ok(Err(Error::NoRoom))), "{more:?}");
+    taken
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_many_connections_are_open_the_guest_can_be_asked() {
+    let link = linked().await;
+    let address = address(NEVER_READ);
+    let mut taken = Vec::new();
+    // Each leaves room for the next.
+    for (request, streams) in [
+        (Request::DialTcp { address }, MAX_TCP_STREAMS),
+        (Request::DialUdp { address }, MAX_UDP_STREAMS),
+        (Request::Docker, MAX_DOCKER_STREAMS),
+    ] {
+        taken.extend(take_all_room(&link, &request, streams).await);
+    }
+    let asked = link.open_within(&Request::Ping, Duration::from_secs(1));
+    let (reply, _) = asked.await.unwrap();
+    assert_eq!(reply, Reply::Pong { uptime_ms: 12 });
+    // What ends makes room again.
+    drop(taken);
+    echoes(&link, b"there is room").await;
 }
 
 #[tokio::test]

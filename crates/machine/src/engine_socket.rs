@@ -13,8 +13,9 @@ use crate::local_socket::{Connection, LocalListener, SocketPath};
 /// How long a connection is held while dockerd starts, before it is told to come again.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Connections at once; who comes then waits in the system's queue.
-const MAX_CONNECTIONS: usize = 2048;
+/// Connections at once; who comes then waits in the system's queue. As many as the link has room for, so that nobody is
+/// taken only to be sent away.
+const MAX_CONNECTIONS: usize = slipway_link::MAX_DOCKER_STREAMS;
 
 /// The socket. Gone when dropped, with all its connections.
 pub(crate) struct EngineSocket {
