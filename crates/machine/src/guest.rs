@@ -33,6 +33,14 @@ impl Guest {
         }
     }
 
+    /// A guest at the other end of `link`.
+    #[cfg(test)]
+    pub(crate) fn of(link: HostLink) -> Self {
+        let guest = Self::new();
+        guest.link.send_replace(Some(Arc::new(link)));
+        guest
+    }
+
     /// Makes a link and lets everybody use it.
     pub(crate) async fn connect(
         &self,

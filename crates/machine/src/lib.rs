@@ -32,6 +32,7 @@ mod ports;
 mod settings;
 mod supervisor;
 mod udp_forward;
+mod udp_peers;
 
 pub use appearance::Appearance;
 pub use client::{LogText, MachineClient, MachineWatch, Shell, ShellKeys, ShellScreen};

@@ -1,27 +1,28 @@
 //! One UDP port of this computer that leads to a container.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{Abortable, FuturesUnordered};
 use socket2::{Domain, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::guest::Guest;
+use crate::udp_peers::{self, Admitted, Peers, Session};
 
 /// A peer from whom and for whom nothing came for so long is forgotten.
 const IDLE: Duration = Duration::from_secs(90);
 
-/// Peers at once. Datagrams of further ones are dropped, as networks do.
-const MAX_PEERS: usize = 1024;
+/// The same for one that asked once and was answered once: who looks up names comes from another port each time.
+const IDLE_AFTER_ONE_EXCHANGE: Duration = Duration::from_secs(10);
 
-/// Datagrams of one peer that wait for the guest.
-const QUEUE: usize = 64;
+/// Peers at once. One more takes the place of whoever was silent longest. Fewer than the link has room for, so that one
+/// port does not take all of it.
+const MAX_PEERS: usize = 1024;
 
 /// Larger datagrams do not exist.
 const MAX_DATAGRAM: usize = 65_536;
@@ -42,7 +43,7 @@ impl UdpForward {
         socket.bind(&local.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
         Ok(Self {
-            task: AbortOnDropHandle::new(tokio::spawn(receive(socket, target, guest))),
+            task: AbortOnDropHandle::new(tokio::spawn(receive(socket, target, guest, MAX_PEERS))),
         })
     }
 
@@ -55,8 +56,8 @@ impl UdpForward {
 }
 
 /// All peers of a port. One task has the socket, so that it is closed when that has ended.
-async fn receive(socket: UdpSocket, target: SocketAddr, guest: Guest) {
-    let mut peers: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>> = HashMap::new();
+async fn receive(socket: UdpSocket, target: SocketAddr, guest: Guest, max_peers: usize) {
+    let peers = Peers::new(max_peers);
     let mut sessions = FuturesUnordered::new();
     let mut buffer = vec![0; MAX_DATAGRAM];
     loop {
@@ -71,35 +72,28 @@ async fn receive(socket: UdpSocket, target: SocketAddr, guest: Guest) {
                         continue;
                     }
                 };
-                let known = peers.get(&peer).filter(|queue| !queue.is_closed());
-                let queue = if let Some(queue) = known {
-                    queue
-                } else if peers.len() < MAX_PEERS {
-                    let (queue, datagrams) = mpsc::channel(QUEUE);
-                    let (socket, guest) = (&socket, &guest);
-                    sessions.push(async move {
-                        serve(socket, peer, target, guest, datagrams).await;
-                        peer
-                    });
-                    peers.entry(peer).insert_entry(queue).into_mut()
-                } else {
+                let datagram = &buffer[..size];
+                if udp_peers::lock(&peers).pass_on(peer, datagram) {
                     continue;
-                };
-                // A full queue drops, as networks do.
-                let _ = queue.try_send(buffer[..size].to_vec());
-            }
-            Some(ended) = sessions.next() => {
-                if peers.get(&ended).is_some_and(mpsc::Sender::is_closed) {
-                    peers.remove(&ended);
+                }
+                // Sessions that were told to end are still there until they had their turn. Datagrams that nobody has
+                // room for are dropped, as networks do.
+                if sessions.len() < 2 * max_peers
+                    && let Some(Admitted { session, datagrams, ends }) = udp_peers::admit(&peers, peer)
+                {
+                    udp_peers::lock(&peers).pass_on(peer, datagram);
+                    let serve = serve(&socket, session, target, &guest, datagrams);
+                    sessions.push(Abortable::new(serve, ends));
                 }
             }
+            Some(_) = sessions.next() => {}
         }
     }
 }
 
 async fn serve(
     socket: &UdpSocket,
-    peer: SocketAddr,
+    session: Session<'_>,
     target: SocketAddr,
     guest: &Guest,
     mut datagrams: mpsc::Receiver<Vec<u8>>,
@@ -111,17 +105,24 @@ async fn serve(
             return;
         }
     };
+    session.heard();
+    let (mut asked, mut answered) = (0_u64, 0_u64);
     loop {
-        let moved = tokio::time::timeout(IDLE, async {
+        let moved = tokio::time::timeout(idle(asked, answered), async {
             tokio::select! {
                 datagram = datagrams.recv() => match datagram {
-                    Some(datagram) => link.send_bytes(&datagram).await.is_ok(),
+                    Some(datagram) => {
+                        asked += 1;
+                        link.send_bytes(&datagram).await.is_ok()
+                    }
                     None => false,
                 },
                 answer = link.receive_bytes() => match answer {
                     Ok(Some(answer)) => {
+                        answered += 1;
+                        session.heard();
                         // A peer that does not listen any more is no reason to stop listening to it.
-                        let _ = socket.send_to(&answer, peer).await;
+                        let _ = socket.send_to(&answer, session.peer()).await;
                         true
                     }
                     _ => false,
@@ -131,6 +132,83 @@ async fn serve(
         .await;
         if !matches!(moved, Ok(true)) {
             return;
+        }
+    }
+}
+
+/// How long a peer may be silent that has sent and got so many datagrams.
+fn idle(asked: u64, answered: u64) -> Duration {
+    if (asked, answered) == (1, 1) {
+        IDLE_AFTER_ONE_EXCHANGE
+    } else {
+        IDLE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipway_link::{GuestLink, HostLink, Reply, Request, Secret, Wire};
+
+    use super::*;
+
+    /// A guest where every datagram comes back.
+    async fn echoing() -> Guest {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(async move {
+            let link = GuestLink::accept(Wire::new(theirs), &mut None).await;
+            let link = link.map_err(|(error, _)| error).unwrap();
+            while let Some((request, responder)) = link.next().await {
+                assert!(matches!(request, Request::DialUdp { .. }), "{request:?}");
+                let stream = responder.accept(Reply::Connected);
+                tokio::spawn(async move {
+                    while let Ok(Some(datagram)) = stream.receive_bytes().await {
+                        let _ = stream.send_bytes(&datagram).await;
+                    }
+                });
+            }
+        });
+        Guest::of(
+            HostLink::connect(ours, &Secret::new([1; 32]))
+                .await
+                .unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn who_comes_from_another_port_each_time_is_answered_each_time() {
+        const MOST: usize = 8;
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let published = socket.local_addr().unwrap();
+        let target = SocketAddr::from(([198, 51, 100, 7], 53));
+        let guest = echoing().await;
+        let _forward = AbortOnDropHandle::new(tokio::spawn(receive(socket, target, guest, MOST)));
+        // All are kept, so that no two have the same port.
+        let mut clients = Vec::new();
+        for number in 0..10 * MOST {
+            let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            client.connect(published).await.unwrap();
+            let question = number.to_le_bytes();
+            client.send(&question).await.unwrap();
+            let mut answer = [0; 16];
+            let answered = tokio::time::timeout(Duration::from_secs(10), client.recv(&mut answer));
+            let size = answered.await.expect("an answer").unwrap();
+            assert_eq!(answer[..size], question);
+            clients.push(client);
+        }
+        // Who was thrown out comes in again.
+        clients[0].send(b"again").await.unwrap();
+        let mut answer = [0; 16];
+        let answered = tokio::time::timeout(Duration::from_secs(10), clients[0].recv(&mut answer));
+        let size = answered.await.expect("an answer").unwrap();
+        assert_eq!(answer[..size], *b"again");
+    }
+
+    #[test]
+    fn who_was_answered_once_is_forgotten_sooner() {
+        assert_eq!(idle(1, 1), Duration::from_secs(10));
+        // An answer may take its time, and where more than one goes either way more may follow.
+        for (asked, answered) in [(0, 0), (1, 0), (2, 1), (1, 2)] {
+            assert_eq!(idle(asked, answered), IDLE);
         }
     }
 }
