@@ -2,7 +2,7 @@
 //!
 //! One task follows the engine: events say that something changed, a look at the container says what is true.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -26,7 +26,8 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How long to wait before the engine is asked again after it failed.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Ports of all containers together. More are not a machine that anyone uses, but a guest that wants our descriptors.
+/// Ports of all containers together, so that no guest takes all of our descriptors. What is beyond them waits until some
+/// are free.
 const MAX_PORTS: usize = 4096;
 
 /// The ports, as long as it is held.
@@ -48,6 +49,7 @@ impl Ports {
             guest,
             containers: BTreeMap::new(),
             forwards: HashMap::new(),
+            max_ports: MAX_PORTS,
             published,
             prunes,
         };
@@ -102,6 +104,7 @@ struct Held {
     guest: Guest,
     containers: BTreeMap<String, Wants>,
     forwards: HashMap<PortBinding, Forward>,
+    max_ports: usize,
     published: watch::Sender<Vec<MachinePort>>,
     prunes: watch::Sender<u64>,
 }
@@ -200,13 +203,12 @@ impl Held {
         Ok(())
     }
 
-    /// Lets go of what nobody wants and takes what is new.
+    /// Lets go of what nobody wants and takes what is new, as far as there is room. What is wanted and held stays held.
     async fn reconcile(&mut self) {
-        let wanted: BTreeSet<PortBinding> = self
+        let wanted: HashSet<PortBinding> = self
             .containers
             .values()
             .flat_map(|container| container.bindings.iter().copied())
-            .take(MAX_PORTS)
             .collect();
         // First let go: a port may have gone from one container to another.
         let held: Vec<PortBinding> = self.forwards.keys().copied().collect();
@@ -218,11 +220,19 @@ impl Held {
                 self.forwards.remove(&binding);
             }
         }
-        for binding in wanted {
-            if !self.forwards.contains_key(&binding) {
-                let forward = self.take(binding);
-                self.forwards.insert(binding, forward);
-            }
+        let mut containers: Vec<&Wants> = self.containers.values().collect();
+        // Who publishes a large range leaves room for those who want a port or two.
+        containers.sort_by_key(|container| container.bindings.len());
+        let new: Vec<PortBinding> = containers
+            .into_iter()
+            .flat_map(|container| &container.bindings)
+            .filter(|binding| !self.forwards.contains_key(binding))
+            .take(self.max_ports.saturating_sub(self.forwards.len()))
+            .copied()
+            .collect();
+        for binding in new {
+            let forward = self.take(binding);
+            self.forwards.insert(binding, forward);
         }
         self.publish();
     }
@@ -263,27 +273,33 @@ impl Held {
         })
     }
 
+    /// Tells how each port is. Where there was no room, one port of a container stands for all of its that are left out.
     fn publish(&self) {
-        let ports: Vec<MachinePort> = self
-            .containers
-            .iter()
-            .flat_map(|(id, container)| {
-                container.bindings.iter().filter_map(move |binding| {
-                    Some(MachinePort {
-                        container: id.clone(),
-                        container_name: container.name.clone(),
-                        container_port: binding.target.port(),
-                        protocol: binding.protocol.as_str().to_owned(),
-                        host_ip: binding.local.ip().to_string(),
-                        host_port: binding.local.port(),
-                        state: match self.forwards.get(binding)? {
-                            Forward::Tcp(_) | Forward::Udp(_) => MachinePortState::Listening,
-                            Forward::Not { why } => why.clone(),
-                        },
-                    })
-                })
-            })
-            .collect();
+        let mut ports = Vec::new();
+        for (id, container) in &self.containers {
+            let port = |binding: &PortBinding, state| MachinePort {
+                container: id.clone(),
+                container_name: container.name.clone(),
+                container_port: binding.target.port(),
+                protocol: binding.protocol.as_str().to_owned(),
+                host_ip: binding.local.ip().to_string(),
+                host_port: binding.local.port(),
+                state,
+            };
+            let mut left_out = Vec::new();
+            for binding in &container.bindings {
+                match self.forwards.get(binding) {
+                    Some(Forward::Tcp(_) | Forward::Udp(_)) => {
+                        ports.push(port(binding, MachinePortState::Listening));
+                    }
+                    Some(Forward::Not { why }) => ports.push(port(binding, why.clone())),
+                    None => left_out.push(binding),
+                }
+            }
+            if let [first, others @ ..] = left_out.as_slice() {
+                ports.push(port(first, no_room(self.max_ports, others.len())));
+            }
+        }
         self.published.send_if_modified(|now| {
             let changed = *now != ports;
             if changed {
@@ -291,6 +307,25 @@ impl Held {
             }
             changed
         });
+    }
+}
+
+/// A port that is beyond the most that are held, as `others` of its container are.
+fn no_room(max_ports: usize, others: usize) -> MachinePortState {
+    let message = format!("Slipway holds {max_ports} ports at once, and all of them are in use");
+    MachinePortState::Failed {
+        reason: ApiError {
+            kind: ErrorKind::Conflict,
+            message: match others {
+                0 => message,
+                1 => format!("{message}; another port of this container was left out too"),
+                _ => format!("{message}; {others} other ports of this container were left out too"),
+            },
+            hint: Some(
+                "Publish fewer ports, or stop a container that publishes many of them".to_owned(),
+            ),
+            detail: None,
+        },
     }
 }
 
@@ -342,6 +377,103 @@ fn why_not(protocol: Transport, local: SocketAddr, error: &io::Error) -> Machine
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Addresses of this computer that nothing listens at, in their order.
+    fn free_addresses(count: usize) -> Vec<SocketAddr> {
+        let taken: Vec<_> = (0..count)
+            .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap())
+            .collect();
+        let mut addresses: Vec<_> = taken
+            .iter()
+            .map(|listener| listener.local_addr().unwrap())
+            .collect();
+        addresses.sort_unstable();
+        addresses
+    }
+
+    /// A container that publishes TCP ports at `locals`.
+    fn wants(name: &str, locals: &[SocketAddr]) -> (String, Wants) {
+        let bindings = locals.iter().map(|local| PortBinding {
+            protocol: Transport::Tcp,
+            local: *local,
+            target: SocketAddr::from(([172, 17, 0, 2], 80)),
+        });
+        let wants = Wants {
+            name: name.to_owned(),
+            bindings: bindings.collect(),
+        };
+        (name.to_owned(), wants)
+    }
+
+    /// Nothing held yet, and room for `max_ports`.
+    fn room_for(max_ports: usize, containers: impl IntoIterator<Item = (String, Wants)>) -> Held {
+        Held {
+            guest: Guest::new(),
+            containers: containers.into_iter().collect(),
+            forwards: HashMap::new(),
+            max_ports,
+            published: watch::Sender::new(Vec::new()),
+            prunes: watch::Sender::new(0),
+        }
+    }
+
+    /// Each port that is told of, as its container, its number and, where it is not held, why.
+    fn told(held: &Held) -> Vec<(String, u16, Option<String>)> {
+        let ports = held.published.borrow();
+        let told = ports.iter().map(|port| {
+            let why = match &port.state {
+                MachinePortState::Listening => None,
+                MachinePortState::Failed { reason } => Some(reason.message.clone()),
+                MachinePortState::Conflict { .. } => panic!("{port:?}"),
+            };
+            (port.container.clone(), port.host_port, why)
+        });
+        told.collect()
+    }
+
+    #[tokio::test]
+    async fn ports_that_work_stay_and_those_beyond_the_most_are_told() {
+        let free = free_addresses(6);
+        let mut held = room_for(3, [wants("web", &free[5..])]);
+        held.reconcile().await;
+        assert_eq!(told(&held), [("web".to_owned(), free[5].port(), None)]);
+
+        // Ports that come before it in every order are no reason to let go of it.
+        held.containers.extend([wants("range", &free[..5])]);
+        held.reconcile().await;
+        let why = "Slipway holds 3 ports at once, and all of them are in use; \
+                   2 other ports of this container were left out too";
+        let range = "range".to_owned();
+        assert_eq!(
+            told(&held),
+            [
+                (range.clone(), free[0].port(), None),
+                (range.clone(), free[1].port(), None),
+                (range, free[2].port(), Some(why.to_owned())),
+                ("web".to_owned(), free[5].port(), None),
+            ]
+        );
+
+        // What becomes free is taken.
+        held.containers.remove("web");
+        held.reconcile().await;
+        assert_eq!(told(&held)[2].2, None);
+        let [.., (_, port, Some(why))] = &told(&held)[..] else {
+            panic!("{:?}", told(&held));
+        };
+        assert_eq!(*port, free[3].port());
+        assert!(why.ends_with("another port of this container was left out too"));
+    }
+
+    #[tokio::test]
+    async fn a_large_range_leaves_room_for_those_who_want_little() {
+        let free = free_addresses(4);
+        let mut held = room_for(2, [wants("range", &free[..3]), wants("web", &free[3..])]);
+        held.reconcile().await;
+        let told = told(&held);
+        assert_eq!(told[0], ("range".to_owned(), free[0].port(), None));
+        assert_eq!(told.last(), Some(&("web".to_owned(), free[3].port(), None)));
+    }
 
     #[track_caller]
     fn check(local: &str, error: io::ErrorKind) -> MachinePortState {
