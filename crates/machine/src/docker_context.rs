@@ -1,7 +1,7 @@
 //! The Docker context `slipway`, by which Docker's own tools find the machine. Never made the current one from here.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
@@ -19,10 +19,20 @@ const MARK: &str = "slipway-machine";
 /// The key in its metadata that says how many directories above it were made for it.
 const MADE: &str = "slipway-made";
 
-/// Makes or renews the context. One of this name that is not ours stays; a warning says so.
+/// Makes or renews the context. One of this name that is not ours stays, as does one that cannot be read, because nobody
+/// knows whose it is; a warning says so.
 pub(crate) fn install(docker_config: &Path, host: &str) -> Result<Option<String>, MachineError> {
     let file = file(docker_config);
-    let found = read(&file);
+    let found = match read(&file) {
+        Ok(found) => found,
+        Err(error) => {
+            return Ok(Some(format!(
+                "The Docker context `{NAME}` in {} cannot be read ({error}) and was left as it is; `docker --host {host}` \
+                 reaches the machine",
+                file.display()
+            )));
+        }
+    };
     let made = match &found {
         Some(found) => found["Metadata"][MADE].as_u64().unwrap_or_default(),
         None => above(docker_config).filter(|path| !path.exists()).count() as u64,
@@ -41,7 +51,7 @@ pub(crate) fn install(docker_config: &Path, host: &str) -> Result<Option<String>
         Some(found) if found == wanted => return Ok(None),
         _ => {}
     }
-    let write = || -> std::io::Result<()> {
+    let write = || -> io::Result<()> {
         if let Some(directory) = file.parent() {
             std::fs::create_dir_all(directory)?;
         }
@@ -60,11 +70,12 @@ fn above(docker_config: &Path) -> impl Iterator<Item = PathBuf> {
         .map(|path| docker_config.join(path))
 }
 
-/// Removes the context if it is ours, and the directories that were made for it and hold nothing else. Who had made it the current one gets Docker's default again.
-pub(crate) fn remove(docker_config: &Path) -> Result<(), MachineError> {
+/// Removes the context if it is ours, and the directories that were made for it and hold nothing else. Who had made it the
+/// current one gets Docker's default again; a warning says when nobody can tell.
+pub(crate) fn remove(docker_config: &Path) -> Result<Option<String>, MachineError> {
     let file = file(docker_config);
-    let Some(found) = read(&file).filter(is_ours) else {
-        return Ok(());
+    let Some(found) = read(&file).ok().flatten().filter(is_ours) else {
+        return Ok(None);
     };
     let directory = file.parent().unwrap_or(docker_config);
     std::fs::remove_dir_all(directory)
@@ -81,21 +92,36 @@ pub(crate) fn remove(docker_config: &Path) -> Result<(), MachineError> {
 }
 
 /// Docker refuses to work with a current context that does not exist.
-fn leave(config: &Path) -> std::io::Result<()> {
-    let Some(mut settings) = read(config) else {
-        return Ok(());
+fn leave(config: &Path) -> io::Result<Option<String>> {
+    // Where it is a symbolic link, as who keeps such files elsewhere makes them, the file behind it is what changes.
+    let file = match std::fs::canonicalize(config) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(config.is_symlink().then(|| {
+                format!(
+                    "{} is a link to a file that is not there; if that file names `{NAME}` as Docker's context when it is \
+                     back, `docker context use default` changes it",
+                    config.display()
+                )
+            }));
+        }
+        Err(error) => return Err(error),
+    };
+    let Ok(Some(mut settings)) = read(&file) else {
+        return Ok(None);
     };
     let Some(settings_map) = settings.as_object_mut() else {
-        return Ok(());
+        return Ok(None);
     };
     if settings_map.get("currentContext").and_then(Value::as_str) != Some(NAME) {
-        return Ok(());
+        return Ok(None);
     }
     settings_map.remove("currentContext");
-    let mut out = AtomicWriteFile::open(config)?;
+    let mut out = AtomicWriteFile::open(&file)?;
     serde_json::to_writer_pretty(&mut out, &settings)?;
     out.write_all(b"\n")?;
-    out.commit()
+    out.commit()?;
+    Ok(None)
 }
 
 fn is_ours(context: &Value) -> bool {
@@ -116,8 +142,13 @@ fn file(docker_config: &Path) -> PathBuf {
         .join("meta.json")
 }
 
-fn read(path: &Path) -> Option<Value> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+/// What a file says, if there is one.
+fn read(path: &Path) -> io::Result<Option<Value>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -148,9 +179,9 @@ mod tests {
         assert_eq!(contexts(config.path()), ["unix:///a"]);
         assert_eq!(install(config.path(), "unix:///b").unwrap(), None);
         assert_eq!(contexts(config.path()), ["unix:///b"]);
-        remove(config.path()).unwrap();
+        assert_eq!(remove(config.path()).unwrap(), None);
         assert!(contexts(config.path()).is_empty());
-        remove(config.path()).unwrap();
+        assert_eq!(remove(config.path()).unwrap(), None);
     }
 
     #[test]
@@ -204,6 +235,49 @@ mod tests {
         .unwrap();
         install(config.path(), "unix:///a").unwrap();
         remove(config.path()).unwrap();
-        assert_eq!(read(&settings).unwrap(), json!({"auths": {"r": {}}}));
+        assert_eq!(read(&settings).unwrap(), Some(json!({"auths": {"r": {}}})));
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_stays() {
+        let config = tempfile::tempdir().unwrap();
+        let file = file(config.path());
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let theirs = r#"{"Name":"slipway","Endpoints":{"docker":{"Host":"ssh://sh"#;
+        std::fs::write(&file, theirs).unwrap();
+        let warning = install(config.path(), "unix:///a").unwrap().unwrap();
+        assert!(warning.contains("cannot be read"), "{warning}");
+        assert!(warning.contains("docker --host unix:///a"), "{warning}");
+        remove(config.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), theirs);
+
+        // Not a file at all.
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        assert!(install(config.path(), "unix:///a").unwrap().is_some());
+        assert!(file.is_dir());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn settings_behind_a_link_change_where_they_are() {
+        let config = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let settings = config.path().join("config.json");
+        let target = elsewhere.path().join("docker.json");
+        std::fs::write(&target, r#"{"currentContext":"slipway","detachKeys":"c"}"#).unwrap();
+        std::os::unix::fs::symlink(&target, &settings).unwrap();
+        install(config.path(), "unix:///a").unwrap();
+        assert_eq!(remove(config.path()).unwrap(), None);
+        assert_eq!(std::fs::read_link(&settings).unwrap(), target);
+        assert_eq!(read(&target).unwrap(), Some(json!({"detachKeys": "c"})));
+
+        // What it leads to is not there: nobody can say what it names.
+        std::fs::remove_file(&target).unwrap();
+        install(config.path(), "unix:///a").unwrap();
+        let warning = remove(config.path()).unwrap().unwrap();
+        assert!(warning.contains("docker context use default"), "{warning}");
+        assert_eq!(std::fs::read_link(&settings).unwrap(), target);
+        assert!(!target.exists());
     }
 }

@@ -488,10 +488,12 @@ impl Supervisor {
         // They were the deleted machine's.
         self.view.change(|view| view.warnings.clear());
         let deleted = data_disk::delete(&self.paths);
-        if let Some(config) = &self.paths.docker_config
-            && let Err(error) = docker_context::remove(config)
-        {
-            self.view.warn(error.to_string());
+        if let Some(config) = &self.paths.docker_config {
+            match docker_context::remove(config) {
+                Ok(None) => {}
+                Ok(Some(warning)) => self.view.warn(warning),
+                Err(error) => self.view.warn(error.to_string()),
+            }
         }
         match deleted {
             Ok(()) => {
