@@ -816,7 +816,7 @@ const LONG_STOP: &str = "Containers are given the time that they ask for to come
 async fn say_that_it_is_long(view: &View) {
     tokio::time::sleep(STOP_IS_LONG).await;
     view.warn(LONG_STOP.to_owned());
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Asks the guest to come to an end, then presses its power button. Whether the guest ended by itself. A machine that was

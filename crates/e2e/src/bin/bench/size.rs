@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use slipway_e2e::{blank_window, slipway, slipway_desktop, target_dir};
+use slipway_e2e::{blank_window, slipway, slipway_desktop};
 
 use crate::report::{Figure, Goal, Outcome, Series, Unit};
 
