@@ -182,14 +182,14 @@ async fn a_full_disk_of_this_computer_has_it_wait_and_loses_nothing() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the docker command");
-    let full = |view: &MachineView| view.warnings.iter().any(|it| it.contains("disk is full"));
+    let waits = |view: &MachineView| view.warnings.iter().any(|it| it.contains("disk is full"));
     own.wait("waiting", |view| {
-        matches!(view.state, MachineState::Unresponsive { .. }) && full(view)
+        matches!(view.state, MachineState::Unresponsive { .. }) && waits(view)
     })
     .await;
     std::fs::remove_file(&filler).expect("ours");
     let view = own.running().await;
-    assert!(!full(&view), "{view:?}");
+    assert!(!waits(&view), "{view:?}");
     assert!(writing.wait().expect("ours").success(), "{}", own.log());
     assert_eq!(own.qemu_pid(), qemu);
     assert_eq!(sum(), kept);
