@@ -11,7 +11,9 @@ use slipway_api::machine::{
     DockerState, MachineAction, MachineLogSource, MachineSettings, MachineState, MachineView,
 };
 use slipway_api::{ApiError, ErrorKind};
-use slipway_machine::{LogText, MachineClient, MachineError, MachineWatch, Shell, at_rest};
+use slipway_machine::{
+    LogText, MachineClient, MachineError, MachinePaths, MachineWatch, Shell, at_rest,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -160,7 +162,8 @@ impl Slipway {
         tell: impl Fn(&MachineView) + Send,
     ) -> Result<MachineView, ApiError> {
         let client = client()?;
-        if !client.is_running().await {
+        let running = client.status_running().await;
+        if running.map_err(|error| error.to_api())?.is_none() {
             return self.machine().await;
         }
         self.machine_act(if at_once {
@@ -248,14 +251,24 @@ impl Slipway {
 
 /// The machine now. Starts nothing.
 async fn now(client: &MachineClient) -> MachineView {
-    if client.is_running().await {
-        // It may end just now, which leaves the files.
-        if let Ok(view) = client.status().await {
-            return view;
-        }
-    }
+    let told = client.status_running().await;
     let paths = client.paths().clone();
-    blocking(move || at_rest(&paths)).await
+    match told {
+        Ok(Some(view)) => view,
+        Ok(None) => blocking(move || at_rest(&paths)).await,
+        Err(error) => blocking(move || out_of_reach(&paths, &error)).await,
+    }
+}
+
+/// What can be said of a machine that has an owner who cannot be asked: its files do not say that it runs.
+pub(crate) fn out_of_reach(paths: &MachinePaths, error: &MachineError) -> MachineView {
+    MachineView {
+        state: MachineState::Broken {
+            reason: error.to_api(),
+            repairable: false,
+        },
+        ..at_rest(paths)
+    }
 }
 
 /// Whether the machine does not run, and will not unless somebody starts it.
@@ -318,7 +331,36 @@ fn stopped() -> ApiError {
 #[cfg(test)]
 mod tests {
     use slipway_engine::Environment;
-    use slipway_machine::MachinePaths;
+    use slipway_machine::Lease;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_machine_whose_owner_cannot_be_asked_is_not_said_to_be_stopped() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let paths = MachinePaths {
+            data: directory.path().join("data"),
+            runtime: directory.path().join("run"),
+            docker_config: None,
+            image: None,
+        };
+        let client = MachineClient::new(paths.clone());
+        assert_eq!(now(&client).await.state, MachineState::Absent);
+        let lease = Lease::take(&paths).expect("nobody else has it");
+        std::fs::create_dir(paths.machine()).expect("writable");
+        std::fs::write(paths.data_disk(), "").expect("writable");
+        let MachineState::Broken { reason, .. } = now(&client).await.state else {
+            panic!("it has an owner");
+        };
+        assert_eq!(reason.kind, ErrorKind::NotResponding);
+        let hint = reason.hint.expect("a remedy");
+        assert!(
+            hint.contains(&format!("kill {}", std::process::id())),
+            "{hint}"
+        );
+        drop(lease);
+        assert_eq!(now(&client).await.state, MachineState::Stopped);
+    }
 
     /// Discovery and the machine have to mean the same socket.
     #[test]

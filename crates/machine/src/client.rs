@@ -1,7 +1,7 @@
 //! How the window and the `slipway` command ask `slipwayd`, which is started when it does not run.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use slipway_api::machine::{
     MachineAnswer, MachineLogSource, MachineRequest, MachineSettings, MachineView,
@@ -10,10 +10,13 @@ use slipway_link::{ShellInput, ShellOutput};
 use tokio::io::{BufReader, ReadHalf, WriteHalf};
 
 use crate::control::{read_line, read_message, write_line, write_message};
-use crate::{MachineError, MachinePaths, VmStream};
+use crate::{MachineError, MachinePaths, VmStream, lease};
 
 /// How long `slipwayd` may take to listen after it was started.
 const SPAWN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long the machine may have an owner that does not listen: that one is about to, or about to end.
+const SILENCE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long it may take to answer what it does not have to work for.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
@@ -57,9 +60,9 @@ impl MachineClient {
         &self.paths
     }
 
-    /// Whether `slipwayd` runs.
+    /// Whether `slipwayd` runs and can be asked.
     pub async fn is_running(&self) -> bool {
-        connect(&self.paths.daemon_socket()).await.is_ok()
+        matches!(self.reach().await, Ok(Some(_)))
     }
 
     /// The machine now.
@@ -81,15 +84,39 @@ impl MachineClient {
     }
 
     /// The same, of a `slipwayd` that runs already; `None` where none does. Starts nothing.
-    pub async fn watch_running(&self) -> Option<MachineWatch> {
-        let stream = connect(&self.paths.daemon_socket()).await.ok()?;
+    pub async fn watch_running(&self) -> Result<Option<MachineWatch>, MachineError> {
+        let Some(stream) = self.reach().await? else {
+            return Ok(None);
+        };
         let (reader, mut writer) = tokio::io::split(stream);
-        write_line(&mut writer, &MachineRequest::Watch).await.ok()?;
-        Some(MachineWatch {
+        // It may end just now.
+        if write_line(&mut writer, &MachineRequest::Watch)
+            .await
+            .is_err()
+        {
+            return Ok(None);
+        }
+        Ok(Some(MachineWatch {
             reader: BufReader::new(reader),
             _writer: writer,
             line: Vec::new(),
-        })
+        }))
+    }
+
+    /// The machine now, of a `slipwayd` that runs already; `None` where none does. Starts nothing.
+    pub async fn status_running(&self) -> Result<Option<MachineView>, MachineError> {
+        let Some(stream) = self.reach().await? else {
+            return Ok(None);
+        };
+        match ask(stream, &MachineRequest::Status, ANSWER_DEADLINE).await {
+            Ok(MachineAnswer::Status { machine }) => Ok(Some(*machine)),
+            Ok(other) => Err(unexpected(&other)),
+            // It ended instead of answering, unless it is still there.
+            Err(error) => match self.reach().await? {
+                None => Ok(None),
+                Some(_) => Err(error),
+            },
+        }
     }
 
     /// Starts it. Returns when that is under way.
@@ -180,15 +207,10 @@ impl MachineClient {
 
     /// Stops the machine and ends `slipwayd`. One that does not run is not started for that.
     pub async fn shutdown(&self) -> Result<(), MachineError> {
-        let Ok(stream) = connect(&self.paths.daemon_socket()).await else {
+        let Some(stream) = self.reach().await? else {
             return Ok(());
         };
-        let (reader, mut writer) = tokio::io::split(stream);
-        let mut reader = BufReader::new(reader);
-        write_line(&mut writer, &MachineRequest::Shutdown)
-            .await
-            .map_err(no_answer)?;
-        match read_answer(&mut reader, WORK_DEADLINE).await? {
+        match ask(stream, &MachineRequest::Shutdown, WORK_DEADLINE).await? {
             MachineAnswer::Done => Ok(()),
             other => Err(unexpected(&other)),
         }
@@ -206,27 +228,49 @@ impl MachineClient {
         request: &MachineRequest,
         deadline: Duration,
     ) -> Result<MachineAnswer, MachineError> {
-        let (mut reader, _writer) = self.open(request).await?;
-        read_answer(&mut reader, deadline).await
+        ask(self.connect_or_start().await?, request, deadline).await
     }
 
     async fn open(&self, request: &MachineRequest) -> Result<(Reader, Writer), MachineError> {
-        let stream = self.connect_or_start().await?;
-        let (reader, mut writer) = tokio::io::split(stream);
-        write_line(&mut writer, request).await.map_err(no_answer)?;
-        Ok((BufReader::new(reader), writer))
+        send(self.connect_or_start().await?, request).await
+    }
+
+    /// A connection to the `slipwayd` of our data; `None` where the machine has no owner. Every way to it leads through here
+    /// or through [`lease::another_owner`]: a socket alone does not say whose machine it is of. An owner that does not
+    /// listen, or has other data, is an error that names it.
+    async fn reach(&self) -> Result<Option<Box<dyn VmStream>>, MachineError> {
+        let path = self.paths.daemon_socket();
+        let began = Instant::now();
+        loop {
+            if let Ok(stream) = connect(&path).await {
+                return match lease::another_owner(&self.paths) {
+                    None => Ok(Some(stream)),
+                    Some(another) => Err(another),
+                };
+            }
+            match lease::in_the_way(&self.paths) {
+                None => return Ok(None),
+                Some(error) if began.elapsed() >= SILENCE_DEADLINE => return Err(error),
+                Some(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
     }
 
     async fn connect_or_start(&self) -> Result<Box<dyn VmStream>, MachineError> {
-        let path = self.paths.daemon_socket();
-        if let Ok(stream) = connect(&path).await {
+        if let Some(stream) = self.reach().await? {
             return Ok(stream);
         }
+        let path = self.paths.daemon_socket();
         let mut child = self.spawn()?;
         let start = async {
             loop {
                 match connect(&path).await {
-                    Ok(stream) => return Ok(stream),
+                    Ok(stream) => {
+                        return match lease::another_owner(&self.paths) {
+                            None => Ok(stream),
+                            Some(another) => Err(another),
+                        };
+                    }
                     // Another may have been started at the same time: the first one wins, and ours ends.
                     Err(error) if is_not_yet(&error) => {}
                     Err(error) => return Err(MachineError::file("Connecting to", &path)(error)),
@@ -247,9 +291,10 @@ impl MachineClient {
         tokio::time::timeout(SPAWN_DEADLINE, start)
             .await
             .unwrap_or_else(|_| {
-                Err(MachineError::NoDaemon {
+                let silent = MachineError::NoDaemon {
                     reason: "does not listen".to_owned(),
-                })
+                };
+                Err(lease::in_the_way(&self.paths).unwrap_or(silent))
             })
     }
 
@@ -373,6 +418,24 @@ impl ShellScreen {
     }
 }
 
+async fn send(
+    stream: Box<dyn VmStream>,
+    request: &MachineRequest,
+) -> Result<(Reader, Writer), MachineError> {
+    let (reader, mut writer) = tokio::io::split(stream);
+    write_line(&mut writer, request).await.map_err(no_answer)?;
+    Ok((BufReader::new(reader), writer))
+}
+
+async fn ask(
+    stream: Box<dyn VmStream>,
+    request: &MachineRequest,
+    deadline: Duration,
+) -> Result<MachineAnswer, MachineError> {
+    let (mut reader, _writer) = send(stream, request).await?;
+    read_answer(&mut reader, deadline).await
+}
+
 async fn read_answer(
     reader: &mut Reader,
     deadline: Duration,
@@ -462,4 +525,100 @@ async fn connect(path: &Path) -> std::io::Result<Box<dyn VmStream>> {
 #[cfg(not(unix))]
 async fn connect(_path: &Path) -> std::io::Result<Box<dyn VmStream>> {
     Err(std::io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::Lease;
+
+    fn paths(root: &Path, data: &str) -> MachinePaths {
+        MachinePaths {
+            data: root.join(data),
+            runtime: root.join("run"),
+            docker_config: None,
+            image: None,
+        }
+    }
+
+    /// A client that can start nothing.
+    fn client(paths: &MachinePaths) -> MachineClient {
+        MachineClient::new(paths.clone()).with_program("/nowhere/slipwayd".into())
+    }
+
+    #[tokio::test]
+    async fn nothing_is_asked_of_the_slipwayd_of_other_data() {
+        let root = tempfile::tempdir().unwrap();
+        let theirs = paths(root.path(), "data");
+        let _lease = Lease::take(&theirs).unwrap();
+        let listener = tokio::net::UnixListener::bind(theirs.daemon_socket()).unwrap();
+        assert!(client(&theirs).is_running().await);
+        listener.accept().await.unwrap();
+
+        let ours = paths(root.path(), "other-data");
+        let client = client(&ours);
+        let refused = |error: MachineError| {
+            let message = error.to_string();
+            for data in [&theirs.data, &ours.data] {
+                let data = data.display().to_string();
+                assert!(message.contains(&data), "{message}");
+            }
+            assert!(error.hint().unwrap().contains("XDG_RUNTIME_DIR"));
+        };
+        refused(client.delete().await.unwrap_err());
+        refused(client.status_running().await.unwrap_err());
+        refused(client.watch_running().await.err().unwrap());
+        refused(client.watch().await.err().unwrap());
+        refused(client.shutdown().await.unwrap_err());
+        let log = client.log(MachineLogSource::Host, false).await;
+        refused(log.err().unwrap());
+        assert!(!client.is_running().await);
+        // Whoever connected has said nothing.
+        while let Ok(connected) =
+            tokio::time::timeout(Duration::from_millis(100), listener.accept()).await
+        {
+            use tokio::io::AsyncReadExt as _;
+            let mut said = String::new();
+            let (mut stream, _) = connected.unwrap();
+            stream.read_to_string(&mut said).await.unwrap();
+            assert_eq!(said, "");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_owner_without_a_socket_is_told_at_once_and_how_to_end_it() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = paths(root.path(), "data");
+        let client = client(&paths);
+        assert!(client.status_running().await.unwrap().is_none());
+        let lease = Lease::take(&paths).unwrap();
+        // As after the end of a login: with its sockets the runtime directory is gone.
+        std::fs::remove_dir_all(&paths.runtime).unwrap();
+        let kill = format!("kill {}", std::process::id());
+        let told = |error: MachineError| {
+            assert!(matches!(error, MachineError::Unheard { .. }), "{error}");
+            assert!(error.hint().unwrap().contains(&kill), "{error:?}");
+        };
+        let began = Instant::now();
+        told(client.start().await.unwrap_err());
+        assert!(began.elapsed() < SPAWN_DEADLINE / 2);
+        told(client.status_running().await.unwrap_err());
+        told(client.shutdown().await.unwrap_err());
+        drop(lease);
+        assert!(client.status_running().await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn one_that_is_about_to_listen_is_waited_for() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = paths(root.path(), "data");
+        let _lease = Lease::take(&paths).unwrap();
+        let client = client(&paths);
+        let (running, listener) = tokio::join!(client.is_running(), async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::net::UnixListener::bind(paths.daemon_socket())
+        });
+        assert!(running);
+        listener.unwrap();
+    }
 }

@@ -161,6 +161,30 @@ pub enum MachineError {
         /// Which.
         pid: Option<u32>,
     },
+    /// The place for our sockets has those of the machine of another data directory.
+    #[error(
+        "slipwayd (process {pid}) has its sockets in {runtime} and owns the machine in {data}, not the one in {ours}",
+        runtime = runtime.display(), data = data.display(), ours = ours.display()
+    )]
+    OwnedElsewhere {
+        /// Who.
+        pid: u32,
+        /// Its data directory.
+        data: PathBuf,
+        /// The data directory that was asked for.
+        ours: PathBuf,
+        /// Where both would have their sockets.
+        runtime: PathBuf,
+    },
+    /// A process owns the machine and cannot be asked.
+    #[error("slipwayd{process} owns the machine, and nobody listens at {socket}",
+        process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default(), socket = socket.display())]
+    Unheard {
+        /// Who.
+        pid: Option<u32>,
+        /// Where it should listen.
+        socket: PathBuf,
+    },
     /// `slipwayd` could not be started or does not answer.
     #[error("slipwayd, which owns the machine, {reason}")]
     NoDaemon {
@@ -198,10 +222,13 @@ impl MachineError {
             },
             Self::UnsafeDirectory { .. } => ErrorKind::PermissionDenied,
             Self::Setting { .. } => ErrorKind::InvalidInput,
-            Self::Refused { .. } | Self::Owned { .. } => ErrorKind::Conflict,
-            Self::Docker { .. } | Self::Link { .. } | Self::NoDaemon { .. } => {
-                ErrorKind::NotResponding
+            Self::Refused { .. } | Self::Owned { .. } | Self::OwnedElsewhere { .. } => {
+                ErrorKind::Conflict
             }
+            Self::Docker { .. }
+            | Self::Link { .. }
+            | Self::NoDaemon { .. }
+            | Self::Unheard { .. } => ErrorKind::NotResponding,
             Self::Daemon(error) => error.kind,
             _ => ErrorKind::Other,
         }
@@ -260,6 +287,19 @@ impl MachineError {
             Self::Setting { hint, .. } => hint.clone(),
             Self::Refused { hint, .. } => (*hint).to_owned(),
             Self::Owned { .. } => "Nothing needs to be done: it can be used as it is".to_owned(),
+            Self::OwnedElsewhere { .. } => "Set HOME and XDG_DATA_HOME as they are for that \
+                                            machine to use it, or XDG_RUNTIME_DIR to another \
+                                            directory to have this one beside it"
+                .to_owned(),
+            Self::Unheard { pid, .. } => format!(
+                "Its sockets are gone, as at the end of a login, or it was started with another \
+                 XDG_RUNTIME_DIR. {} stops the machine in order; it can be started again after \
+                 that",
+                pid.map_or_else(
+                    || "Ending slipwayd".to_owned(),
+                    |pid| format!("`kill {pid}`")
+                )
+            ),
             Self::NoDaemon { .. } => "Its log says why".to_owned(),
             Self::Daemon(error) => return error.hint.clone(),
         })

@@ -114,6 +114,12 @@ impl MachinePaths {
         self.data.join("machine.lock")
     }
 
+    /// Held by the process that the sockets are of; says which that is, and whose data it has. Beside the sockets, because
+    /// other data may have the same place for them.
+    pub fn owner(&self) -> PathBuf {
+        self.runtime.join("owner.json")
+    }
+
     /// Log of `slipwayd`.
     pub fn daemon_log(&self) -> PathBuf {
         self.data.join("slipwayd.log")

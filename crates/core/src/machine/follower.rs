@@ -3,12 +3,18 @@
 //! Nothing is asked again and again: `slipwayd` tells of changes, and the system tells when somebody starts it. A window
 //! that nobody sees is told nothing.
 
+use std::time::Duration;
+
 use slipway_api::machine::MachineView;
 use slipway_machine::{Appearance, MachineClient, at_rest};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::out_of_reach;
 use crate::blocking::blocking;
+
+/// How often it is looked whether an owner that cannot be asked is still there: nobody tells of its end.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// The handle of the task. Dropping it ends the task.
 pub(crate) struct MachineFollower {
@@ -67,12 +73,20 @@ async fn follow_while_watched(client: &MachineClient, view: &watch::Sender<Optio
     let paths = client.paths().clone();
     loop {
         let appearance = Appearance::of(&paths);
-        if let Some(mut watch) = client.watch_running().await {
-            while let Ok(now) = watch.next().await {
-                tell(now);
+        let files = paths.clone();
+        match client.watch_running().await {
+            Ok(Some(mut watch)) => {
+                while let Ok(now) = watch.next().await {
+                    tell(now);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tell(blocking(move || out_of_reach(&files, &error)).await);
+                tokio::time::sleep(LOOK).await;
+                continue;
             }
         }
-        let files = paths.clone();
         tell(blocking(move || at_rest(&files)).await);
         appearance.wait().await;
     }
@@ -80,10 +94,8 @@ async fn follow_while_watched(client: &MachineClient, view: &watch::Sender<Optio
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::time::Duration;
-
     use slipway_api::machine::{MachineAnswer, MachineState};
-    use slipway_machine::MachinePaths;
+    use slipway_machine::{Lease, MachinePaths};
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::{UnixListener, UnixStream};
 
@@ -156,6 +168,31 @@ mod tests {
         // It ends, and leaves what the files say.
         std::fs::remove_file(paths.daemon_socket()).expect("it is there");
         drop((daemon, listener));
+        becomes(&mut views, MachineState::Absent).await;
+    }
+
+    #[tokio::test]
+    async fn an_owner_that_cannot_be_asked_is_told_until_it_is_gone() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let paths = MachinePaths {
+            data: directory.path().join("data"),
+            runtime: directory.path().join("run"),
+            docker_config: None,
+            image: None,
+        };
+        let lease = Lease::take(&paths).expect("nobody else has it");
+        let follower = MachineFollower::spawn(MachineClient::new(paths));
+        let mut views = follower.view();
+        let seen = views.wait_for(|view| {
+            view.as_ref().is_some_and(|view| {
+                matches!(&view.state, MachineState::Broken { reason, .. } if reason.message.contains("owns the machine"))
+            })
+        });
+        tokio::time::timeout(Duration::from_secs(20), seen)
+            .await
+            .expect("it is told")
+            .expect("it follows");
+        drop(lease);
         becomes(&mut views, MachineState::Absent).await;
     }
 }

@@ -88,6 +88,7 @@ impl Lived {
                 "daemon.sock",
                 "engine.sock",
                 "link.sock",
+                "owner.json",
                 "ports.sock",
                 "qemu.log",
                 "qmp.sock",
@@ -106,7 +107,10 @@ impl Lived {
 
     fn nothing_is_left(&self) {
         self.own.nothing_runs();
-        assert_eq!(self.files(), expected(&["console.log", "qemu.log"]));
+        assert_eq!(
+            self.files(),
+            expected(&["console.log", "owner.json", "qemu.log"])
+        );
         let lock = std::fs::File::open(self.own.paths.lock()).expect("a file");
         lock.try_lock().expect("nobody has it");
         assert!(std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err());
