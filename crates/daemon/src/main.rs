@@ -1,8 +1,9 @@
 //! `slipwayd`: the process that owns Slipway's machine.
 //!
 //! It holds the machine's lock, so there is one; a second one says so and ends. It outlives the window and the command that
-//! started it, stops the machine in order when it is asked to end (SIGTERM, SIGINT, or through its socket), and ends by
-//! itself when it owns nothing and nobody is connected. Of containers it knows which ports they publish and nothing else.
+//! started it, stops the machine in order when it is asked to end (SIGTERM, SIGINT, or through its socket) or when its socket
+//! is taken away, and ends by itself when it owns nothing and nobody is connected. Of containers it knows which ports they
+//! publish and nothing else.
 
 mod log_file;
 
@@ -87,6 +88,7 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
     let mut supervising = tokio::spawn(supervisor.run());
     let mut lease = None;
     let clients = control.clients();
+    let lost = control.lost();
     let shutdown = Arc::new(Notify::new());
     let serving = tokio::spawn(control.serve(machine.clone(), shutdown.clone()));
     tokio::select! {
@@ -95,6 +97,14 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
             machine.shutdown().await?;
         }
         () = shutdown.notified() => tracing::info!("asked to end by a client"),
+        // What nobody can reach nobody could stop, and a start anew needs the lock.
+        () = lost => {
+            tracing::error!(
+                socket = %paths.daemon_socket().display(),
+                "the socket was removed, as at the end of a login; the machine is stopped"
+            );
+            machine.shutdown().await?;
+        }
         () = nothing_to_own(machine.clone(), clients.clone()) => {
             tracing::info!("nothing to own and nobody there");
             machine.shutdown().await?;

@@ -27,7 +27,7 @@ const MAX_CLIENTS: usize = 256;
 pub struct ControlSocket {
     clients: watch::Sender<usize>,
     listener: LocalListener,
-    _path: SocketPath,
+    path: SocketPath,
 }
 
 /// One client more, as long as it is held.
@@ -45,13 +45,19 @@ impl ControlSocket {
         Ok(Self {
             clients: watch::Sender::new(0),
             listener: LocalListener::listen(path)?,
-            _path: SocketPath::new(path),
+            path: SocketPath::new(path),
         })
     }
 
     /// How many clients there are, as it changes.
     pub fn clients(&self) -> watch::Receiver<usize> {
         self.clients.subscribe()
+    }
+
+    /// Waits until the socket is not at its path any more, so that nobody finds it: the directory of a user's sockets goes
+    /// with the last login, and processes may stay.
+    pub fn lost(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.path.lost()
     }
 
     /// Serves clients for as long as it is polled. A request for shutdown notifies `shutdown`, and is answered when the

@@ -2,22 +2,64 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::MachineError;
 
+/// How often it is looked whether a socket is still at its place.
+const LOOK: Duration = Duration::from_secs(3);
+
 /// Removes a socket when it is dropped. Apart from the listener, because a task that is ended drops that a moment later, when
 /// there may be the next socket of this name.
-pub(crate) struct SocketPath(PathBuf);
+pub(crate) struct SocketPath {
+    path: PathBuf,
+    socket: FileIdentity,
+}
 
 impl SocketPath {
+    /// Of a socket that listens at `path` already.
     pub(crate) fn new(path: &Path) -> Self {
-        Self(path.to_owned())
+        Self {
+            path: path.to_owned(),
+            socket: FileIdentity::of(path),
+        }
+    }
+
+    /// Waits until another file is there, or none.
+    pub(crate) fn lost(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (path, socket) = (self.path.clone(), self.socket);
+        async move {
+            while FileIdentity::of(&path) == socket {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
     }
 }
 
 impl Drop for SocketPath {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        // What somebody else has put there since is theirs.
+        if FileIdentity::of(&self.path) == self.socket {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Which file is at a path: its device and number; `None` where there is none, and where systems have no such numbers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct FileIdentity(Option<(u64, u64)>);
+
+impl FileIdentity {
+    #[cfg(unix)]
+    fn of(path: &Path) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = std::fs::symlink_metadata(path);
+        Self(found.ok().map(|found| (found.dev(), found.ino())))
+    }
+
+    #[cfg(not(unix))]
+    fn of(_path: &Path) -> Self {
+        Self(None)
     }
 }
 
@@ -83,5 +125,32 @@ impl LocalListener {
     /// There is nobody to accept.
     pub(crate) async fn accept(&self) -> io::Result<Connection> {
         match self.0 {}
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_is_not_at_its_place_is_noticed_and_what_is_there_instead_is_left_alone()
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.sock");
+        let _listener = LocalListener::listen(&path).unwrap();
+        let socket = SocketPath::new(&path);
+        let early = tokio::time::timeout(LOOK * 3, socket.lost()).await;
+        assert!(early.is_err(), "it is at its place");
+        let aside = directory.path().join("b.sock");
+        std::fs::rename(&path, &aside).unwrap();
+        tokio::time::timeout(LOOK * 3, socket.lost()).await.unwrap();
+        let _next = LocalListener::listen(&path).unwrap();
+        tokio::time::timeout(LOOK * 3, socket.lost()).await.unwrap();
+        drop(socket);
+        assert!(path.exists(), "it was not ours");
+
+        let socket = SocketPath::new(&path);
+        drop(socket);
+        assert!(!path.exists(), "it was ours");
     }
 }

@@ -1,6 +1,7 @@
 //! From nothing to a web page, and back to nothing.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::Instant;
 
 use slipway_api::machine::{MachineLogSource, MachineState};
@@ -132,4 +133,55 @@ async fn a_boot_can_be_stopped_and_deleted_and_leaves_nothing() {
         .collect();
     left.sort();
     assert_eq!(left, ["verdict.json", "verified.json"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_socket_it_ends_and_the_next_one_can_own_the_machine() {
+    // Nothing boots. There is a machine, because one that is absent leaves no log.
+    let own = Own::new(Path::new("/no/image"));
+    std::fs::create_dir_all(own.paths.machine()).expect("writable");
+    std::fs::write(own.paths.data_disk(), "").expect("writable");
+    let mut daemon = own.command().spawn().expect("it starts");
+    while !own.client.is_running().await {
+        assert!(daemon.try_wait().expect("ours").is_none(), "{}", own.log());
+    }
+    // Somebody is there, so it is not for want of company that it ends.
+    let watch = own.client.watch_running().await.expect("it is ours");
+    let mut watch = watch.expect("it runs");
+    watch.next().await.expect("a view");
+    // As at the end of a login.
+    std::fs::remove_dir_all(&own.paths.runtime).expect("ours");
+    assert!(daemon.wait().expect("it ends").success());
+    let log = std::fs::read_to_string(own.paths.daemon_log()).expect("a log");
+    assert!(log.contains("the socket was removed"), "{log}");
+
+    own.client.status().await.expect("another one is started");
+    own.client.shutdown().await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_other_data_takes_nothing_from_it() {
+    let own = Own::new(Path::new("/no/image"));
+    let view = own.client.status().await.expect("it is started");
+    assert_eq!(view.state, MachineState::Absent);
+    let other = own.root().join("other");
+    let late = own
+        .command()
+        .env("XDG_DATA_HOME", &other)
+        .output()
+        .expect("it starts");
+    assert!(!late.status.success());
+    let said = String::from_utf8_lossy(&late.stderr).into_owned();
+    for data in [&own.paths.data, &other.join("slipway")] {
+        assert!(said.contains(&data.display().to_string()), "{said}");
+    }
+    own.client.status().await.expect("its socket is there");
+
+    let mut places = own.paths.clone();
+    places.data = other.join("slipway");
+    client(&places)
+        .delete()
+        .await
+        .expect_err("it is not theirs");
+    own.client.shutdown().await.expect("it ends");
 }
