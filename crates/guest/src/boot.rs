@@ -11,10 +11,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
-use slipway_link::{DiskState, Phase};
+use slipway_link::{DiskState, GuestEvent, Phase};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{LocalSet, spawn_blocking, spawn_local};
 
+use crate::data_disk::Unusable;
 use crate::error::{Doing, Result};
 use crate::machine::Machine;
 use crate::{
@@ -51,7 +52,7 @@ fn boot() -> Result<()> {
         .doing(|| "The agent's runtime could not be made".into())?;
     LocalSet::new().block_on(&runtime, async {
         let machine = Machine::new();
-        let phase = |phase| slipway_link::GuestEvent::Phase { phase };
+        let phase = |phase| GuestEvent::Phase { phase };
         machine.news.tell_at(started_ms, phase(Phase::Agent));
         machine.news.tell_at(loaded_ms, phase(Phase::Drivers));
         for failure in not_loaded {
@@ -69,10 +70,7 @@ fn boot() -> Result<()> {
         if let Err(error) = start_docker(&machine).await {
             let reason = error.to_string();
             eprintln!("slipway-guest: {reason}");
-            machine.news.disk(DiskState::Broken {
-                reason,
-                repairable: false,
-            });
+            machine.news.tell(GuestEvent::Failed { reason });
         }
         // Serves for ever, whatever became of the boot.
         let _ = serving.await;
@@ -114,13 +112,11 @@ async fn start_docker(machine: &Machine) -> Result<()> {
     let mounted = loop {
         match data_disk::mount(&machine.children, &machine.news).await {
             Ok(mounted) => break mounted,
-            Err(broken) => {
-                machine.news.disk(DiskState::Broken {
-                    reason: broken.reason,
-                    repairable: broken.repairable,
-                });
+            Err(Unusable::Broken { reason, repairable }) => {
+                machine.news.disk(DiskState::Broken { reason, repairable });
                 machine.try_disk_again.notified().await;
             }
+            Err(Unusable::Failed(error)) => return Err(error),
         }
     };
     machine.data_mounted.set(true);

@@ -39,23 +39,18 @@ const GROW_PATIENCE: Duration = Duration::from_mins(10);
 const FORMAT_PATIENCE: Duration = Duration::from_mins(2);
 
 /// Why the data disk cannot be used.
-#[derive(Debug)]
-pub(crate) struct Broken {
-    pub(crate) reason: String,
-    pub(crate) repairable: bool,
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    /// Because of what is on it.
+    #[error("{reason}")]
+    Broken { reason: String, repairable: bool },
+    /// Because of something else, which says nothing of what is on it.
+    #[error(transparent)]
+    Failed(#[from] Error),
 }
 
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        Self {
-            reason: error.to_string(),
-            repairable: false,
-        }
-    }
-}
-
-fn broken(reason: impl Into<String>) -> Broken {
-    Broken {
+fn broken(reason: impl Into<String>) -> Unusable {
+    Unusable::Broken {
         reason: reason.into(),
         repairable: false,
     }
@@ -68,7 +63,7 @@ pub(crate) struct Mounted {
 }
 
 /// Makes the data disk ready and mounts it.
-pub(crate) async fn mount(children: &Children, news: &News) -> Result<Mounted, Broken> {
+pub(crate) async fn mount(children: &Children, news: &News) -> Result<Mounted, Unusable> {
     let device = disk::find("data").await?;
     let file = open(&device)?;
     let size = size_of(&file).doing(|| "The data disk's size could not be read".into())?;
@@ -108,10 +103,14 @@ pub(crate) async fn mount(children: &Children, news: &News) -> Result<Mounted, B
         }
     };
     drop(file);
-    mounts::data(&device)?;
-    if let Err(broken) = layout() {
+    // The quick check believes a file system that says it is clean; a repair looks at all of it.
+    mounts::data(&device).map_err(|error| Unusable::Broken {
+        reason: error.to_string(),
+        repairable: true,
+    })?;
+    if let Err(unknown) = layout() {
         let _ = mounts::data_off();
-        return Err(broken);
+        return Err(unknown);
     }
     mounts::data_places()?;
     news.disk(DiskState::Mounted);
@@ -137,7 +136,7 @@ impl Mounted {
 }
 
 /// Repairs what e2fsck can repair without asking; its words are the result.
-pub(crate) async fn repair(children: &Children) -> Result<String, Broken> {
+pub(crate) async fn repair(children: &Children) -> Result<String, Unusable> {
     let device = disk::find("data").await?;
     let file = open(&device)?;
     let ours = ext4::read(&file).doing(unreadable)?;
@@ -183,7 +182,7 @@ fn is_ours_unfinished(file: &File) -> io::Result<bool> {
 }
 
 /// Checks, and repairs what is safe to repair.
-async fn check(children: &Children, device: &Path) -> Result<(), Broken> {
+async fn check(children: &Children, device: &Path) -> Result<(), Unusable> {
     let device = device.to_string_lossy();
     let (how, output) = children
         .run("/usr/sbin/e2fsck", &["-p", &device], CHECK_PATIENCE)
@@ -191,14 +190,14 @@ async fn check(children: &Children, device: &Path) -> Result<(), Broken> {
     match how {
         // 1: errors were corrected, 2: and a mounted file system would have to be mounted anew.
         Ended::Exit(0..=3) => Ok(()),
-        how => Err(Broken {
+        how => Err(Unusable::Broken {
             reason: format!("The data disk's file system is damaged ({how}): {output}"),
             repairable: true,
         }),
     }
 }
 
-async fn format(children: &Children, file: &File, size: u64) -> Result<(), Broken> {
+async fn format(children: &Children, file: &File, size: u64) -> Result<(), Unusable> {
     const IMAGE: &str = "/run/data-disk";
     const SEED: &str = "/run/data-disk-seed";
     let image = File::create_new(IMAGE)
@@ -266,7 +265,7 @@ fn copy(image: &File, disk: &File) -> io::Result<()> {
 }
 
 /// Whether this Slipway knows what lies where.
-fn layout() -> Result<(), Broken> {
+fn layout() -> Result<(), Unusable> {
     let found = match fs::read_to_string(LAYOUT_FILE) {
         Ok(found) => found,
         Err(error) => {
@@ -278,7 +277,7 @@ fn layout() -> Result<(), Broken> {
     check_layout(&found)
 }
 
-fn check_layout(found: &str) -> Result<(), Broken> {
+fn check_layout(found: &str) -> Result<(), Unusable> {
     match found.trim().parse::<u32>() {
         Ok(LAYOUT) => Ok(()),
         Ok(newer) if newer > LAYOUT => Err(broken(format!(
@@ -300,11 +299,29 @@ mod tests {
     #[test]
     fn only_layouts_that_are_known_are_used() {
         assert!(check_layout("1\n").is_ok());
-        let future = check_layout("2\n").unwrap_err();
-        assert!(future.reason.contains("newer Slipway"), "{future:?}");
-        assert!(!future.repairable);
+        match check_layout("2\n").unwrap_err() {
+            Unusable::Broken { reason, repairable } => {
+                assert!(reason.contains("newer Slipway"), "{reason}");
+                assert!(!repairable);
+            }
+            Unusable::Failed(error) => panic!("{error}"),
+        }
         for strange in ["", "0", "-1", "1.0", "\u{0}"] {
             assert!(check_layout(strange).is_err(), "{strange:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_on_the_disk_says_nothing_of_it() {
+        let slow = Error::TooSlow {
+            program: "/usr/sbin/e2fsck".into(),
+            seconds: 1800,
+        };
+        for error in [slow, Error::NoDisk { serial: "data" }] {
+            let words = error.to_string();
+            let unusable = Unusable::from(error);
+            assert_eq!(unusable.to_string(), words);
+            assert!(matches!(unusable, Unusable::Failed(_)), "{unusable:?}");
         }
     }
 

@@ -241,7 +241,7 @@ async fn repair(machine: &Machine, responder: Responder) {
             responder.reply(Reply::Repaired { report });
             machine.try_disk_again.notify_one();
         }
-        Err(broken) => responder.refuse(RefusalKind::Failed, broken.reason),
+        Err(unusable) => responder.refuse(RefusalKind::Failed, unusable.to_string()),
     }
 }
 

@@ -211,6 +211,11 @@ pub enum GuestEvent {
         /// Words for people.
         message: String,
     },
+    /// The boot has come to an end without dockerd, for a reason that is not the data disk. The link stays.
+    Failed {
+        /// Words for people.
+        reason: String,
+    },
     /// The machine is going down.
     PoweringOff,
     /// Something that this version does not know.
@@ -364,6 +369,10 @@ mod tests {
         check(
             r#"{"at_ms":7,"event":"phase","phase":"later"}"#,
             phase(Phase::Unknown),
+        );
+        check(
+            r#"{"at_ms":7,"event":"failed","reason":"x","at":"root"}"#,
+            GuestEvent::Failed { reason: "x".into() },
         );
         check(
             r#"{"at_ms":7,"event":"weather","is":"fine"}"#,

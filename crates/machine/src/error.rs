@@ -119,6 +119,14 @@ pub enum MachineError {
         reason: String,
         /// A check that may change everything could mend it.
         repairable: bool,
+        /// The file that is the disk.
+        disk: PathBuf,
+    },
+    /// The guest came to no engine, for a reason that is not its disk.
+    #[error("The machine's own Linux could not start: {reason}")]
+    GuestFailed {
+        /// What the guest says.
+        reason: String,
     },
     /// The guest cannot be spoken to.
     #[error("The machine does not answer: {reason}")]
@@ -252,8 +260,9 @@ impl MachineError {
                 "Free some space there: the machine starts with 1 GB free".to_owned()
             }
             Self::UnsafeDirectory { path, .. } => format!(
-                "Remove {} or make it yours alone, and try again",
-                path.display()
+                "It has to be a directory itself, and yours: `sudo chown -R \"$USER\" {path}` and \
+                 `chmod 700 {path}` make it that. Nothing in it has to be removed",
+                path = path.display()
             ),
             Self::PathTooLong { .. } => {
                 "Set XDG_RUNTIME_DIR to a directory with a shorter path".to_owned()
@@ -271,14 +280,27 @@ impl MachineError {
                                          says how far it came"
                 .to_owned(),
             Self::DiskBroken {
-                repairable: true, ..
-            } => "Its data was not touched. Repair it with `slipway machine repair`: what is \
-                  damaged may be lost, the rest stays. A copy of the disk made before that is \
-                  a way back"
-                .to_owned(),
-            Self::DiskBroken { .. } => "Its data was not touched. Delete the machine to begin \
-                                        anew, or put the right disk back"
-                .to_owned(),
+                repairable: true,
+                disk,
+                ..
+            } => format!(
+                "Its data was not touched and is in {disk}: a copy of that file is a way back. \
+                 Repair it with `slipway machine repair`: what is damaged may be lost, the rest \
+                 stays",
+                disk = disk.display()
+            ),
+            // It may be of a newer Slipway, or in the wrong place: more often than not its data is intact.
+            Self::DiskBroken { disk, .. } => format!(
+                "Its data was not touched and is in {disk}: keep a copy of that file whatever you \
+                 do. Put the right disk back if this is another one. Only if nothing helps, delete \
+                 the machine to begin anew without that data",
+                disk = disk.display()
+            ),
+            Self::GuestFailed { .. } => {
+                "Start it again, and if that does not help, install Slipway again; containers, \
+                 images and volumes stay"
+                    .to_owned()
+            }
             Self::EngineEnds { .. } => "Where the machine's disk is full, make it larger with \
                                         `slipway machine settings --disk`; else start it again. Its \
                                         data was not touched"
@@ -410,6 +432,38 @@ mod tests {
         );
         assert_eq!(linux_family("ID=void\n"), Family::Other);
         assert_eq!(linux_family(""), Family::Other);
+    }
+
+    #[test]
+    fn nobody_is_told_to_remove_what_is_intact() {
+        let disk = |repairable| MachineError::DiskBroken {
+            reason: "it is of a newer Slipway".to_owned(),
+            repairable,
+            disk: "/d/machine/data.raw".into(),
+        };
+        for error in [disk(false), disk(true)] {
+            let hint = error.hint().unwrap();
+            let copy = hint.find("copy").expect("a copy is what comes first");
+            assert!(hint.find("/d/machine/data.raw").unwrap() < copy);
+            assert!(
+                hint.find("elete").is_none_or(|delete| copy < delete),
+                "{hint}"
+            );
+        }
+        let directory = MachineError::UnsafeDirectory {
+            path: "/d/machine".into(),
+            reason: "it belongs to another user".to_owned(),
+        };
+        let guest = MachineError::GuestFailed {
+            reason: "/tmp could not be mounted".to_owned(),
+        };
+        for error in [directory, guest] {
+            let hint = error.hint().unwrap();
+            assert!(
+                !hint.contains("elete") && !hint.contains("Remove"),
+                "{hint}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The way to the guest's agent, which stays the same while links come and go.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -168,8 +169,8 @@ impl Guest {
         self.open(&Request::Trim).await.map(drop)
     }
 
-    /// Repairs the data disk, which is not mounted; what e2fsck says.
-    pub(crate) async fn repair(&self) -> Result<String, MachineError> {
+    /// Repairs the data disk, which is the file `disk` and is not mounted; what e2fsck says.
+    pub(crate) async fn repair(&self, disk: PathBuf) -> Result<String, MachineError> {
         let request = Request::RepairDisk;
         let link = self.link(LINK_PATIENCE).await?;
         match link.open_within(&request, request.patience()).await {
@@ -180,6 +181,7 @@ impl Guest {
             Err(slipway_link::Error::Refused(refusal)) => Err(MachineError::DiskBroken {
                 reason: words(&refusal.message),
                 repairable: false,
+                disk,
             }),
             Err(error) => Err(MachineError::link(error)),
         }

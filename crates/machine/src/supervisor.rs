@@ -545,6 +545,7 @@ impl Supervisor {
             MachineError::Ended { .. }
                 | MachineError::Stuck { .. }
                 | MachineError::BootTimeout { .. }
+                | MachineError::GuestFailed { .. }
                 | MachineError::Link { .. }
         ) {
             let console = last_lines(&self.paths.console_log());
@@ -743,6 +744,7 @@ impl Supervisor {
                 }
                 GuestEvent::Phase { .. }
                 | GuestEvent::Disk { .. }
+                | GuestEvent::Failed { .. }
                 | GuestEvent::ClockSet { .. }
                 | GuestEvent::Unknown => {}
             },

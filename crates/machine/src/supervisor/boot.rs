@@ -396,10 +396,16 @@ impl Boot {
                         return Err(Failure::Other(MachineError::DiskBroken {
                             reason: words(&reason),
                             repairable,
+                            disk: self.paths.data_disk(),
                         }));
                     }
                     DiskState::Unknown => {}
                 },
+                GuestEvent::Failed { reason } => {
+                    return Err(Failure::Other(MachineError::GuestFailed {
+                        reason: words(&reason),
+                    }));
+                }
                 GuestEvent::Docker {
                     state: DockerState::Running,
                 } => {
@@ -445,7 +451,7 @@ impl Boot {
 
     async fn repair_disk(&self, steps: &mut Steps) -> Result<(), MachineError> {
         steps.enter("Repairing the disk");
-        let report = self.guest.repair().await?;
+        let report = self.guest.repair(self.paths.data_disk()).await?;
         for line in report.lines() {
             tracing::warn!("e2fsck: {}", words(line));
         }

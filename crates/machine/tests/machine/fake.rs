@@ -34,6 +34,8 @@ pub(crate) struct Faults {
     pub(crate) frozen: AtomicBool,
     /// The guest's disk is another program's.
     pub(crate) foreign_disk: AtomicBool,
+    /// The guest comes to no engine, and its disk is fine.
+    pub(crate) failed_boot: AtomicBool,
     /// The guest's disk is damaged, until it is repaired.
     pub(crate) damaged_disk: AtomicBool,
     /// What is damaged cannot be repaired.
@@ -341,7 +343,11 @@ impl Agent {
 
     async fn tell(&self, stream: &LinkStream, mut news: broadcast::Receiver<GuestEvent>) {
         let mut boot = vec![GuestEvent::Phase { phase: Phase::Link }];
-        if self.faults.foreign_disk.load(Ordering::SeqCst) {
+        if self.faults.failed_boot.load(Ordering::SeqCst) {
+            boot.push(GuestEvent::Failed {
+                reason: "/tmp could not be mounted".to_owned(),
+            });
+        } else if self.faults.foreign_disk.load(Ordering::SeqCst) {
             boot.push(GuestEvent::Disk {
                 state: DiskState::Broken {
                     reason: "it holds a file system of another program".to_owned(),

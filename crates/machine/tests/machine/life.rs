@@ -275,7 +275,10 @@ async fn what_keeps_it_from_booting_is_told() {
     machine.handle.start().await.expect("accepted");
     let reason = machine.broken().await;
     assert!(reason.message.contains("another program"), "{reason:?}");
-    assert!(reason.hint.expect("a remedy").contains("not touched"));
+    let hint = reason.hint.expect("a remedy");
+    let disk = machine.places.paths.data_disk();
+    assert!(hint.contains("not touched"), "{hint}");
+    assert!(hint.contains(&disk.display().to_string()), "{hint}");
     assert!(!slipway_machine::Driver::state(machine.fake.as_ref()).is_up());
 
     machine
@@ -301,6 +304,25 @@ async fn what_keeps_it_from_booting_is_told() {
     let reason = machine.broken().await;
     assert!(reason.message.contains("damaged"), "{reason:?}");
     assert!(!machine.places.paths.engine_socket().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_fails_is_not_taken_for_a_broken_disk() {
+    let machine = Machine::new();
+    let faults = &machine.fake.faults;
+    faults.failed_boot.store(true, Ordering::SeqCst);
+    machine.handle.start().await.expect("accepted");
+    let reason = machine.broken().await;
+    assert!(
+        reason.message.contains("could not start: /tmp could not"),
+        "{reason:?}"
+    );
+    assert!(!format!("{reason:?}").contains("disk"), "{reason:?}");
+    // Its disk may be mounted all the same.
+    assert_eq!(faults.power_offs.load(Ordering::SeqCst), 1);
+    faults.failed_boot.store(false, Ordering::SeqCst);
+    machine.handle.start().await.expect("accepted");
+    machine.running().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
