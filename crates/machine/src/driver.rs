@@ -43,7 +43,7 @@ pub struct VmSpec {
     pub accelerator: Option<Accelerator>,
     /// A directory for sockets, ours alone, on a short path.
     pub runtime: PathBuf,
-    /// Where the serial console goes. Begun anew with each start.
+    /// Where the serial console goes. Begun anew with each start, and kept small: what is written there is up to the guest.
     pub console_log: PathBuf,
 }
 

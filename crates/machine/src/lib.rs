@@ -12,6 +12,7 @@
 mod appearance;
 mod client;
 mod clock;
+mod console_log;
 mod control;
 mod data_disk;
 mod docker_context;

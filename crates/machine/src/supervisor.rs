@@ -40,7 +40,7 @@ use self::care::{Care, Report};
 pub use self::handle::{MachineHandle, MachineLog, Watching};
 use crate::guest::{Guest, now_ms, words};
 use crate::{
-    Driver, DriverState, Lease, MachineError, MachinePaths, check_settings, data_disk,
+    Driver, DriverState, Lease, MachineError, MachinePaths, check_settings, console_log, data_disk,
     docker_context, host, settings,
 };
 
@@ -885,8 +885,8 @@ async fn ended(events: &mut watch::Receiver<DriverState>, patience: Duration) ->
 /// The end of a console log, in a few lines.
 fn last_lines(path: &std::path::Path) -> String {
     const LINES: usize = 12;
-    let text = std::fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]);
+    let text = console_log::tail(path, 4096).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     let lines: Vec<String> = text
         .lines()
         .map(words)

@@ -21,7 +21,7 @@ use self::accelerator::Verdicts;
 use self::process::{Program, QemuProcess};
 use self::qmp::Qmp;
 use super::{Capabilities, Driver, DriverState, GuestPort, VmSpec, VmStream};
-use crate::MachineError;
+use crate::{MachineError, console_log};
 
 /// How long QEMU may take until it answers on QMP.
 const START_DEADLINE: Duration = Duration::from_secs(20);
@@ -104,6 +104,8 @@ impl Qemu {
         for path in [&sockets.qmp, &sockets.link, &sockets.ports] {
             remove_if_there(path)?;
         }
+        console_log::begin(&spec.console_log)
+            .map_err(MachineError::file("Creating", &spec.console_log))?;
         *lock(&self.guest_ports) = GuestPorts {
             link: sockets.link.clone(),
             network: program.has_streams().then(|| sockets.ports.clone()),
@@ -138,7 +140,14 @@ impl Qemu {
                 return Err(error);
             }
         };
-        let watch = tokio::spawn(follow(process.clone(), Some(events), self.state.clone()));
+        let following = follow(process.clone(), Some(events), self.state.clone());
+        let keeping = console_log::keep_small(spec.console_log.clone());
+        let watch = tokio::spawn(async move {
+            tokio::select! {
+                () = following => {}
+                () = keeping => {}
+            }
+        });
         *lock(&self.running) = Some(Running {
             process,
             qmp: Some(qmp),

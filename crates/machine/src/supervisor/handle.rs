@@ -222,10 +222,43 @@ impl MachineLog {
                 if count > 0 || !*follow {
                     break count;
                 }
+                // One that is shorter than what was read of it was cut or begun anew, and is told from its beginning.
+                let read = file.stream_position().await?;
+                if file.metadata().await?.len() < read {
+                    file.rewind().await?;
+                    continue;
+                }
                 tokio::time::sleep(LOG_INTERVAL).await;
             },
         };
         buffer.truncate(count);
         Ok((count > 0).then_some(buffer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_that_is_cut_is_followed_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let mut writer = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .unwrap();
+        writer.write_all(b"a long beginning\n").unwrap();
+        let file = File::open(&path).await.unwrap();
+        let mut log = MachineLog(Log::File { file, follow: true });
+        assert_eq!(log.next().await.unwrap().unwrap(), b"a long beginning\n");
+        writer.set_len(0).unwrap();
+        writer.write_all(b"the end\n").unwrap();
+        assert_eq!(log.next().await.unwrap().unwrap(), b"the end\n");
+        writer.write_all(b"more\n").unwrap();
+        assert_eq!(log.next().await.unwrap().unwrap(), b"more\n");
     }
 }

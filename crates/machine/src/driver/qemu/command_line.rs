@@ -75,7 +75,15 @@ pub(super) fn machine(
             console(&spec.image.arch)
         ),
     );
-    arguments.pair("-serial", format!("file:{}", quoted(&spec.console_log)));
+    // Appended to, because it is cut while QEMU has it open.
+    arguments.pair(
+        "-chardev",
+        format!(
+            "file,id=console,append=on,path={}",
+            quoted(&spec.console_log)
+        ),
+    );
+    arguments.pair("-serial", "chardev:console");
     arguments.pair(
         "-blockdev",
         format!(
@@ -249,5 +257,33 @@ mod tests {
     #[test]
     fn a_comma_in_a_path_is_no_option() {
         assert_eq!(quoted(Path::new("/a,b=c/x")), "/a,,b=c/x");
+    }
+
+    #[test]
+    fn the_console_is_appended_to_so_that_it_can_be_cut() {
+        let spec = VmSpec {
+            image: crate::GuestImage {
+                directory: "/image".into(),
+                arch: "amd64".to_owned(),
+                kernel_version: String::new(),
+                command_line: String::new(),
+            },
+            data_disk: "/data.raw".into(),
+            cpus: 1,
+            memory_mb: 512,
+            accelerator: None,
+            runtime: "/run/a,b".into(),
+            console_log: "/run/a,b/console.log".into(),
+        };
+        let program = Program::unknown("qemu".into());
+        let sockets = Sockets::in_dir(&spec.runtime);
+        let arguments = machine(&program, &spec, Accelerator::Tcg, &sockets);
+        let console = "file,id=console,append=on,path=/run/a,,b/console.log";
+        let pair = |name: &str, value: &str| {
+            let mut pairs = arguments.windows(2);
+            pairs.any(|pair| pair[0] == name && pair[1] == value)
+        };
+        assert!(pair("-chardev", console), "{arguments:?}");
+        assert!(pair("-serial", "chardev:console"), "{arguments:?}");
     }
 }
