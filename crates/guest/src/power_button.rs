@@ -31,16 +31,16 @@ pub(crate) async fn listen(machine: Machine) {
         }
         sleep(LOOK_AGAIN).await;
     }
-    let (presses, mut pressed) = mpsc::channel(1);
+    let (told, mut heard) = mpsc::channel(1);
     for device in devices {
-        let presses = presses.clone();
+        let told = told.clone();
         // It waits in a read for as long as the machine runs.
         let waiting = std::thread::Builder::new()
             .name("power-button".to_owned())
             .stack_size(64 * 1024)
             .spawn(move || {
                 if File::open(&device).and_then(wait_for_press).is_ok() {
-                    let _ = presses.blocking_send(());
+                    let _ = told.blocking_send(());
                 }
             });
         if let Err(error) = waiting {
@@ -49,8 +49,8 @@ pub(crate) async fn listen(machine: Machine) {
                 .log(&format!("Nobody listens to the power button: {error}"));
         }
     }
-    drop(presses);
-    if pressed.recv().await.is_some() {
+    drop(told);
+    if heard.recv().await.is_some() {
         power::off(&machine).await;
     }
 }
