@@ -99,7 +99,7 @@ fn an_engine_is_chosen_and_the_choice_forgotten() {
     assert!(
         slipway
             .ok(&["use", "--default"])
-            .contains("does not answer")
+            .contains("no engine answers now")
     );
     slipway.run(&["ps"]).exits(3);
     slipway
