@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -55,13 +55,30 @@ pub(crate) async fn listen(machine: Machine) {
     }
 }
 
-/// What has keys.
+/// What has such a button. Keyboards and mice that a machine may have too are left alone.
 fn found() -> Vec<PathBuf> {
-    let entries = fs::read_dir("/dev/input").into_iter().flatten().flatten();
+    let entries = fs::read_dir("/sys/class/input").into_iter().flatten();
     entries
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("event"))
-        .map(|entry| entry.path())
+        .flatten()
+        .filter(|entry| {
+            let keys = entry.path().join("device/capabilities/key");
+            let name = entry.file_name();
+            name.to_string_lossy().starts_with("event")
+                && fs::read_to_string(keys).is_ok_and(|keys| has_power(&keys))
+        })
+        .map(|entry| Path::new("/dev/input").join(entry.file_name()))
         .collect()
+}
+
+/// Whether the power button is among the keys of a device: words of a bit each, the highest word first.
+fn has_power(keys: &str) -> bool {
+    const BITS: usize = usize::BITS as usize;
+    let power = usize::from(KEY_POWER);
+    keys.split_ascii_whitespace()
+        .rev()
+        .nth(power / BITS)
+        .and_then(|word| usize::from_str_radix(word, 16).ok())
+        .is_some_and(|word| word >> (power % BITS) & 1 == 1)
 }
 
 /// Ends when the button is pressed, or with the device.
@@ -94,6 +111,19 @@ mod tests {
         bytes.extend(code.to_ne_bytes());
         bytes.extend(value.to_ne_bytes());
         bytes
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_keyboard_is_no_power_button() {
+        assert!(has_power("10000000000000 0\n"));
+        assert!(!has_power(
+            "402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe\n"
+        ));
+        assert!(!has_power("1f0000 0 0 0 0\n"));
+        assert!(!has_power("0"));
+        assert!(!has_power("xyz 0"));
+        assert!(!has_power(""));
     }
 
     #[test]
