@@ -19,8 +19,9 @@ pub(crate) fn cancels() -> CancellationToken {
     token
 }
 
+/// Ends at the next Ctrl-C, or polite request of the system to end.
 #[cfg(unix)]
-async fn asked_to_end() {
+pub(crate) async fn asked_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
     // Without a handler the signal still does what it does by itself: it ends us.
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
@@ -32,8 +33,9 @@ async fn asked_to_end() {
     }
 }
 
+/// Ends at the next Ctrl-C.
 #[cfg(not(unix))]
-async fn asked_to_end() {
+pub(crate) async fn asked_to_end() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await
     }

@@ -144,7 +144,7 @@ fn doing(state: &MachineState) -> Option<String> {
             docker: DockerState::Starting,
             ..
         } => "Starting its engine".to_owned(),
-        MachineState::Stopping => "Stopping its containers".to_owned(),
+        MachineState::Stopping => "Stopping".to_owned(),
         _ => return None,
     })
 }
@@ -288,7 +288,7 @@ async fn delete(how: &DeleteMachine, slipway: &Slipway, output: &Output) -> Resu
         }
         let question = "This removes the machine with all of its containers, images and volumes.\n\
                         Type `machine` to go on: ";
-        if ask(question, output)?.trim() != NAME {
+        if ask(question, output).await?.trim() != NAME {
             return Err(interrupt::cancelled().into());
         }
     }
@@ -300,18 +300,25 @@ async fn delete(how: &DeleteMachine, slipway: &Slipway, output: &Output) -> Resu
     Ok(Exit::Done)
 }
 
-/// Asks on the terminal. The question goes to standard error, because standard output is for what was asked for.
-pub(crate) fn ask(question: &str, output: &Output) -> Result<String, Failure> {
-    let mut stderr = std::io::stderr().lock();
-    write!(
-        stderr,
-        "{}",
-        Tone::Heading.paint(question, output.colors_stderr())
-    )?;
-    stderr.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(answer)
+/// Asks on the terminal. The question goes to standard error, because standard output is for what was asked for. Ctrl-C is
+/// an answer too.
+pub(crate) async fn ask(question: &str, output: &Output) -> Result<String, Failure> {
+    let question = Tone::Heading.paint(question, output.colors_stderr());
+    eprint!("{question}");
+    let (sender, answer) = tokio::sync::oneshot::channel();
+    // Reading a terminal cannot be cancelled: the thread ends with the process.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer);
+        let _ = sender.send(read.map(|_| answer));
+    });
+    tokio::select! {
+        answer = answer => Ok(answer.unwrap_or_else(|_| Ok(String::new()))?),
+        () = interrupt::asked_to_end() => {
+            eprintln!();
+            Err(interrupt::cancelled().into())
+        }
+    }
 }
 
 /// Refuses while the machine does not run, and says what to do.
@@ -592,7 +599,7 @@ pub(crate) async fn have_engine(
     let wanted = start_it
         || person && !quiet && {
             let question = "No container engine answers. Start Slipway's own machine? [Y/n] ";
-            let answer = ask(question, output)?;
+            let answer = ask(question, output).await?;
             matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes")
                 && answer.ends_with('\n')
         };

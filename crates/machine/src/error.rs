@@ -128,6 +128,12 @@ pub enum MachineError {
         /// What the guest says.
         reason: String,
     },
+    /// The guest tried what it was asked for, and failed.
+    #[error("{what}")]
+    InGuest {
+        /// What it says.
+        what: String,
+    },
     /// The guest cannot be spoken to.
     #[error("The machine does not answer: {reason}")]
     Link {
@@ -323,6 +329,7 @@ impl MachineError {
                 )
             ),
             Self::NoDaemon { .. } => "Its log says why".to_owned(),
+            Self::InGuest { .. } => return None,
             Self::Daemon(error) => return error.hint.clone(),
         })
     }

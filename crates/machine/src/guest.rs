@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use slipway_link::{GuestStats, HostLink, LinkStream, Reply, Request, Secret};
+use slipway_link::{GuestStats, HostLink, LinkStream, RefusalKind, Reply, Request, Secret};
 use tokio::sync::watch;
 
 use crate::port_network::PortNetwork;
@@ -129,7 +129,13 @@ impl Guest {
         let replaced = links.wait_for(|now| !matches!(now, Some(now) if Arc::ptr_eq(now, &link)));
         // Whoever holds on to a link that was given up keeps the guest's port from being used for the next one.
         tokio::select! {
-            opened = link.open_within(request, deadline) => opened.map_err(MachineError::link),
+            opened = link.open_within(request, deadline) => opened.map_err(|error| match error {
+                // It answers, so a restart would mend nothing.
+                slipway_link::Error::Refused(refusal) if refusal.kind == RefusalKind::Failed => {
+                    MachineError::InGuest { what: words(&refusal.message) }
+                }
+                error => MachineError::link(error),
+            }),
             _ = replaced => Err(MachineError::link("its link is being made anew")),
         }
     }

@@ -459,18 +459,16 @@ impl Supervisor {
             view.change(|view| view.ports.clear());
             if !at_once {
                 let stopped = stop_orderly(driver.as_ref(), &guest, secret.as_ref());
-                let in_order = tokio::select! {
-                    in_order = stopped => in_order,
-                    () = say_that_it_is_long(&view) => false,
-                    () = hurried.notified() => false,
+                let forced = tokio::select! {
+                    in_order = stopped => (!in_order).then_some("did not stop by itself and was switched off"),
+                    () = say_that_it_is_long(&view) => None,
+                    () = hurried.notified() => Some("was switched off before its containers had stopped"),
                 };
                 view.change(|view| view.warnings.retain(|warning| warning != LONG_STOP));
-                if !in_order {
-                    view.warn(
-                        "The machine did not stop by itself and was switched off; its disk is \
-                         checked at the next start"
-                            .to_owned(),
-                    );
+                if let Some(how) = forced {
+                    view.warn(format!(
+                        "The machine {how}; its disk is checked at the next start"
+                    ));
                 }
             }
             driver.kill().await;

@@ -110,6 +110,13 @@ fn starts_that_are_interrupted(own: &Own) {
     assert_eq!(code, Some(3), "{shown}");
     assert!(shown.contains("slipway machine start"), "{shown}");
     assert_eq!(own.state(), "stopped");
+    let mut interrupted = Terminal::open(own, "run welcome");
+    interrupted
+        .shows("Start Slipway's own machine? [Y/n]")
+        .types("\u{3}");
+    let (code, shown) = interrupted.ends();
+    assert_eq!(code, Some(130), "{shown}");
+    assert_eq!(own.state(), "stopped");
     let mut yes = Terminal::open(own, "run welcome");
     yes.shows("Start Slipway's own machine? [Y/n]").types("\n");
     yes.shows("Booting Linux").types("\u{3}");
@@ -224,6 +231,10 @@ fn restarts_with_other_settings(own: &Own) {
         "{ended:#?}"
     );
     assert_eq!(own.ok(&["machine", "shell", "--", "nproc"]).trim(), "2");
+    let ended = own.run(&["machine", "shell", "--", "nosuch"]).exits(1);
+    let said = &ended.stderr;
+    assert!(said.contains("nosuch could not be started"), "{said}");
+    assert!(!said.contains("Restart"), "{said}");
     let view = own.json(&["machine", "restart"]);
     assert_eq!(view["state"]["is"], "running", "{view}");
     assert_eq!(view["restart_needed"], false, "{view}");
