@@ -330,20 +330,27 @@ fn stopped() -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use slipway_engine::Environment;
     use slipway_machine::Lease;
 
     use super::*;
 
+    /// A machine of its own, which is not there yet.
+    pub(super) fn places(root: &Path) -> MachinePaths {
+        MachinePaths {
+            data: root.join("data"),
+            runtime: root.join("run"),
+            docker_config: None,
+            image: None,
+        }
+    }
+
     #[tokio::test]
     async fn a_machine_whose_owner_cannot_be_asked_is_not_said_to_be_stopped() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let paths = MachinePaths {
-            data: directory.path().join("data"),
-            runtime: directory.path().join("run"),
-            docker_config: None,
-            image: None,
-        };
+        let paths = places(directory.path());
         let client = MachineClient::new(paths.clone());
         assert_eq!(now(&client).await.state, MachineState::Absent);
         let lease = Lease::take(&paths).expect("nobody else has it");

@@ -235,18 +235,22 @@ impl MachineClient {
         send(self.connect_or_start().await?, request).await
     }
 
-    /// A connection to the `slipwayd` of our data; `None` where the machine has no owner. Every way to it leads through here
-    /// or through [`lease::another_owner`]: a socket alone does not say whose machine it is of. An owner that does not
-    /// listen, or has other data, is an error that names it.
+    /// A connection, unless it is to the `slipwayd` of other data: a socket alone does not say whose machine it is of.
+    fn if_ours(&self, stream: Box<dyn VmStream>) -> Result<Box<dyn VmStream>, MachineError> {
+        match lease::another_owner(&self.paths) {
+            None => Ok(stream),
+            Some(another) => Err(another),
+        }
+    }
+
+    /// A connection to the `slipwayd` of our data; `None` where the machine has no owner. An owner that does not listen, or has
+    /// other data, is an error that names it.
     async fn reach(&self) -> Result<Option<Box<dyn VmStream>>, MachineError> {
         let path = self.paths.daemon_socket();
         let began = Instant::now();
         loop {
             if let Ok(stream) = connect(&path).await {
-                return match lease::another_owner(&self.paths) {
-                    None => Ok(Some(stream)),
-                    Some(another) => Err(another),
-                };
+                return self.if_ours(stream).map(Some);
             }
             match lease::in_the_way(&self.paths) {
                 None => return Ok(None),
@@ -265,12 +269,7 @@ impl MachineClient {
         let start = async {
             loop {
                 match connect(&path).await {
-                    Ok(stream) => {
-                        return match lease::another_owner(&self.paths) {
-                            None => Ok(stream),
-                            Some(another) => Err(another),
-                        };
-                    }
+                    Ok(stream) => return self.if_ours(stream),
                     // Another may have been started at the same time: the first one wins, and ours ends.
                     Err(error) if is_not_yet(&error) => {}
                     Err(error) => return Err(MachineError::file("Connecting to", &path)(error)),

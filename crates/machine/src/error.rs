@@ -309,7 +309,7 @@ impl MachineError {
             }
             Self::EngineEnds { .. } => "Where the machine's disk is full, make it larger with \
                                         `slipway machine settings --disk`; else start it again. Its \
-                                        data was not touched"
+                                        data stays"
                 .to_owned(),
             Self::Link { .. } | Self::Docker { .. } => "Restart the machine".to_owned(),
             Self::Setting { hint, .. } => hint.clone(),

@@ -95,10 +95,11 @@ async fn follow_while_watched(client: &MachineClient, view: &watch::Sender<Optio
 #[cfg(all(test, unix))]
 mod tests {
     use slipway_api::machine::{MachineAnswer, MachineState};
-    use slipway_machine::{Lease, MachinePaths};
+    use slipway_machine::Lease;
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::{UnixListener, UnixStream};
 
+    use super::super::tests::places;
     use super::*;
 
     async fn accept(listener: &UnixListener) -> UnixStream {
@@ -132,12 +133,7 @@ mod tests {
     #[tokio::test]
     async fn a_machine_is_followed_while_it_is_owned_and_while_somebody_looks() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let paths = MachinePaths {
-            data: directory.path().join("data"),
-            runtime: directory.path().join("data/run"),
-            docker_config: None,
-            image: None,
-        };
+        let paths = places(directory.path());
         paths.create().expect("writable");
         let follower = MachineFollower::spawn(MachineClient::new(paths.clone()));
         let mut views = follower.view();
@@ -174,12 +170,7 @@ mod tests {
     #[tokio::test]
     async fn an_owner_that_cannot_be_asked_is_told_until_it_is_gone() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let paths = MachinePaths {
-            data: directory.path().join("data"),
-            runtime: directory.path().join("run"),
-            docker_config: None,
-            image: None,
-        };
+        let paths = places(directory.path());
         let lease = Lease::take(&paths).expect("nobody else has it");
         let follower = MachineFollower::spawn(MachineClient::new(paths));
         let mut views = follower.view();

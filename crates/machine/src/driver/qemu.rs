@@ -90,6 +90,12 @@ impl Qemu {
         Self::find(arch)
     }
 
+    /// The way to control QEMU while it runs.
+    fn qmp(&self) -> Option<Qmp> {
+        let running = lock(&self.running);
+        running.as_ref().and_then(|running| running.qmp.clone())
+    }
+
     async fn start_now(&self, spec: &VmSpec) -> Result<(), MachineError> {
         self.kill_now().await;
         let chosen = lock(&self.chosen).clone();
@@ -230,9 +236,7 @@ impl Driver for Qemu {
     }
 
     fn request_stop(&self) -> BoxFuture<'_, Result<(), MachineError>> {
-        let qmp = lock(&self.running)
-            .as_ref()
-            .and_then(|running| running.qmp.clone());
+        let qmp = self.qmp();
         Box::pin(async move {
             match qmp {
                 Some(qmp) => qmp.power_down().await,
@@ -242,9 +246,7 @@ impl Driver for Qemu {
     }
 
     fn resume(&self) -> BoxFuture<'_, Result<(), MachineError>> {
-        let qmp = lock(&self.running)
-            .as_ref()
-            .and_then(|running| running.qmp.clone());
+        let qmp = self.qmp();
         Box::pin(async move {
             match qmp {
                 Some(qmp) => qmp.resume().await,

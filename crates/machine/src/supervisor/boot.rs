@@ -352,13 +352,14 @@ impl Boot {
         let mut news = News::open(&self.guest).await?;
         steps.enter("Opening the disk");
         let mut patience = step;
+        let mut engine_starts = false;
         let mut engine_ends = 0;
         let mut repair = self.repair;
         loop {
             let piece = tokio::select! {
                 piece = tokio::time::timeout(patience, news.next()) => piece,
                 // Before the engine starts, news come by themselves or not at all.
-                error = self.agent_is_gone(), if patience == ENGINE_STEP => return Err(Failure::Other(error)),
+                error = self.agent_is_gone(), if engine_starts => return Err(Failure::Other(error)),
             };
             let Ok(piece) = piece else {
                 return Err(Failure::Other(MachineError::BootTimeout {
@@ -384,6 +385,7 @@ impl Boot {
                     }
                     DiskState::Mounted => {
                         patience = ENGINE_STEP;
+                        engine_starts = true;
                         steps.enter("Starting the engine");
                     }
                     DiskState::Broken {

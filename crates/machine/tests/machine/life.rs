@@ -78,6 +78,15 @@ impl Machine {
         self
     }
 
+    /// The guest does not answer any more, and that is noticed.
+    async fn falls_silent(&self) {
+        self.fake.faults.frozen.store(true, Ordering::SeqCst);
+        self.wait("unresponsive", |view| {
+            matches!(view.state, MachineState::Unresponsive { .. })
+        })
+        .await;
+    }
+
     async fn stopped(&self) -> MachineView {
         self.wait("stopped", |view| view.state == MachineState::Stopped)
             .await
@@ -370,12 +379,7 @@ async fn a_damaged_disk_is_repaired_only_when_that_is_asked_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_is_silent_is_unresponsive_until_it_is_back() {
     let machine = Machine::new().started().await;
-    machine.fake.faults.frozen.store(true, Ordering::SeqCst);
-    machine
-        .wait("unresponsive", |view| {
-            matches!(view.state, MachineState::Unresponsive { .. })
-        })
-        .await;
+    machine.falls_silent().await;
     assert!(machine.handle.start().await.is_err());
     machine.fake.faults.frozen.store(false, Ordering::SeqCst);
     machine.running().await;
@@ -391,12 +395,7 @@ fn was_switched_off(view: &MachineView) -> bool {
 async fn a_guest_without_a_link_is_stopped_in_order_all_the_same() {
     for comes_back in [true, false] {
         let machine = Machine::new().started().await;
-        machine.fake.faults.frozen.store(true, Ordering::SeqCst);
-        machine
-            .wait("unresponsive", |view| {
-                matches!(view.state, MachineState::Unresponsive { .. })
-            })
-            .await;
+        machine.falls_silent().await;
         machine.handle.stop().await.expect("accepted");
         machine
             .fake
