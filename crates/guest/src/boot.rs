@@ -4,6 +4,7 @@
 //! mounts ─ drivers ─┬─ link (serves whatever else fails)
 //!                   └─ root ─ switch ─┬─ data disk ─┬─ containerd
 //!                                     │             └─ dockerd ─ answers
+//!                                     ├─ the engine's network (another thread) ─ a socket for dockerd
 //!                                     └─ modules for dockerd (another thread) ─ firewall ─ network
 //! ```
 
@@ -19,7 +20,8 @@ use crate::data_disk::Unusable;
 use crate::error::{Doing, Result};
 use crate::machine::Machine;
 use crate::{
-    clock, data_disk, disk, modules, mounts, network, power, power_button, serve, service,
+    clock, data_disk, disk, engine_network, modules, mounts, network, power, power_button, serve,
+    service,
 };
 
 /// Never returns: when the first process ends, the kernel does.
@@ -85,6 +87,7 @@ async fn start_docker(machine: &Machine) -> Result<()> {
     machine.news.phase(Phase::Root);
     raise_limits(machine);
 
+    let engine_socket = spawn_local(engine_network::listen());
     network::prepare(&machine.news);
     let networking = machine.clone();
     spawn_local(async move {
@@ -122,7 +125,7 @@ async fn start_docker(machine: &Machine) -> Result<()> {
     machine.data_mounted.set(true);
     machine.news.phase(Phase::Data);
     spawn_local(service::keep_containerd(machine.clone()));
-    spawn_local(service::keep_dockerd(machine.clone()));
+    spawn_local(service::keep_dockerd(machine.clone(), engine_socket));
     mounted.grow(&machine.children, &machine.news).await;
     Ok(())
 }

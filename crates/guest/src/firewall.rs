@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::children::{Children, Ended};
 use crate::error::{Doing, Error, Result};
-use slipway_link::port_network;
+use slipway_link::guest_network;
 
 use crate::network::{ADDRESS, NAMESERVER, OUTWARD, PORTS, PREFIX};
 
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// that nothing of them has to be remembered.
 fn rules() -> String {
     let network = format!("{ADDRESS}/{PREFIX}");
-    let host = port_network::HOST;
+    let host = guest_network::HOST;
     format!(
         "table inet slipway {{
   chain to_host {{

@@ -2,7 +2,7 @@
 //!
 //! It is `/init` of the initrd and stays for as long as the machine runs. It never ends by itself and no input makes it
 //! panic the kernel: what fails is told to the host over the link, which is opened as soon as its drivers are loaded; what
-//! fails before that is on the console. It does not know what containers are, listens on no network, and keeps no state but
+//! fails before that is on the console. It does not know what containers are, answers on no network, and keeps no state but
 //! the data disk's.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -21,6 +21,8 @@ mod data_disk;
 mod dial;
 #[cfg(target_os = "linux")]
 mod disk;
+#[cfg(target_os = "linux")]
+mod engine_network;
 #[cfg(target_os = "linux")]
 mod error;
 #[cfg(target_os = "linux")]

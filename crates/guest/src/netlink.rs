@@ -1,7 +1,8 @@
-//! The three things that have to be told to the kernel about a network interface.
+//! The four things that have to be told to the kernel about a network interface.
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
@@ -17,70 +18,97 @@ const CREATE_OR_REPLACE: u16 = 0x400 | 0x100;
 const INET: u8 = 2;
 const UP: u32 = 1;
 
-/// Switches an interface on.
-pub(crate) fn up(interface: u32) -> io::Result<()> {
+/// A way to tell it, about the interfaces of the network namespace that it was made in.
+pub(crate) struct Netlink(OwnedFd);
+
+impl Netlink {
+    pub(crate) fn new() -> io::Result<Self> {
+        let socket = socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            // Zero is the routing protocol.
+            None,
+        )?;
+        Ok(Self(socket))
+    }
+
+    /// Switches an interface on.
+    pub(crate) fn up(&self, interface: u32) -> io::Result<()> {
+        self.request(NEW_LINK, 0, &link(interface, UP))
+    }
+
+    /// Puts an interface into another network namespace.
+    pub(crate) fn move_to(&self, interface: u32, namespace: &impl AsRawFd) -> io::Result<()> {
+        const NAMESPACE: u16 = 28;
+        let mut body = link(interface, 0);
+        attribute(&mut body, NAMESPACE, namespace.as_raw_fd().to_ne_bytes());
+        self.request(NEW_LINK, 0, &body)
+    }
+
+    /// Gives an interface an address.
+    pub(crate) fn add_address(
+        &self,
+        interface: u32,
+        address: Ipv4Addr,
+        prefix: u8,
+    ) -> io::Result<()> {
+        const ADDRESS: u16 = 1;
+        const LOCAL: u16 = 2;
+        let mut body = vec![INET, prefix, 0, 0];
+        body.extend(interface.to_ne_bytes());
+        attribute(&mut body, LOCAL, address.octets());
+        attribute(&mut body, ADDRESS, address.octets());
+        self.request(NEW_ADDRESS, CREATE_OR_REPLACE, &body)
+    }
+
+    /// Sends everything that goes nowhere else through `gateway`.
+    pub(crate) fn add_default_route(&self, interface: u32, gateway: Ipv4Addr) -> io::Result<()> {
+        const OUT: u16 = 4;
+        const GATEWAY: u16 = 5;
+        const MAIN: u8 = 254;
+        const STATIC: u8 = 4;
+        const UNICAST: u8 = 1;
+        let mut body = vec![INET, 0, 0, 0, MAIN, STATIC, 0, UNICAST, 0, 0, 0, 0];
+        attribute(&mut body, GATEWAY, gateway.octets());
+        attribute(&mut body, OUT, interface.to_ne_bytes());
+        self.request(NEW_ROUTE, CREATE_OR_REPLACE, &body)
+    }
+
+    fn request(&self, kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
+        const HEADER: usize = 16;
+        let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
+        let mut message = Vec::with_capacity(HEADER + body.len());
+        message.extend(length.to_ne_bytes());
+        message.extend(kind.to_ne_bytes());
+        message.extend((REQUEST_AND_ACKNOWLEDGE | flags).to_ne_bytes());
+        message.extend([0; 8]);
+        message.extend(body);
+
+        send(&self.0, &message, SendFlags::empty())?;
+        let mut answer = [0; 1024];
+        let (count, _) = recv(&self.0, &mut answer, RecvFlags::empty())?;
+        match answer[..count].get(HEADER..HEADER + 4) {
+            Some(&[a, b, c, d]) => match i32::from_ne_bytes([a, b, c, d]) {
+                0 => Ok(()),
+                error => Err(io::Error::from_raw_os_error(-error)),
+            },
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+/// What a request about an interface begins with; `flags` are those to be set.
+fn link(interface: u32, flags: u32) -> Vec<u8> {
     let mut body = vec![0; 4];
     body.extend(interface.to_ne_bytes());
-    body.extend(UP.to_ne_bytes());
-    body.extend(UP.to_ne_bytes());
-    request(NEW_LINK, 0, &body)
-}
-
-/// Gives an interface an address.
-pub(crate) fn add_address(interface: u32, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
-    const ADDRESS: u16 = 1;
-    const LOCAL: u16 = 2;
-    let mut body = vec![INET, prefix, 0, 0];
-    body.extend(interface.to_ne_bytes());
-    attribute(&mut body, LOCAL, address.octets());
-    attribute(&mut body, ADDRESS, address.octets());
-    request(NEW_ADDRESS, CREATE_OR_REPLACE, &body)
-}
-
-/// Sends everything that goes nowhere else through `gateway`.
-pub(crate) fn add_default_route(interface: u32, gateway: Ipv4Addr) -> io::Result<()> {
-    const OUT: u16 = 4;
-    const GATEWAY: u16 = 5;
-    const MAIN: u8 = 254;
-    const STATIC: u8 = 4;
-    const UNICAST: u8 = 1;
-    let mut body = vec![INET, 0, 0, 0, MAIN, STATIC, 0, UNICAST, 0, 0, 0, 0];
-    attribute(&mut body, GATEWAY, gateway.octets());
-    attribute(&mut body, OUT, interface.to_ne_bytes());
-    request(NEW_ROUTE, CREATE_OR_REPLACE, &body)
+    body.extend(flags.to_ne_bytes());
+    body.extend(flags.to_ne_bytes());
+    body
 }
 
 fn attribute(body: &mut Vec<u8>, kind: u16, value: [u8; 4]) {
     body.extend(8_u16.to_ne_bytes());
     body.extend(kind.to_ne_bytes());
     body.extend(value);
-}
-
-fn request(kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
-    const HEADER: usize = 16;
-    let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
-    let mut message = Vec::with_capacity(HEADER + body.len());
-    message.extend(length.to_ne_bytes());
-    message.extend(kind.to_ne_bytes());
-    message.extend((REQUEST_AND_ACKNOWLEDGE | flags).to_ne_bytes());
-    message.extend([0; 8]);
-    message.extend(body);
-
-    let socket = socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        // Zero is the routing protocol.
-        None,
-    )?;
-    send(&socket, &message, SendFlags::empty())?;
-    let mut answer = [0; 1024];
-    let (count, _) = recv(&socket, &mut answer, RecvFlags::empty())?;
-    match answer[..count].get(HEADER..HEADER + 4) {
-        Some(&[a, b, c, d]) => match i32::from_ne_bytes([a, b, c, d]) {
-            0 => Ok(()),
-            error => Err(io::Error::from_raw_os_error(-error)),
-        },
-        _ => Err(io::ErrorKind::InvalidData.into()),
-    }
 }

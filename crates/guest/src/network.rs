@@ -5,13 +5,14 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use slipway_link::port_network;
+use slipway_link::guest_network;
 use tokio::time::{Instant, sleep};
 
 use crate::children::Children;
 use crate::error::{Doing, Result};
+use crate::firewall;
+use crate::netlink::Netlink;
 use crate::news::News;
-use crate::{firewall, netlink};
 
 /// The network that QEMU's user-mode networking gives to a guest.
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
@@ -56,7 +57,8 @@ pub(crate) fn prepare(news: &News) {
     if let Err(error) = rustix::system::sethostname(b"slipway") {
         news.warn(format!("The machine has no name: {error}"));
     }
-    if let Err(error) = index("lo").and_then(|lo| netlink::up(lo).doing(|| "lo".into())) {
+    let kernel = Netlink::new().doing(|| "A socket".into());
+    if let Err(error) = kernel.and_then(|kernel| kernel.up(index("lo")?).doing(|| "lo".into())) {
         news.warn(format!("The machine cannot talk to itself: {error}"));
     }
 }
@@ -71,18 +73,24 @@ pub(crate) async fn bring_up(children: &Children) -> Result<()> {
     let interface = index(OUTWARD)?;
     // It names the interfaces, which are still down.
     firewall::set_up(children).await?;
-    netlink::add_address(interface, ADDRESS, PREFIX)
+    let kernel = Netlink::new().doing(|| "The machine's network could not be asked for".into())?;
+    kernel
+        .add_address(interface, ADDRESS, PREFIX)
         .doing(|| "The machine's address could not be set".into())?;
-    netlink::up(interface).doing(|| "The machine's network could not be switched on".into())?;
-    netlink::add_default_route(interface, GATEWAY)
+    kernel
+        .up(interface)
+        .doing(|| "The machine's network could not be switched on".into())?;
+    kernel
+        .add_default_route(interface, GATEWAY)
         .doing(|| "The machine's way out could not be set".into())?;
     let Ok(ports) = index(PORTS) else {
         return Ok(());
     };
     // Nobody there speaks it.
     let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{PORTS}/disable_ipv6"), "1");
-    netlink::add_address(ports, port_network::GUEST, port_network::PREFIX)
-        .and_then(|()| netlink::up(ports))
+    kernel
+        .add_address(ports, guest_network::GUEST, guest_network::PREFIX)
+        .and_then(|()| kernel.up(ports))
         .doing(|| "The network of published ports could not be switched on".into())
 }
 

@@ -1,17 +1,20 @@
 //! containerd and dockerd: started, watched, started again.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use slipway_link::port_network;
+use slipway_link::guest_network;
 use slipway_link::{DockerState, GuestEvent, Phase, Service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::children::Child;
+use crate::error::Result;
 use crate::log::Log;
 use crate::machine::Machine;
 
@@ -63,15 +66,28 @@ fn containerd() -> Command {
     command
 }
 
-fn dockerd() -> Command {
-    let mut command = Command::new("/usr/sbin/dockerd");
+/// Hands the socket that is its input over as systemd does, and becomes what its arguments say.
+const WITH_SOCKET: &str = r#"exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@""#;
+
+/// dockerd, with a socket beside its own if there is one.
+fn dockerd(socket: Option<OwnedFd>) -> Command {
+    const DOCKERD: &str = "/usr/sbin/dockerd";
+    let mut command = match socket {
+        Some(socket) => {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", WITH_SOCKET, "sh", DOCKERD]);
+            command.args(["--host", "fd://"]).stdin(socket);
+            command
+        }
+        None => Command::new(DOCKERD),
+    };
     command.args(["--host", "unix:///run/docker.sock"]);
     command.args(["--containerd", CONTAINERD_SOCKET]);
     command.args(["--group", "root"]);
     command.arg("--userland-proxy=false");
     // What is between this computer and a container takes long packets. On the way out TCP agrees on what fits, and a
     // datagram that is too long is told so.
-    let mtu = port_network::MTU;
+    let mtu = guest_network::MTU;
     command.args(["--mtu", &mtu.to_string()]);
     command.arg(format!(
         "--default-network-opt=bridge=com.docker.network.driver.mtu={mtu}"
@@ -121,8 +137,16 @@ pub(crate) async fn keep_containerd(machine: Machine) {
     }
 }
 
-/// Keeps dockerd running until the machine goes down.
-pub(crate) async fn keep_dockerd(machine: Machine) {
+/// Keeps dockerd running until the machine goes down. It listens at its socket, and at another one that is in the making.
+pub(crate) async fn keep_dockerd(machine: Machine, socket: JoinHandle<Result<Option<OwnedFd>>>) {
+    let socket = match socket.await {
+        Ok(Ok(socket)) => socket,
+        Ok(Err(error)) => {
+            machine.news.warn(error.to_string());
+            None
+        }
+        Err(_) => None,
+    };
     let mut pause = FIRST_PAUSE;
     let mut first = true;
     machine.dockerd_runs.set(true);
@@ -131,7 +155,9 @@ pub(crate) async fn keep_dockerd(machine: Machine) {
         // Its number may be somebody else's by now.
         let _ = fs::remove_file("/run/docker.pid");
         let started = Instant::now();
-        let why = match start(&machine, &mut dockerd(), &machine.dockerd_log) {
+        // It is kept, so that who connects meanwhile is served by the next dockerd.
+        let socket = socket.as_ref().and_then(|socket| socket.try_clone().ok());
+        let why = match start(&machine, &mut dockerd(socket), &machine.dockerd_log) {
             Ok(child) => watch_dockerd(&machine, child, &mut first).await,
             Err(why) => why,
         };

@@ -21,11 +21,11 @@ mod frame;
 #[doc(hidden)]
 pub mod fuzz;
 mod guest;
+pub mod guest_network;
 mod handshake;
 mod host;
 mod message;
 mod mux;
-pub mod port_network;
 mod pump;
 mod shell;
 mod stream;

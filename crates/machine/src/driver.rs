@@ -26,6 +26,8 @@ pub enum GuestPort {
     /// The guest's second network interface: frames, each behind its length in four bytes, the highest first. Not every
     /// driver has it; one that has not says `Unsupported`.
     PortNetwork,
+    /// The third one, likewise.
+    EngineNetwork,
 }
 
 /// What a virtual machine is made of.

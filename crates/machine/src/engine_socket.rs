@@ -1,4 +1,4 @@
-//! The machine's engine as a socket on this computer: each connection becomes one stream to dockerd, half-close included.
+//! The machine's engine as a socket on this computer: each connection becomes one to dockerd, half-close included.
 
 use std::path::Path;
 use std::time::Duration;
@@ -60,8 +60,8 @@ async fn serve((reader, mut writer): Connection, guest: Guest) {
         let _ = docker_up.wait_for(|up| *up).await;
         guest.docker().await
     };
-    let link = match tokio::time::timeout(PATIENCE, connect).await {
-        Ok(Ok(link)) => link,
+    let stream = match tokio::time::timeout(PATIENCE, connect).await {
+        Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             let _ = writer.write_all(&refusal(&error.to_string())).await;
             return;
@@ -72,7 +72,7 @@ async fn serve((reader, mut writer): Connection, guest: Guest) {
             return;
         }
     };
-    if let Err(error) = slipway_link::pump(link, reader, writer).await {
+    if let Err(error) = stream.carry(reader, writer).await {
         tracing::debug!(%error, "a connection to the engine broke");
     }
 }

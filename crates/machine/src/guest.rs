@@ -1,14 +1,17 @@
 //! The way to the guest's agent, which stays the same while links come and go.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use slipway_link::guest_network::ENGINE;
 use slipway_link::{GuestStats, HostLink, LinkStream, RefusalKind, Reply, Request, Secret};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-use crate::port_network::PortNetwork;
+use crate::guest_network::{self, GuestNetwork};
 use crate::{Driver, GuestPort, MachineError};
 
 /// How long a stream may wait for a link that is being made again.
@@ -20,8 +23,34 @@ pub(crate) struct Guest {
     link: watch::Sender<Option<Arc<HostLink>>>,
     /// Whether dockerd answers.
     docker: watch::Sender<bool>,
-    /// The quicker way to its ports, where the driver has it.
-    network: Arc<Mutex<Option<PortNetwork>>>,
+    networks: Arc<Mutex<Networks>>,
+}
+
+/// The quicker ways into the guest, where the driver has them.
+#[derive(Default)]
+struct Networks {
+    ports: Option<GuestNetwork>,
+    engine: Option<GuestNetwork>,
+}
+
+/// A connection to dockerd.
+pub(crate) enum DockerStream {
+    Network(guest_network::Connection),
+    Link(LinkStream),
+}
+
+impl DockerStream {
+    /// Moves bytes both ways until both directions have ended.
+    pub(crate) async fn carry(
+        self,
+        reader: impl AsyncRead + Unpin,
+        writer: impl AsyncWrite + Unpin,
+    ) -> io::Result<()> {
+        match self {
+            Self::Network(connection) => connection.carry(reader, writer).await,
+            Self::Link(link) => slipway_link::pump(link, reader, writer).await.map(drop),
+        }
+    }
 }
 
 impl Guest {
@@ -30,7 +59,7 @@ impl Guest {
         Self {
             link: watch::Sender::new(None),
             docker: watch::Sender::new(false),
-            network: Arc::default(),
+            networks: Arc::default(),
         }
     }
 
@@ -57,28 +86,38 @@ impl Guest {
             .await
             .map_err(MachineError::link)?;
         let link = Arc::new(link);
-        if self.port_network().is_none_or(|network| network.is_over()) {
-            self.join_port_network(driver).await;
-        }
+        self.join_networks(driver).await;
         self.link.send_replace(Some(link.clone()));
         Ok(link)
     }
 
-    async fn join_port_network(&self, driver: &dyn Driver) {
-        let network = match driver.connect(GuestPort::PortNetwork).await {
-            Ok(stream) => Some(PortNetwork::new(stream)),
-            Err(error) => {
-                tracing::info!(%error, "published ports go over the link");
-                None
-            }
-        };
-        *self.network.lock().unwrap_or_else(PoisonError::into_inner) = network;
+    /// Joins the networks that it is not on already.
+    async fn join_networks(&self, driver: &dyn Driver) {
+        if self.port_network().is_none_or(|network| network.is_over()) {
+            let network = join(driver, GuestPort::PortNetwork).await;
+            self.networks().ports = network;
+        }
+        if self
+            .engine_network()
+            .is_none_or(|network| network.is_over())
+        {
+            let network = join(driver, GuestPort::EngineNetwork).await;
+            self.networks().engine = network;
+        }
+    }
+
+    fn networks(&self) -> MutexGuard<'_, Networks> {
+        self.networks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The network of published ports, where there is one.
-    pub(crate) fn port_network(&self) -> Option<PortNetwork> {
-        let network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
-        network.clone()
+    pub(crate) fn port_network(&self) -> Option<GuestNetwork> {
+        self.networks().ports.clone()
+    }
+
+    /// The engine's network, where there is one.
+    fn engine_network(&self) -> Option<GuestNetwork> {
+        self.networks().engine.clone()
     }
 
     /// The link of now, if there is one.
@@ -101,7 +140,7 @@ impl Guest {
     pub(crate) fn clear(&self) {
         self.link.send_replace(None);
         self.docker.send_replace(false);
-        *self.network.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.networks() = Networks::default();
     }
 
     /// Says whether dockerd answers.
@@ -145,8 +184,19 @@ impl Guest {
         self.link.send_replace(None);
     }
 
-    /// A connection to dockerd.
-    pub(crate) async fn docker(&self) -> Result<LinkStream, MachineError> {
+    /// A connection to dockerd: over its network, or over the link where there is none or nobody listens there.
+    pub(crate) async fn docker(&self) -> Result<DockerStream, MachineError> {
+        if let Some(network) = self.engine_network() {
+            match network.connect(ENGINE).await {
+                Ok(connection) => return Ok(DockerStream::Network(connection)),
+                Err(error) => tracing::debug!(%error, "the engine is not reached over its network"),
+            }
+        }
+        self.docker_over_the_link().await.map(DockerStream::Link)
+    }
+
+    /// A connection to dockerd by the link, which says why there is none.
+    pub(crate) async fn docker_over_the_link(&self) -> Result<LinkStream, MachineError> {
         Ok(self.open(&Request::Docker).await?.1)
     }
 
@@ -201,6 +251,16 @@ impl Guest {
     /// Whether the agent answers in time.
     pub(crate) async fn ping(&self, deadline: Duration) -> Result<(), MachineError> {
         self.open_within(&Request::Ping, deadline).await.map(drop)
+    }
+}
+
+async fn join(driver: &dyn Driver, port: GuestPort) -> Option<GuestNetwork> {
+    match driver.connect(port).await {
+        Ok(stream) => Some(GuestNetwork::new(stream)),
+        Err(error) => {
+            tracing::info!(?port, %error, "what would go there goes over the link");
+            None
+        }
     }
 }
 

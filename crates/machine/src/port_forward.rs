@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::guest::Guest;
-use crate::port_network::Connection;
+use crate::guest_network::Connection;
 
 /// Connections of one port at once; who comes then waits in the system's queue.
 const MAX_CONNECTIONS: usize = 2048;
@@ -84,7 +84,8 @@ async fn serve(mut stream: TcpStream, target: SocketAddr, guest: Guest) {
     // Until all was handed over: whatever drops it before, what was cut short shall not look like an end.
     close_by_reset(&stream, true);
     if let Some(connection) = over_the_network(target, &guest).await {
-        if let Err(error) = connection.carry(&stream).await {
+        let (reader, writer) = stream.split();
+        if let Err(error) = connection.carry(reader, ToHere(writer)).await {
             tracing::debug!(%target, %error, "a connection to a published port broke");
         }
         return;

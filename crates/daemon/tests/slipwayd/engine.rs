@@ -1,7 +1,9 @@
 //! The machine's engine at its socket is as good as one that runs here: what the docker command does with one, it does
 //! with this. Its ports are in `ports.rs`.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -47,12 +49,56 @@ async fn the_docker_command_works_as_with_an_engine_of_this_computer() {
         step(&own);
         done();
     }
+    let done = began("the way");
+    the_engines_own_network_carries_it(&own).await;
+    done();
     let done = began("ports");
     ports::all(&own).await;
     done();
 
     own.client.shutdown().await.expect("it ends");
     assert!(daemon.wait().expect("ours").success());
+}
+
+/// Each call is an interrupt of a network interface, and none of the link.
+async fn the_engines_own_network_carries_it(own: &Own) {
+    const CALLS: u64 = 300;
+    let before = interrupts(own).await;
+    let mut engine = UnixStream::connect(own.paths.engine_socket()).expect("it listens");
+    for _ in 0..CALLS {
+        engine
+            .write_all(b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n")
+            .expect("it is taken");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\nOK") {
+            let mut some = [0; 1024];
+            let count = engine.read(&mut some).expect("an answer");
+            assert_ne!(count, 0, "{}", String::from_utf8_lossy(&answer));
+            answer.extend_from_slice(&some[..count]);
+        }
+    }
+    let after = interrupts(own).await;
+    let most_of = |kind: &str| {
+        let devices = after.iter().filter(|(name, _)| name.contains(kind));
+        let gained = devices.map(|(name, count)| count - before[name]);
+        gained.max().expect("such a device")
+    };
+    let (network, link) = (most_of("-input"), most_of("-virtqueues"));
+    assert!(network > CALLS / 2, "{network}: {before:?} {after:?}");
+    assert!(link < CALLS / 2, "{link}: {before:?} {after:?}");
+}
+
+/// How many there were in the machine of each virtio device.
+async fn interrupts(own: &Own) -> BTreeMap<String, u64> {
+    let table = own.in_the_machine(&["cat", "/proc/interrupts"]).await;
+    let mut counts = BTreeMap::new();
+    for line in table.lines().filter(|line| line.contains("virtio")) {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let name = words.last().expect("a device").to_string();
+        let counted = words[1..].iter().map_while(|word| word.parse::<u64>().ok());
+        counts.insert(name, counted.sum());
+    }
+    counts
 }
 
 fn outputs_and_exit_codes(own: &Own) {

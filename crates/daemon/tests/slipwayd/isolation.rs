@@ -19,9 +19,12 @@ use crate::own::{Own, compile, image, warnings_about};
 /// Where a container listens on purpose, with the machine's own network: what every scan of the machine has to find.
 const CONTROL: u16 = 45_999;
 
-/// This computer and the machine on the network of published ports.
+/// This computer and the machine on the network of published ports. On the engine's they have the same addresses.
 const PORTS_HERE: &str = "169.254.76.1";
 const PORTS_THERE: &str = "169.254.76.2";
+
+/// Where the engine listens on its own network.
+const ENGINE: u16 = 2375;
 
 /// What a scan found.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,6 +63,11 @@ impl Scan {
     fn is_the_control_alone(&self) {
         assert_eq!(self.open, [CONTROL], "{self:?}");
         assert_eq!((self.refused, self.denied, self.silent), (65_534, 0, 0));
+    }
+
+    /// The one port that was asked said no.
+    fn is_one_refusal(&self) {
+        assert_eq!((self.open.len(), self.refused), (0, 1), "{self:?}");
     }
 
     /// No port of this computer said anything.
@@ -164,6 +172,7 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
         scan("::1", 3),
         scan("10.0.2.2", 1),
         scan(PORTS_HERE, 1),
+        format!("tcp {PORTS_THERE} {ENGINE} {ENGINE} 1"),
     ];
     what.extend(datagrams.clone());
     what.extend(
@@ -178,6 +187,11 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
     Scan::of(&found, "::1").is_the_control_alone();
     Scan::of(&found, "10.0.2.2").is_nothing();
     Scan::of(&found, PORTS_HERE).is_nothing();
+    Scan::of(&found, PORTS_THERE).is_one_refusal();
+    // Who has the machine's network has not the engine's, and sees nothing of it.
+    let interfaces = own.in_the_machine(&["ls", "/sys/class/net"]).await;
+    assert!(interfaces.contains("eth1"), "{interfaces}");
+    assert!(!interfaces.contains("eth2"), "{interfaces}");
 
     let mut what = vec![
         scan("10.0.2.15", 3),
@@ -203,7 +217,8 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
     assert_eq!(view.warnings, [""; 0]);
 }
 
-/// What stood in the ways that lead here was the firewall, but for the network of published ports: calls are not heard there.
+/// What stood in the ways that lead here was the firewall, but for the network of published ports, where calls are not heard,
+/// and the engine's, which no way leads to.
 async fn without_the_firewall(
     own: &Own,
     run: &dyn Fn(&str, &[String]) -> String,
@@ -214,6 +229,9 @@ async fn without_the_firewall(
     let found = run("--privileged", &[format!("tcp {PORTS_HERE} 1 65535 1")]);
     let scan = Scan::of(&found, PORTS_HERE);
     assert_eq!((scan.open.len(), scan.silent), (0, 65_535));
+    let engine = format!("tcp {PORTS_THERE} {ENGINE} {ENGINE} 1");
+    let found = run("--privileged --net=host", &[engine]);
+    Scan::of(&found, PORTS_THERE).is_one_refusal();
     let found = run(
         "--net=host",
         &[
@@ -265,6 +283,7 @@ fn others_cannot_open_the_sockets(own: &Own) {
             "qmp.sock",
             "link.sock",
             "ports.sock",
+            "engine-network.sock",
         ];
         for name in sockets {
             let socket = own.paths.runtime.join(name);

@@ -1,7 +1,7 @@
 //! The machine in QEMU: KVM, HVF or WHPX where they work, emulation where they do not.
 //!
-//! One QEMU process with its sockets in the runtime directory: QMP to control it, the link, and from QEMU 7.2 on the network of
-//! published ports. It ends with this process by the kernel's hand on Linux; elsewhere it may outlive a crash.
+//! One QEMU process with its sockets in the runtime directory: QMP to control it, the link, and from QEMU 7.2 on the networks
+//! of published ports and of the engine. It ends with this process by the kernel's hand on Linux; elsewhere it may outlive a crash.
 
 mod accelerator;
 mod command_line;
@@ -45,7 +45,7 @@ pub struct Qemu {
 #[derive(Clone, Default)]
 struct GuestPorts {
     link: PathBuf,
-    network: Option<PathBuf>,
+    networks: Option<command_line::Networks>,
 }
 
 /// What there is while QEMU runs.
@@ -107,14 +107,20 @@ impl Qemu {
             ),
         };
         let sockets = command_line::Sockets::in_dir(&spec.runtime);
-        for path in [&sockets.qmp, &sockets.link, &sockets.ports] {
+        let networks = &sockets.networks;
+        for path in [
+            &sockets.qmp,
+            &sockets.link,
+            &networks.ports,
+            &networks.engine,
+        ] {
             remove_if_there(path)?;
         }
         console_log::begin(&spec.console_log)
             .map_err(MachineError::file("Creating", &spec.console_log))?;
         *lock(&self.guest_ports) = GuestPorts {
             link: sockets.link.clone(),
-            network: program.has_streams().then(|| sockets.ports.clone()),
+            networks: program.has_streams().then(|| networks.clone()),
         };
         let arguments = command_line::machine(&program, spec, accelerator, &sockets);
         let log = spec.runtime.join("qemu.log");
@@ -181,10 +187,11 @@ impl Qemu {
             }
             running.process.kill().await;
             // The others QEMU removes itself when it is left the time.
-            if let Some(socket) = lock(&self.guest_ports).network.take()
-                && let Err(error) = remove_if_there(&socket)
-            {
-                tracing::warn!(%error, "a socket stays");
+            let networks = lock(&self.guest_ports).networks.take();
+            for socket in networks.iter().flat_map(|of| [&of.ports, &of.engine]) {
+                if let Err(error) = remove_if_there(socket) {
+                    tracing::warn!(%error, "a socket stays");
+                }
             }
         }
         self.state.send_replace(DriverState::Off);
@@ -227,9 +234,11 @@ impl Driver for Qemu {
     fn connect(&self, port: GuestPort) -> BoxFuture<'static, std::io::Result<Box<dyn VmStream>>> {
         let sockets = lock(&self.guest_ports).clone();
         Box::pin(async move {
+            let networks = sockets.networks.ok_or(std::io::ErrorKind::Unsupported);
             let path = match port {
                 GuestPort::Link => sockets.link,
-                GuestPort::PortNetwork => sockets.network.ok_or(std::io::ErrorKind::Unsupported)?,
+                GuestPort::PortNetwork => networks?.ports,
+                GuestPort::EngineNetwork => networks?.engine,
             };
             qmp::connect_socket(&path).await
         })

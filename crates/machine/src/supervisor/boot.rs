@@ -494,7 +494,10 @@ async fn connect_engine(paths: &MachinePaths, guest: &Guest) -> Result<Engine, M
     let dialer: Dialer = Arc::new(move || {
         let guest = guest.clone();
         Box::pin(async move {
-            let stream = guest.docker().await.map_err(std::io::Error::other)?;
+            let stream = guest
+                .docker_over_the_link()
+                .await
+                .map_err(std::io::Error::other)?;
             Ok(Box::new(stream) as Box<dyn Connection>)
         })
     });

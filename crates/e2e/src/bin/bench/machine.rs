@@ -5,7 +5,7 @@
 //!             Slipway's machine       the floor                       Debian
 //! boots       its own Linux           the same kernel, root, dockerd  Debian's kernel, systemd, docker.io
 //! first       slipway-guest           a shell script                  systemd
-//! reached by  the link                                                QEMU's hostfwd, `ssh -L`
+//! reached by  networks of its own                                     QEMU's hostfwd, `ssh -L`
 //! ```
 
 mod boot;
@@ -72,7 +72,7 @@ pub(crate) fn measure() -> Result<Outcome> {
         name: "machine",
         method: format!(
             "Slipway's machine, the floor and Debian have the same virtual hardware: the other two are started with \
-             the command line of Slipway's QEMU, with other disks and without the network of published ports. A boot counts from the request to start (for the \
+             the command line of Slipway's QEMU, with other disks and without the networks of published ports and of the engine. A boot counts from the request to start (for the \
              others: from the start of QEMU) until the engine answers `/_ping`. Forwards lead to the same program \
              in a container of either guest; the ways take turns. {}, accelerator {accelerator}, dockerd {dockerd} \
              in Slipway's machine.",

@@ -15,8 +15,16 @@ pub(super) struct Sockets {
     pub(super) qmp: PathBuf,
     /// The link.
     pub(super) link: PathBuf,
-    /// The frames of published ports.
+    pub(super) networks: Networks,
+}
+
+/// The sockets for frames.
+#[derive(Debug, Clone)]
+pub(super) struct Networks {
+    /// Those of published ports.
     pub(super) ports: PathBuf,
+    /// Those of the engine.
+    pub(super) engine: PathBuf,
 }
 
 impl Sockets {
@@ -24,7 +32,10 @@ impl Sockets {
         Self {
             qmp: runtime.join("qmp.sock"),
             link: runtime.join("link.sock"),
-            ports: runtime.join("ports.sock"),
+            networks: Networks {
+                ports: runtime.join("ports.sock"),
+                engine: runtime.join("engine-network.sock"),
+            },
         }
     }
 }
@@ -109,21 +120,25 @@ pub(super) fn machine(
     arguments.pair("-netdev", "user,id=net,ipv6=off");
     arguments.pair("-device", "virtio-net-pci,netdev=net,romfile=");
     if program.has_streams() {
-        arguments.pair(
-            "-netdev",
-            format!(
-                "stream,id=ports,server=on,addr.type=unix,addr.path={}",
-                quoted(&sockets.ports)
-            ),
-        );
-        arguments.pair(
-            "-device",
-            format!(
-                "virtio-net-pci,netdev=ports,romfile=,host_mtu={}{}",
-                slipway_link::port_network::MTU,
-                in_place(accelerator)
-            ),
-        );
+        // The guest tells them apart by their order.
+        let networks = &sockets.networks;
+        for (id, socket) in [("ports", &networks.ports), ("engine", &networks.engine)] {
+            arguments.pair(
+                "-netdev",
+                format!(
+                    "stream,id={id},server=on,addr.type=unix,addr.path={}",
+                    quoted(socket)
+                ),
+            );
+            arguments.pair(
+                "-device",
+                format!(
+                    "virtio-net-pci,netdev={id},romfile=,host_mtu={}{}",
+                    slipway_link::guest_network::MTU,
+                    in_place(accelerator)
+                ),
+            );
+        }
     }
     arguments.pair("-device", "virtio-rng-pci");
     arguments.pair(

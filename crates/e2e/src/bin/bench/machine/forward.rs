@@ -26,7 +26,7 @@ const NAME: &str = "peer";
 
 /// What was measured, for each way.
 pub(super) struct Forwards {
-    link: Measured,
+    slipway: Measured,
     hostfwd: Measured,
     ssh: Measured,
 }
@@ -87,8 +87,8 @@ pub(super) fn measure(ours: &Ours, debian: &Debian, peer: &Path) -> Result<Forwa
             }
         }
     }
-    let [link, hostfwd, ssh] = contenders.map(|contender| contender.measured);
-    Ok(Forwards { link, hostfwd, ssh })
+    let [slipway, hostfwd, ssh] = contenders.map(|contender| contender.measured);
+    Ok(Forwards { slipway, hostfwd, ssh })
 }
 
 impl Contender {
@@ -364,7 +364,7 @@ impl Forwards {
         worse: &Series,
         goal: Goal,
     ) -> [Figure; 2] {
-        let ours = of(&self.link);
+        let ours = of(&self.slipway);
         [
             Figure::ratio(what, unit, ours.clone(), better.clone(), Some(goal)),
             Figure::ratio("the same", unit, ours.clone(), worse.clone(), None),

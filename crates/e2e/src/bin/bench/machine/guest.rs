@@ -99,9 +99,11 @@ impl Guest {
                 ),
             )?;
         }
-        // Nobody is on that network, and systemd would wait for somebody.
-        command_line.remove("-netdev", "id=ports");
-        command_line.remove("-device", "netdev=ports");
+        // Nobody is on those networks, and systemd would wait for somebody.
+        for network in ["ports", "engine"] {
+            command_line.remove("-netdev", &format!("id={network}"));
+            command_line.remove("-device", &format!("netdev={network}"));
+        }
         let mut network = hardware.value("-netdev").to_owned();
         for (here, there) in &boots.forwards {
             // Writing to a String does not fail.

@@ -6,8 +6,9 @@ use smoltcp::wire::{
     ArpOperation, ArpRepr, EthernetFrame, EthernetProtocol, EthernetRepr, IpProtocol, Ipv4Packet,
     Ipv4Repr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
 };
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
@@ -122,9 +123,9 @@ fn step(socket: &mut Socket<'_>, program: Program) {
     }
 }
 
-fn network() -> (PortNetwork, DuplexStream) {
+fn network() -> (GuestNetwork, DuplexStream) {
     let (here, there) = tokio::io::duplex(256 * 1024);
-    (PortNetwork::new(Box::new(here)), there)
+    (GuestNetwork::new(Box::new(here)), there)
 }
 
 /// Two ends of a TCP connection of this computer.
@@ -133,6 +134,11 @@ async fn pair() -> (TcpStream, TcpStream) {
     let client = TcpStream::connect(listener.local_addr().unwrap());
     let (client, accepted) = tokio::join!(client, listener.accept());
     (client.unwrap(), accepted.unwrap().0)
+}
+
+async fn carry(connection: Connection, mut stream: TcpStream) -> io::Result<()> {
+    let (reader, writer) = stream.split();
+    connection.carry(reader, writer).await
 }
 
 fn pattern(length: usize) -> Vec<u8> {
@@ -146,7 +152,7 @@ async fn bytes_and_ends_go_both_ways() {
     for length in [0, 1, 100, 3 << 20] {
         let connection = network.connect(TARGET).await.unwrap();
         let (client, stream) = pair().await;
-        let carried = tokio::spawn(async move { connection.carry(&stream).await });
+        let carried = tokio::spawn(carry(connection, stream));
         let (mut reader, mut writer) = client.into_split();
         let sent = pattern(length);
         let expected = sent.clone();
@@ -191,7 +197,7 @@ async fn who_ends_first_and_takes_late_gets_everything() {
         let _guest = FakeGuest::new(there, program, 1);
         let connection = network.connect(TARGET).await.unwrap();
         let (mut client, stream, before) = full_pair().await;
-        let carried = tokio::spawn(async move { connection.carry(&stream).await });
+        let carried = tokio::spawn(carry(connection, stream));
         if let Program::Echo = program {
             client.write_all(&pattern(LENGTH)).await.unwrap();
         } else {
@@ -215,7 +221,7 @@ async fn a_break_on_either_side_is_a_break_on_the_other() {
     let connection = network.connect(TARGET).await.unwrap();
     let (mut client, stream) = pair().await;
     client.write_all(b"x").await.unwrap();
-    let error = connection.carry(&stream).await.unwrap_err();
+    let error = carry(connection, stream).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 
     let (network, there) = self::network();
@@ -226,8 +232,7 @@ async fn a_break_on_either_side_is_a_break_on_the_other() {
         .set_linger(Some(Duration::ZERO))
         .unwrap();
     drop(client);
-    assert!(connection.carry(&stream).await.is_err());
-    drop(connection);
+    assert!(carry(connection, stream).await.is_err());
     while guest.connected() > 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -289,7 +294,7 @@ async fn the_end_of_the_network_breaks_its_connections() {
     // Its end of the stream goes with it.
     drop(guest);
     let (_client, stream) = pair().await;
-    assert!(connection.carry(&stream).await.is_err());
+    assert!(carry(connection, stream).await.is_err());
     assert!(network.is_over());
     assert!(network.connect(TARGET).await.is_err());
 }

@@ -1,8 +1,8 @@
-//! The way of TCP connections to published ports where the driver carries frames: a network of two, this computer and the
-//! guest, with a TCP of our own on this side and the guest's kernel on the other.
+//! The way of TCP connections to published ports and to the engine where the driver carries frames: a network of two, this
+//! computer and the guest, with a TCP of our own on this side and the guest's kernel on the other.
 //!
 //! Over the link, the guest's agent would have to carry every byte. Here no program of the guest stands between this
-//! computer and the container.
+//! computer and the container, or dockerd.
 //!
 //! What the guest sends is hostile: smoltcp parses it, nothing listens on this side, and what is kept is bounded.
 
@@ -14,20 +14,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use slipway_link::port_network::{GUEST, HOST, MTU, PREFIX};
+use slipway_link::guest_network::{GUEST, HOST, MTU, PREFIX};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use smoltcp::socket::tcp::{ConnectError, RecvError, Socket, SocketBuffer, State};
 use smoltcp::time::Instant as StackInstant;
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr};
-use socket2::SockRef;
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::driver::VmStream;
-use crate::port_forward::close_by_reset;
 
 /// How long a call may stay without an answer, which the guest's kernel gives.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -60,14 +57,14 @@ const FIRST_PORT: u16 = 1024;
 
 /// The network, as long as it is held. Clones are the same.
 #[derive(Clone)]
-pub(crate) struct PortNetwork {
+pub(crate) struct GuestNetwork {
     stack: Shared,
     _task: Arc<AbortOnDropHandle<()>>,
 }
 
 type Shared = Arc<Mutex<Stack>>;
 
-impl PortNetwork {
+impl GuestNetwork {
     /// The network whose frames go over `stream`, each behind its length in four bytes, the highest first.
     pub(crate) fn new(stream: Box<dyn VmStream>) -> Self {
         let stack = Arc::new(Mutex::new(Stack::new()));
@@ -77,7 +74,7 @@ impl PortNetwork {
         };
         let task = tokio::spawn(async move {
             let error = carrier.carry().await;
-            tracing::debug!(%error, "the network of published ports ended");
+            tracing::debug!(%error, "a network with the guest ended");
         });
         Self {
             stack,
@@ -134,16 +131,20 @@ impl Connection {
         .await
     }
 
-    /// Moves bytes between the connection and `stream`, both ways, until both directions have ended.
+    /// Moves bytes from `reader` to the guest and from the guest to `writer`, until both directions have ended.
     ///
     /// The end of one direction is passed on and the other goes on. Fails when either side broke the connection.
-    pub(crate) async fn carry(&self, stream: &TcpStream) -> io::Result<()> {
+    pub(crate) async fn carry(
+        &self,
+        mut reader: impl AsyncRead + Unpin,
+        mut writer: impl AsyncWrite + Unpin,
+    ) -> io::Result<()> {
         let mut ends = Ends::default();
         std::future::poll_fn(|context| {
             let mut stack = lock(&self.stack);
             let socket = stack.socket(self.handle);
-            let there = ends.send_to_guest(socket, stream, context);
-            let back = ends.take_from_guest(socket, stream, context);
+            let there = ends.send_to_guest(socket, Pin::new(&mut reader), context);
+            let back = ends.take_from_guest(socket, Pin::new(&mut writer), context);
             let state = socket.state();
             // Whatever else happens to it.
             socket.register_recv_waker(context.waker());
@@ -188,41 +189,42 @@ struct Ends {
 }
 
 impl Ends {
-    /// What `stream` has for the guest, as far as there is room. Says whether anything was moved.
-    fn send_to_guest(
+    /// What `reader` has for the guest, as far as there is room. Says whether anything was moved.
+    fn send_to_guest<R: AsyncRead>(
         &mut self,
         socket: &mut Socket<'_>,
-        stream: &TcpStream,
+        mut reader: Pin<&mut R>,
         context: &mut Context<'_>,
     ) -> io::Result<bool> {
         let mut moved = false;
-        while !self.sent && socket.can_send() && stream.poll_read_ready(context)?.is_ready() {
-            let read = socket.send(|room| match stream.try_read(room) {
-                Ok(count) => (count, Ok(count)),
-                Err(error) => (0, Err(error)),
+        while !self.sent && socket.can_send() {
+            let read = socket.send(|room| {
+                let mut room = ReadBuf::new(room);
+                let read = reader.as_mut().poll_read(context, &mut room);
+                let count = room.filled().len();
+                (count, read.map_ok(|()| count))
             });
             match read {
-                Ok(Ok(0)) => {
+                Ok(Poll::Ready(Ok(0))) => {
                     socket.close();
                     // Nothing follows that an acknowledgement could wait for.
                     socket.set_ack_delay(None);
                     self.sent = true;
                     moved = true;
                 }
-                Ok(Ok(_)) => moved = true,
-                Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(Err(error)) => return Err(error),
-                Err(_) => break,
+                Ok(Poll::Ready(Ok(_))) => moved = true,
+                Ok(Poll::Ready(Err(error))) => return Err(error),
+                Ok(Poll::Pending) | Err(_) => break,
             }
         }
         Ok(moved)
     }
 
-    /// What the guest has for `stream`, as far as it takes it. Says whether anything was moved.
-    fn take_from_guest(
+    /// What the guest has for `writer`, as far as it takes it. Says whether anything was moved.
+    fn take_from_guest<W: AsyncWrite>(
         &mut self,
         socket: &mut Socket<'_>,
-        stream: &TcpStream,
+        mut writer: Pin<&mut W>,
         context: &mut Context<'_>,
     ) -> io::Result<bool> {
         let mut moved = false;
@@ -234,13 +236,10 @@ impl Ends {
             self.all_here = true;
         }
         while !self.rest.is_empty() {
-            if stream.poll_write_ready(context)?.is_pending() {
-                return Ok(moved);
-            }
-            match stream.try_write(&self.rest) {
-                Ok(count) => drop(self.rest.drain(..count)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
+            match writer.as_mut().poll_write(context, &self.rest)? {
+                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(count) => drop(self.rest.drain(..count)),
+                Poll::Pending => return Ok(moved),
             }
         }
         while !self.taken {
@@ -251,26 +250,23 @@ impl Ends {
                         return Err(io::ErrorKind::ConnectionReset.into());
                     }
                     Err(_) => {
-                        SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
-                        self.taken = true;
-                        // All of it was handed over and has to arrive, whatever becomes of the other direction.
-                        close_by_reset(stream, false);
+                        self.taken = writer.as_mut().poll_shutdown(context)?.is_ready();
                         break;
                     }
                 }
             }
-            if stream.poll_write_ready(context)?.is_pending() {
-                break;
-            }
-            let written = socket.recv(|bytes| match stream.try_write(bytes) {
-                Ok(count) => (count, Ok(())),
-                Err(error) => (0, Err(error)),
+            let written = socket.recv(|bytes| {
+                let written = writer.as_mut().poll_write(context, bytes);
+                match written {
+                    Poll::Ready(Ok(count)) => (count, written),
+                    _ => (0, written),
+                }
             });
             match written {
-                Ok(Ok(())) => moved = true,
-                Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(Err(error)) => return Err(error),
-                Err(_) => break,
+                Ok(Poll::Ready(Ok(0))) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(Poll::Ready(Ok(_))) => moved = true,
+                Ok(Poll::Ready(Err(error))) => return Err(error),
+                Ok(Poll::Pending) | Err(_) => break,
             }
         }
         Ok(moved)
