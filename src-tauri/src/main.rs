@@ -11,6 +11,8 @@ mod commands;
 mod events;
 #[cfg(target_os = "linux")]
 mod painting;
+#[cfg(target_os = "linux")]
+mod single_instance;
 mod window;
 
 use std::sync::Arc;
@@ -21,6 +23,9 @@ use slipway_engine::Environment;
 use tauri::{AppHandle, Manager as _, RunEvent};
 use tokio::sync::broadcast::error::RecvError;
 use tracing_subscriber::EnvFilter;
+
+#[cfg(target_os = "linux")]
+use crate::single_instance::Instance;
 
 /// How long the process stays behind its closed window to take away what unfinished runs made.
 const TIDY_UP: Duration = Duration::from_secs(10);
@@ -33,11 +38,25 @@ fn main() {
         .with_env_filter(EnvFilter::from_env("SLIPWAY_LOG"))
         .with_writer(std::io::stderr)
         .init();
+    let context = tauri::generate_context!();
+    #[cfg(target_os = "linux")]
+    let instance = match single_instance::claim(&context.config().identifier) {
+        Instance::First(instance) => instance,
+        Instance::Second => return,
+        Instance::Unheard(error) => {
+            tracing::error!(%error, "another Slipway does not answer");
+            eprintln!("error: Slipway runs already and does not answer");
+            eprintln!("hint: end it (its process is called slipway-desktop) and start it again");
+            std::process::exit(1);
+        }
+    };
     let commands = bindings::builder();
-    let result = tauri::Builder::default()
-        .plugin(tauri_plugin_single_instance::init(|app, _, _| {
-            window::show(app);
-        }))
+    let builder = tauri::Builder::default();
+    #[cfg(not(target_os = "linux"))]
+    let builder = builder.plugin(tauri_plugin_single_instance::init(|app, _, _| {
+        window::show(app);
+    }));
+    let result = builder
         .plugin(tauri_plugin_window_state::Builder::default().build())
         .plugin(tauri_plugin_opener::init())
         .plugin(tauri_plugin_dialog::init())
@@ -60,9 +79,11 @@ fn main() {
                 });
             }
             window::open(app.handle())?;
+            #[cfg(target_os = "linux")]
+            instance.serve(app.handle());
             Ok(())
         })
-        .build(tauri::generate_context!());
+        .build(context);
     match result {
         Ok(app) => app.run(tidy_up_before_exit),
         Err(error) => {

@@ -88,7 +88,11 @@ pub(super) fn measure(ours: &Ours, debian: &Debian, peer: &Path) -> Result<Forwa
         }
     }
     let [slipway, hostfwd, ssh] = contenders.map(|contender| contender.measured);
-    Ok(Forwards { slipway, hostfwd, ssh })
+    Ok(Forwards {
+        slipway,
+        hostfwd,
+        ssh,
+    })
 }
 
 impl Contender {
