@@ -4,11 +4,11 @@ use std::io::{IsTerminal as _, Write as _};
 
 use serde::Serialize;
 use slipway_api::machine::{
-    DockerState, MachineDriver, MachineLogSource, MachinePhase, MachinePortState, MachineSettings,
-    MachineState, MachineView,
+    DockerState, MachineDriver, MachineLogSource, MachinePhase, MachineSettings, MachineState,
+    MachineView,
 };
 use slipway_api::{ApiError, ErrorKind};
-use slipway_core::{Shell, ShellInput, ShellOutput, Slipway};
+use slipway_core::{Shell, ShellInput, ShellOutput, Slipway, why_unreachable};
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{
@@ -258,14 +258,9 @@ fn phase_in_words(phase: &MachinePhase) -> String {
 }
 
 fn port_in_words(port: &slipway_api::machine::MachinePort) -> String {
-    let state = match &port.state {
-        MachinePortState::Listening => String::new(),
-        MachinePortState::Conflict { holder } => match holder {
-            Some(holder) => format!(": taken by {holder}"),
-            None => ": taken by something else".to_owned(),
-        },
-        MachinePortState::Failed { reason } => format!(": {}", reason.message),
-    };
+    let state = why_unreachable(&port.state)
+        .map(|why| format!(": {why}"))
+        .unwrap_or_default();
     format!(
         "{}:{}->{}/{} of {}{state}",
         port.host_ip, port.host_port, port.container_port, port.protocol, port.container_name
@@ -613,7 +608,9 @@ pub(crate) async fn have_engine(
 
 #[cfg(test)]
 mod tests {
-    use slipway_api::machine::{MachineDisk, MachineHost, MachinePort, MachineStats};
+    use slipway_api::machine::{
+        MachineDisk, MachineHost, MachinePort, MachinePortState, MachineStats,
+    };
 
     use super::*;
 

@@ -4,6 +4,7 @@
 //! what can be said of the machine is read from its files. Its logs are `slipwayd`'s to read.
 
 pub(crate) mod follower;
+pub(crate) mod held_ports;
 pub(crate) mod log;
 
 use slipway_api::engine::EngineState;

@@ -25,9 +25,10 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use slipway_api::container::{ContainerDelta, ContainerState, ContainerView};
 use slipway_api::engine::EngineState;
+use slipway_api::machine::{MachinePort, MachineView};
 use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::{
-    Action, Address, Engine, EngineError, Environment, Event, EventStream, ListFilter, Subject,
+    Action, Engine, EngineError, Environment, Event, EventStream, ListFilter, Subject,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::AbortHandle;
@@ -37,7 +38,7 @@ use crate::connection::still_searching;
 use crate::container_store::ContainerStore;
 use crate::error::api_error;
 use crate::killed::{Inquiries, Question};
-use crate::machine;
+use crate::machine::{self, held_ports};
 use crate::selection::{self, Selected, list as list_endpoints, select};
 use crate::settings::SettingsFile;
 use crate::view;
@@ -99,6 +100,7 @@ impl Session {
         environment: Environment,
         settings: SettingsFile,
         store: Arc<ContainerStore>,
+        machine: Option<watch::Receiver<Option<MachineView>>>,
     ) -> (Self, watch::Receiver<Result<Selected, ApiError>>) {
         let (state_sender, state) = watch::channel(EngineState::Searching);
         let (selected_sender, selected) = watch::channel(Err(still_searching()));
@@ -117,6 +119,8 @@ impl Session {
             watched: true,
             probed: None,
             last: None,
+            machine,
+            held_ports: Vec::new(),
         };
         let task = tokio::spawn(follower.run(chosen_receiver)).abort_handle();
         let session = Self {
@@ -173,6 +177,10 @@ struct Follower {
     last: Option<Selected>,
     /// Why containers were killed.
     inquiries: Inquiries,
+    /// Slipway's machine, whose ports are on this computer what `slipwayd` says.
+    machine: Option<watch::Receiver<Option<MachineView>>>,
+    /// What it holds for the containers that are followed.
+    held_ports: Vec<MachinePort>,
 }
 
 impl Follower {
@@ -269,9 +277,7 @@ impl Follower {
     }
 
     fn is_machines(&self, selected: &Selected) -> bool {
-        self.environment.machine_socket().is_some_and(
-            |socket| matches!(&selected.endpoint.address, Address::Unix(path) if *path == socket),
-        )
+        selection::is_machines(&self.environment, &selected.endpoint)
     }
 
     /// Waits before the next try. `None` when the handle is gone.
@@ -375,6 +381,11 @@ impl Follower {
                 };
             }
         };
+        let of_machine = self.is_machines(selected);
+        self.held_ports = match &self.machine {
+            Some(machine) if of_machine => held_ports::of_view(machine.borrow().as_ref()),
+            _ => Vec::new(),
+        };
         if let Err(error) = self.list_all(selected).await {
             return error;
         }
@@ -397,6 +408,12 @@ impl Follower {
                 }
                 () = tokio::time::sleep_until(dying.next_look()), if !dying.is_empty() => {
                     if let Err(error) = self.look_again(selected, &mut dying).await {
+                        return error;
+                    }
+                }
+                held = held_ports::others(self.machine.as_mut(), &self.held_ports), if of_machine => {
+                    self.held_ports = held;
+                    if let Err(error) = self.list_again(selected).await {
                         return error;
                     }
                 }
@@ -464,7 +481,7 @@ impl Follower {
     }
 
     async fn list_all(&mut self, selected: &Selected) -> Result<(), EngineError> {
-        let list = list(selected, None).await?;
+        let list = list(selected, None, &self.held_ports).await?;
         self.find_reasons(selected, &list);
         self.tell(self.store.reset(list));
         Ok(())
@@ -540,13 +557,23 @@ impl Follower {
         Ok(())
     }
 
+    /// Tells what is different now, and nothing where nothing is.
+    async fn list_again(&mut self, selected: &Selected) -> Result<(), EngineError> {
+        let list = list(selected, None, &self.held_ports).await?;
+        self.find_reasons(selected, &list);
+        if let Some(delta) = self.store.update(&[], list) {
+            self.tell(delta);
+        }
+        Ok(())
+    }
+
     async fn list_some(
         &mut self,
         selected: &Selected,
         ids: Vec<String>,
         dying: &mut Dying,
     ) -> Result<(), EngineError> {
-        let list = list(selected, Some(ids.clone())).await?;
+        let list = list(selected, Some(ids.clone()), &self.held_ports).await?;
         self.find_reasons(selected, &list);
         for id in &ids {
             let runs = list
@@ -680,6 +707,7 @@ async fn while_answering<T>(
 async fn list(
     selected: &Selected,
     ids: Option<Vec<String>>,
+    held_ports: &[MachinePort],
 ) -> Result<Vec<ContainerView>, EngineError> {
     let filter = ListFilter {
         all: true,
@@ -691,6 +719,10 @@ async fn list(
         while_answering(&selected.engine, selected.engine.list_containers(&filter)).await?;
     Ok(answer
         .into_iter()
-        .map(|container| view::container(container, host))
+        .map(|container| {
+            let mut view = view::container(container, host);
+            held_ports::put_in(&mut view, held_ports);
+            view
+        })
         .collect())
 }

@@ -978,6 +978,8 @@ export type PortView = {
 	url: string | null,
 	/**  How it is reachable. */
 	exposed: Exposed,
+	/**  Why nothing of the container answers there although the engine publishes it, in words: "taken by nginx (process 12)". */
+	unreachable: string | null,
 };
 
 /**  What a pull is busy with. */
