@@ -593,7 +593,11 @@ pub(crate) async fn have_engine(
     let person = std::io::stdin().is_terminal() && output.stderr_is_terminal();
     let wanted = start_it
         || person && !quiet && {
-            let question = "No container engine answers. Start Slipway's own machine? [Y/n] ";
+            let question = if slipway.machine_is_stopping().await {
+                "Slipway's machine is stopping. Start it again after that? [Y/n] "
+            } else {
+                "No container engine answers. Start Slipway's own machine? [Y/n] "
+            };
             let answer = ask(question, output).await?;
             matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes")
                 && answer.ends_with('\n')

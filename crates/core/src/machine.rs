@@ -22,7 +22,7 @@ use self::follower::MachineFollower;
 
 use crate::blocking::blocking;
 use crate::connection::Connection;
-use crate::error::cancelled;
+use crate::error::{cancelled, machine_stopping};
 use crate::{Slipway, selection};
 
 impl Slipway {
@@ -81,12 +81,22 @@ impl Slipway {
     /// An error with the machine as the way out, where there is no engine and the machine's would be used.
     pub async fn with_machine_offered(&self, mut error: ApiError) -> ApiError {
         if error.kind == ErrorKind::NoEngine && self.machine_helps().await {
+            if self.machine_is_stopping().await {
+                return machine_stopping();
+            }
             error.hint = Some(
                 "Start Slipway's own machine with `slipway machine start`, or an engine of yours"
                     .to_owned(),
             );
         }
         error
+    }
+
+    /// Whether the machine is on its way to a stop, where its engine answers no more.
+    pub async fn machine_is_stopping(&self) -> bool {
+        self.machine()
+            .await
+            .is_ok_and(|view| view.state == MachineState::Stopping)
     }
 
     /// The machine now. Starts nothing.
