@@ -1,6 +1,8 @@
 //! `slipway machine`: Slipway's own Linux machine.
 
+use std::convert::Infallible;
 use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use serde::Serialize;
 use slipway_api::machine::{
@@ -9,6 +11,7 @@ use slipway_api::machine::{
 };
 use slipway_api::{ApiError, ErrorKind};
 use slipway_core::{Shell, ShellInput, ShellOutput, Slipway, why_unreachable};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{
@@ -25,6 +28,9 @@ use crate::table::Fields;
 
 /// What has to be typed to delete it.
 const NAME: &str = "machine";
+
+/// A stop that is quicker needs no advice.
+const STOP_IS_LONG: Duration = Duration::from_secs(5);
 
 const MEBIBYTE: u64 = 1 << 20;
 const GIBIBYTE: u64 = 1 << 30;
@@ -114,7 +120,12 @@ async fn with_phases(
 ) -> Result<MachineView, ApiError> {
     let progress = Progress::new(output, quiet);
     let last = std::sync::Mutex::new(String::new());
-    let result = work(&|view| {
+    let (stops, mut stopping) = watch::channel(false);
+    let tell = |view: &MachineView| {
+        stops.send_if_modified(|known| {
+            let is = view.state == MachineState::Stopping;
+            std::mem::replace(known, is) != is
+        });
         let Some(doing) = doing(&view.state) else {
             return;
         };
@@ -125,14 +136,35 @@ async fn with_phases(
             progress.step(&doing, &doing);
             *last = doing;
         }
-    })
-    .await;
+    };
+    let work = async { work(&tell).await };
+    let result = tokio::select! {
+        result = work => result,
+        never = say_that_a_stop_is_long(&mut stopping, &progress) => match never {},
+    };
     if result.is_ok() {
         progress.finish();
     } else {
         progress.abandon();
     }
     result
+}
+
+/// Says once how a stop that takes long is cut short.
+async fn say_that_a_stop_is_long(
+    stopping: &mut watch::Receiver<bool>,
+    progress: &Progress,
+) -> Infallible {
+    while stopping.wait_for(|stops| *stops).await.is_ok() {
+        let ends = stopping.wait_for(|stops| !stops);
+        if tokio::time::timeout(STOP_IS_LONG, ends).await.is_err() {
+            progress.note(
+                "Containers are still coming to an end; `slipway machine stop --now` switches the machine off at once",
+            );
+            break;
+        }
+    }
+    std::future::pending().await
 }
 
 /// What goes on in a state that does not last.
