@@ -50,13 +50,7 @@ pub(crate) async fn machine(
             let view = start(slipway, output, &interrupt::cancels(), false).await?;
             said(&view, "The machine runs", output)?;
         }
-        Machine::Stop(how) => {
-            let view = with_phases(output, false, async |tell| {
-                slipway.machine_stop(how.now, tell).await
-            })
-            .await?;
-            said(&view, "The machine is stopped", output)?;
-        }
+        Machine::Stop(how) => stop(how.now, slipway, output).await?,
         Machine::Restart => {
             let cancel = interrupt::cancels();
             let view = with_phases(output, false, async |tell| {
@@ -91,6 +85,49 @@ pub(crate) async fn machine(
         Machine::Settings(options) => settings(&options, slipway, output).await?,
     }
     Ok(Exit::Done)
+}
+
+async fn stop(at_once: bool, slipway: &Slipway, output: &Output) -> Result<(), Failure> {
+    let before = slipway.machine().await?;
+    let stays_stopped = match before.state {
+        MachineState::Absent => return said(&before, "There is no machine", output),
+        MachineState::Running { .. } if !output.json_wanted() => {
+            slipway.machine_stays_stopped().await
+        }
+        _ => Vec::new(),
+    };
+    let view = with_phases(output, false, async |tell| {
+        slipway.machine_stop(at_once, tell).await
+    })
+    .await?;
+    said(&view, "The machine is stopped", output)?;
+    if let Some(note) = stays_stopped_in_words(&stays_stopped) {
+        output.complain(Tone::Note, "note: ", &note);
+    }
+    Ok(())
+}
+
+/// Which containers the next start of the machine leaves as they are; a few by name.
+fn stays_stopped_in_words(names: &[String]) -> Option<String> {
+    const SHOWN: usize = 3;
+    let (first, others) = names.split_at(names.len().min(SHOWN));
+    let mut who = first
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if !others.is_empty() {
+        who = format!("{who} and {} more", others.len());
+    }
+    match names {
+        [] => None,
+        [name] => Some(format!(
+            "{who} has no restart policy and stays stopped when the machine is started: `slipway start {name}`"
+        )),
+        _ => Some(format!(
+            "{who} have no restart policy and stay stopped when the machine is started: `slipway start` starts them"
+        )),
+    }
 }
 
 /// What `slipway machine reclaim --json` prints.
@@ -714,6 +751,23 @@ mod tests {
         broken.stats = None;
         broken.ports.clear();
         insta::assert_snapshot!("broken", told(&broken).render(false));
+    }
+
+    #[test]
+    fn what_stays_stopped_is_named() {
+        let told = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            stays_stopped_in_words(&names)
+        };
+        assert_eq!(told(&[]), None);
+        insta::assert_snapshot!(
+            told(&["web"]).unwrap_or_default(),
+            @"`web` has no restart policy and stays stopped when the machine is started: `slipway start web`"
+        );
+        insta::assert_snapshot!(
+            told(&["a", "b", "c", "d", "e"]).unwrap_or_default(),
+            @"`a`, `b`, `c` and 2 more have no restart policy and stay stopped when the machine is started: `slipway start` starts them"
+        );
     }
 
     #[test]

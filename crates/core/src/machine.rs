@@ -6,6 +6,7 @@
 pub(crate) mod follower;
 pub(crate) mod held_ports;
 pub(crate) mod log;
+mod stays_stopped;
 
 use slipway_api::engine::EngineState;
 use slipway_api::machine::{

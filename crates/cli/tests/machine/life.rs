@@ -51,7 +51,7 @@ fn without_a_machine(own: &Own) {
             .exits(1)
             .says("There is no machine yet", "slipway machine start");
     }
-    assert_eq!(own.ok(&["machine", "stop"]), "The machine is stopped\n");
+    assert_eq!(own.ok(&["machine", "stop"]), "There is no machine\n");
     assert_eq!(
         own.ok(&["machine", "delete", "--yes"]),
         "There is no machine\n"
@@ -275,7 +275,12 @@ fn a_port_that_something_else_has(own: &Own) -> String {
 }
 
 fn is_stopped_and_deleted(own: &Own) {
-    assert_eq!(own.ok(&["machine", "stop"]), "The machine is stopped\n");
+    let stopped = own.run(&["machine", "stop"]).exits(0);
+    assert_eq!(stopped.stdout, "The machine is stopped\n");
+    assert!(
+        stopped.stderr.contains("`slipway start welcome`"),
+        "{stopped:#?}"
+    );
     assert_eq!(own.state(), "stopped");
     let ended = own.run(&["machine", "delete"]).exits(2);
     ended.says("has to be confirmed", "--yes");
