@@ -85,6 +85,11 @@ pub enum MachineState {
     },
     /// Containers are being stopped and data written.
     Stopping,
+    /// It has an owner who cannot be asked from here, as after a login in another way. It may well run.
+    OutOfReach {
+        /// Who has it and how it is reached.
+        reason: ApiError,
+    },
     /// It cannot go on by itself.
     Broken {
         /// What happened and what to do.

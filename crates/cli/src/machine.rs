@@ -240,7 +240,7 @@ fn show(view: &MachineView, output: &Output) -> Result<(), Failure> {
 fn told(view: &MachineView) -> Fields {
     let mut fields = Fields::default();
     fields.field("State", state_in_words(&view.state));
-    if let MachineState::Broken { reason, .. } = &view.state
+    if let MachineState::OutOfReach { reason } | MachineState::Broken { reason, .. } = &view.state
         && let Some(hint) = &reason.hint
     {
         fields.field("Hint", hint.as_str());
@@ -315,6 +315,7 @@ fn state_in_words(state: &MachineState) -> String {
         },
         MachineState::Unresponsive { .. } => "does not answer".to_owned(),
         MachineState::Stopping => "stopping".to_owned(),
+        MachineState::OutOfReach { reason } => format!("out of reach: {}", reason.message),
         MachineState::Broken { reason, .. } => format!("broken: {}", reason.message),
     }
 }
@@ -400,7 +401,9 @@ async fn needs_running(slipway: &Slipway) -> Result<(), ApiError> {
             "The machine is stopping",
             "Start it again with `slipway machine start`",
         ),
-        MachineState::Broken { reason, .. } => return Err(reason),
+        MachineState::OutOfReach { reason } | MachineState::Broken { reason, .. } => {
+            return Err(reason);
+        }
         _ => return Ok(()),
     };
     Err(ApiError {
@@ -748,6 +751,16 @@ mod tests {
             reason: failure::invalid("QEMU is not installed", "Install it with apt"),
             repairable: false,
         };
+        let mut elsewhere = machine();
+        elsewhere.state = MachineState::OutOfReach {
+            reason: failure::invalid(
+                "The machine belongs to another session: slipwayd (process 12) listens in /run/user/1000/slipway",
+                "It is reached from here with `XDG_RUNTIME_DIR=/run/user/1000 slipway …`",
+            ),
+        };
+        elsewhere.stats = None;
+        elsewhere.ports.clear();
+        insta::assert_snapshot!("out_of_reach", told(&elsewhere).render(false));
         broken.stats = None;
         broken.ports.clear();
         insta::assert_snapshot!("broken", told(&broken).render(false));

@@ -197,7 +197,7 @@ fn judge_machine(
         })
     });
     let finding = match &machine.state {
-        MachineState::Broken { reason, .. } => {
+        MachineState::OutOfReach { reason } | MachineState::Broken { reason, .. } => {
             return (
                 Verdict::Warning,
                 reason.message.clone(),

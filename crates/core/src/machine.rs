@@ -82,13 +82,20 @@ impl Slipway {
     /// An error with the machine as the way out, where there is no engine and the machine's would be used.
     pub async fn with_machine_offered(&self, mut error: ApiError) -> ApiError {
         if error.kind == ErrorKind::NoEngine && self.machine_helps().await {
-            if self.machine_is_stopping().await {
-                return machine_stopping();
-            }
-            error.hint = Some(
-                "Start Slipway's own machine with `slipway machine start`, or an engine of yours"
-                    .to_owned(),
-            );
+            error = match self.machine().await.map(|view| view.state) {
+                Ok(MachineState::Stopping) => machine_stopping(),
+                Ok(MachineState::OutOfReach { reason }) => ApiError {
+                    kind: ErrorKind::NoEngine,
+                    ..reason
+                },
+                _ => ApiError {
+                    hint: Some(
+                        "Start Slipway's own machine with `slipway machine start`, or an engine of yours"
+                            .to_owned(),
+                    ),
+                    ..error
+                },
+            };
         }
         error
     }
@@ -275,9 +282,8 @@ async fn now(client: &MachineClient) -> MachineView {
 /// What can be said of a machine that has an owner who cannot be asked: its files do not say that it runs.
 pub(crate) fn out_of_reach(paths: &MachinePaths, error: &MachineError) -> MachineView {
     MachineView {
-        state: MachineState::Broken {
+        state: MachineState::OutOfReach {
             reason: error.to_api(),
-            repairable: false,
         },
         ..at_rest(paths)
     }
@@ -290,7 +296,10 @@ pub(crate) async fn is_over() -> bool {
     };
     matches!(
         now(&client).await.state,
-        MachineState::Absent | MachineState::Stopped | MachineState::Broken { .. }
+        MachineState::Absent
+            | MachineState::Stopped
+            | MachineState::OutOfReach { .. }
+            | MachineState::Broken { .. }
     )
 }
 
@@ -368,7 +377,7 @@ mod tests {
         let lease = Lease::take(&paths).expect("nobody else has it");
         std::fs::create_dir(paths.machine()).expect("writable");
         std::fs::write(paths.data_disk(), "").expect("writable");
-        let MachineState::Broken { reason, .. } = now(&client).await.state else {
+        let MachineState::OutOfReach { reason } = now(&client).await.state else {
             panic!("it has an owner");
         };
         assert_eq!(reason.kind, ErrorKind::NotResponding);

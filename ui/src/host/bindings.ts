@@ -836,6 +836,10 @@ phases: MachinePhase[] } |
 since: number } | 
 /**  Containers are being stopped and data written. */
 { is: "stopping" } | 
+/**  It has an owner who cannot be asked from here, as after a login in another way. It may well run. */
+{ is: "out_of_reach"; 
+/**  Who has it and how it is reached. */
+reason: ApiError } | 
 /**  It cannot go on by itself. */
 { is: "broken"; 
 /**  What happened and what to do. */

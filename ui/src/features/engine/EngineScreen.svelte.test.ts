@@ -50,6 +50,7 @@ it.each<[Scene, string, string[]]>([
 	["machine-running", "running", ["machine-stop", "machine-restart", "machine-delete", "machine-ports"]],
 	["machine-unresponsive", "unresponsive", ["machine-restart", "machine-stop"]],
 	["machine-stopped", "stopped", ["machine-start", "machine-delete"]],
+	["machine-out-of-reach", "out_of_reach", ["machine-out-of-reach"]],
 	["machine-broken", "broken", ["machine-start", "machine-broken"]],
 	["machine-disk-broken", "broken", ["machine-repair", "machine-delete"]],
 ])("%s can be told and dealt with", async (scene, state, controls) => {
