@@ -161,7 +161,10 @@ fn find(discovery: &Discovery, wanted: &str) -> Result<Endpoint, ApiError> {
         hint: Some(if names.is_empty() {
             "Give its address, for example `unix:///var/run/docker.sock`".to_owned()
         } else {
-            format!("These are known: {}", names.join(", "))
+            format!(
+                "These are known: {}; `slipway engines` says which of them answer",
+                names.join(", ")
+            )
         }),
         detail: None,
     })

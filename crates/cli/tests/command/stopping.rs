@@ -25,6 +25,17 @@ fn a_machine_that_is_stopping_is_not_said_to_be_missing() {
 }
 
 #[test]
+fn who_chooses_an_engine_that_is_not_there_is_told_which_there_are() {
+    let slipway = Slipway::at("");
+    let machine = FakeMachine::of(&slipway, MachineState::Stopped);
+    let line = ["use", "nowhere"];
+    let output = machine.command(&slipway, &line).output().expect("it runs");
+    Ended::of(&line, &output)
+        .exits(3)
+        .says("`nowhere`", "`slipway engines`");
+}
+
+#[test]
 fn a_stop_that_takes_long_says_how_it_is_cut_short() {
     let slipway = Slipway::at("unix:///nowhere/docker.sock");
     let machine = FakeMachine::of(&slipway, MachineState::Stopping);
