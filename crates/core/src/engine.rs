@@ -25,7 +25,7 @@ impl Slipway {
         self.session.as_ref().map(crate::session::Session::state)
     }
 
-    /// Changes of containers and images. `None` for a command.
+    /// Changes of containers, images and volumes. `None` for a command.
     pub fn changes(&self) -> Option<Changes> {
         self.session.as_ref().map(crate::session::Session::changes)
     }

@@ -15,7 +15,7 @@
 //!   listed again, a few times, until it is not.
 //! - A silent engine is found out by a ping every [`HEARTBEAT`], but only while somebody watches: a hidden window
 //!   costs one list for each burst of events, and nothing while nothing happens.
-//! - State leaves on watch channels, changes of containers and images on [`Changes`]; a receiver that falls behind
+//! - State leaves on watch channels, changes of containers, images and volumes on [`Changes`]; a receiver that falls behind
 //!   asks for a new snapshot.
 
 use std::collections::{HashMap, HashSet};
@@ -69,6 +69,8 @@ pub enum Change {
     Containers(ContainerDelta),
     /// Images: whoever shows them lists them anew.
     Images,
+    /// Volumes came or went: what is on the disk is something else.
+    Volumes,
 }
 
 /// What changes, as it changes.
@@ -498,6 +500,7 @@ impl Follower {
         let mut changed = HashSet::new();
         let mut removed = HashSet::new();
         let mut images = false;
+        let mut volumes = false;
         let mut next = Some(first);
         let until = Instant::now() + GATHER;
         loop {
@@ -526,6 +529,7 @@ impl Follower {
                         }
                     }
                     (Subject::Image, _) => images = true,
+                    (Subject::Volume, Action::Create | Action::Remove) => volumes = true,
                     _ => {}
                 }
             }
@@ -553,6 +557,9 @@ impl Follower {
         }
         if images {
             let _ = self.changes.send(Change::Images);
+        }
+        if volumes {
+            let _ = self.changes.send(Change::Volumes);
         }
         Ok(())
     }

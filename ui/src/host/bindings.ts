@@ -92,6 +92,7 @@ export const events = {
 	engineStateChanged: makeEvent<EngineStateChanged, EngineStateChanged>("engine-state-changed"),
 	imagesChanged: makeEvent<ImagesChanged, ImagesChanged>("images-changed"),
 	machineChanged: makeEvent<MachineChanged, MachineChanged>("machine-changed"),
+	volumesChanged: makeEvent<VolumesChanged, VolumesChanged>("volumes-changed"),
 };
 
 /* Types */
@@ -1145,6 +1146,9 @@ export type StatsView = {
 	/**  Processes and threads. */
 	pids: number | null,
 };
+
+/**  Volumes came or went. */
+export type VolumesChanged = null;
 
 /* Tauri Specta runtime */
 async function typedError<T, E>(result: Promise<T>): Promise<{ status: "ok"; data: T } | { status: "error"; error: E }> {

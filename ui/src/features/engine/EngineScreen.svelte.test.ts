@@ -144,6 +144,28 @@ it("adds up the disk of the engine that is used, and says what came back", async
 	);
 });
 
+it.each(["imagesChanged", "volumesChanged"] as const)("adds the disk up again after %s", async (event) => {
+	await shown("machine-running");
+	await waitFor(() => expect(screen.getByTestId("disk-images").textContent).toBe("3.9 GB"));
+	const usage = { images: 5_000_000_000, containers: 0, volumes: 0, build_cache: 0 };
+	const asked = vi.spyOn(host, "engineDiskUsage").mockResolvedValue(usage);
+	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+	try {
+		// Many at once are one reason to look.
+		for (let i = 0; i < 3; i += 1) fixture.emit(event, null);
+		await vi.advanceTimersByTimeAsync(5000);
+		expect(asked).toHaveBeenCalledTimes(1);
+		flushSync();
+		expect(screen.getByTestId("disk-images").textContent).toBe("5 GB");
+		// What is told as a whole is no change.
+		fixture.emit("containersChanged", { revision: 1, upserted: [], removed: [], reset: true });
+		await vi.advanceTimersByTimeAsync(10_000);
+		expect(asked).toHaveBeenCalledTimes(1);
+	} finally {
+		vi.useRealTimers();
+	}
+});
+
 it("says what the machine warns of, and why it is slow", async () => {
 	await shown("machine-running");
 	fixture.emit("machineChanged", {
