@@ -20,6 +20,8 @@ pub struct MachineView {
     pub settings: MachineSettings,
     /// Settings that differ from those that the running machine was started with: they hold from the next start on.
     pub restart_needed: bool,
+    /// What the running machine was started with, where that is something else than the settings.
+    pub runs_with: Option<MachineSettings>,
     /// Where its engine listens, as `DOCKER_HOST` would have it.
     pub engine_socket: String,
     /// When it was started, in milliseconds since 1970.

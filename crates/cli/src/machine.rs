@@ -251,21 +251,13 @@ fn told(view: &MachineView) -> Fields {
         fields.list("Start", phases.iter().map(phase_in_words));
     }
     fields.field("Engine", view.engine_socket.as_str());
-    let settings = &view.settings;
-    fields.field(
-        "Settings",
-        format!(
-            "{} CPUs, {} of memory, {} of disk{}",
-            settings.cpus,
-            size::human(u64::from(settings.memory_mb) * MEBIBYTE),
-            size::human(u64::from(settings.disk_gb) * GIBIBYTE),
-            if view.restart_needed {
-                ", from the next start on"
-            } else {
-                ""
-            }
-        ),
-    );
+    let chosen = settings_in_words(&view.settings);
+    match &view.runs_with {
+        Some(now) => fields
+            .field("Settings", format!("{chosen}, from the next start on"))
+            .field("Runs with", settings_in_words(now)),
+        None => fields.field("Settings", chosen),
+    };
     if let Some(accelerator) = &view.accelerator
         && let Some(reason) = &accelerator.reason
     {
@@ -300,6 +292,16 @@ fn told(view: &MachineView) -> Fields {
     fields.list("Ports", view.ports.iter().map(port_in_words));
     fields.list("Warnings", view.warnings.iter().map(String::as_str));
     fields
+}
+
+fn settings_in_words(settings: &MachineSettings) -> String {
+    format!(
+        "{} CPU{}, {} of memory, {} of disk",
+        settings.cpus,
+        if settings.cpus == 1 { "" } else { "s" },
+        size::human(u64::from(settings.memory_mb) * MEBIBYTE),
+        size::human(u64::from(settings.disk_gb) * GIBIBYTE),
+    )
 }
 
 fn state_in_words(state: &MachineState) -> String {
@@ -711,6 +713,10 @@ mod tests {
             accelerator: None,
             settings: MachineSettings::default(),
             restart_needed: true,
+            runs_with: Some(MachineSettings {
+                cpus: 1,
+                ..MachineSettings::default()
+            }),
             engine_socket: "unix:///run/user/1000/slipway/engine.sock".to_owned(),
             host: MachineHost {
                 cpus: 8,
@@ -758,9 +764,11 @@ mod tests {
                 "It is reached from here with `XDG_RUNTIME_DIR=/run/user/1000 slipway …`",
             ),
         };
+        elsewhere.runs_with = None;
         elsewhere.stats = None;
         elsewhere.ports.clear();
         insta::assert_snapshot!("out_of_reach", told(&elsewhere).render(false));
+        broken.runs_with = None;
         broken.stats = None;
         broken.ports.clear();
         insta::assert_snapshot!("broken", told(&broken).render(false));

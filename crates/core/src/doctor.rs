@@ -327,6 +327,7 @@ mod tests {
             accelerator: None,
             settings: MachineSettings::default(),
             restart_needed: false,
+            runs_with: None,
             engine_socket: String::new(),
             host: MachineHost {
                 cpus: 1,

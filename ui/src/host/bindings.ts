@@ -870,6 +870,8 @@ export type MachineView = {
 	settings: MachineSettings,
 	/**  Settings that differ from those that the running machine was started with: they hold from the next start on. */
 	restart_needed: boolean,
+	/**  What the running machine was started with, where that is something else than the settings. */
+	runs_with: MachineSettings | null,
 	/**  Where its engine listens, as `DOCKER_HOST` would have it. */
 	engine_socket: string,
 	/**  When it was started, in milliseconds since 1970. */

@@ -81,6 +81,7 @@ fn status(state: MachineState) -> MachineAnswer {
             accelerator: None,
             settings: MachineSettings::default(),
             restart_needed: false,
+            runs_with: None,
             engine_socket: String::new(),
             started_at: None,
             disk: None,

@@ -134,6 +134,28 @@ it("says in the dialog why settings are refused, and that accepted ones wait for
 	expect(await screen.findByTestId("machine-restart-needed")).toBeTruthy();
 });
 
+it("shows what holds beside what will, and offers a restart only of what runs", async () => {
+	await shown("machine-running");
+	const running = machineView("machine-running");
+	const settings = { ...running.settings, cpus: 4 };
+	fixture.emit("machineChanged", { ...running, settings, restart_needed: true, runs_with: running.settings });
+	flushSync();
+	const resources = screen.getByTestId("machine-resources");
+	expect(resources.textContent).toContain("2 of 8");
+	expect(resources.textContent).toContain("4 after the next start");
+	expect(resources.textContent?.match(/after the next start/g)).toHaveLength(1);
+	expect(screen.getByTestId("machine-restart-now")).toBeTruthy();
+	const stopping = machineView("machine-stopping");
+	fixture.emit("machineChanged", {
+		...stopping,
+		settings,
+		restart_needed: true,
+		runs_with: running.settings,
+	});
+	flushSync();
+	expect(screen.queryByTestId("machine-restart-now")).toBeNull();
+});
+
 it("adds up the disk of the engine that is used, and says what came back", async () => {
 	await shown("machine-running");
 	await waitFor(() => expect(screen.getByTestId("disk-images").textContent).toBe("3.9 GB"));
