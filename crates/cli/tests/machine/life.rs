@@ -30,6 +30,7 @@ fn a_machine_from_its_first_start_to_its_end() {
     }
     runs_its_first_container(&own);
     tells_how_it_is(&own);
+    is_found_from_another_session(&own);
     runs_what_is_typed(&own);
     gives_space_back(&own);
     restarts_with_other_settings(&own);
@@ -180,6 +181,27 @@ fn tells_how_it_is(own: &Own) {
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     let checks = own.ok(&["doctor"]);
     assert!(checks.contains("It runs, with Docker"), "{checks}");
+}
+
+/// As under cron or su: the same home, and another place for sockets.
+fn is_found_from_another_session(own: &Own) {
+    let other = own.home().join("other-session");
+    std::fs::create_dir(&other).expect("writable");
+    let elsewhere = |line: &[&str]| {
+        let mut command = own.command(line);
+        let output = command.env("XDG_RUNTIME_DIR", &other).output();
+        Ended::of(line, &output.expect("it runs"))
+    };
+    let told = elsewhere(&["machine", "status"]).exits(0).stdout;
+    for words in ["belongs to another session", "XDG_RUNTIME_DIR="] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(!told.contains("broken"), "{told}");
+    for (line, code) in [(&["ps"][..], 3), (&["machine", "stop"], 1)] {
+        let ended = elsewhere(line).exits(code);
+        ended.says("belongs to another session", "XDG_RUNTIME_DIR=");
+    }
+    assert_eq!(own.state(), "running");
 }
 
 fn runs_what_is_typed(own: &Own) {
