@@ -51,6 +51,7 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
             events::EngineStateChanged,
             events::ContainersChanged,
             events::ImagesChanged,
+            events::VolumesChanged,
             events::MachineChanged,
         ])
 }

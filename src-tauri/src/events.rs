@@ -19,6 +19,10 @@ pub(crate) struct ContainersChanged(pub(crate) ContainerDelta);
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
 pub(crate) struct ImagesChanged;
 
+/// Volumes came or went.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+pub(crate) struct VolumesChanged;
+
 /// Slipway's own machine is another one now.
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
 pub(crate) struct MachineChanged(pub(crate) MachineView);

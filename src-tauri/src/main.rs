@@ -156,6 +156,7 @@ fn forward(app: &AppHandle, core: &Slipway) {
                 match changes.recv().await {
                     Ok(Change::Containers(delta)) => emit(&events::ContainersChanged(delta), &app),
                     Ok(Change::Images) => emit(&events::ImagesChanged, &app),
+                    Ok(Change::Volumes) => emit(&events::VolumesChanged, &app),
                     Err(RecvError::Lagged(missed)) => {
                         tracing::debug!(missed, "the window fell behind");
                         // Images have no revisions by which the page would notice.

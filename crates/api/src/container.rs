@@ -88,6 +88,8 @@ pub struct PortView {
     pub url: Option<String>,
     /// How it is reachable.
     pub exposed: Exposed,
+    /// Why nothing of the container answers there although the engine publishes it, in words: "taken by nginx (process 12)".
+    pub unreachable: Option<String>,
 }
 
 /// How a container's port is reachable from the host.

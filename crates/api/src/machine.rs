@@ -20,6 +20,8 @@ pub struct MachineView {
     pub settings: MachineSettings,
     /// Settings that differ from those that the running machine was started with: they hold from the next start on.
     pub restart_needed: bool,
+    /// What the running machine was started with, where that is something else than the settings.
+    pub runs_with: Option<MachineSettings>,
     /// Where its engine listens, as `DOCKER_HOST` would have it.
     pub engine_socket: String,
     /// When it was started, in milliseconds since 1970.
@@ -85,6 +87,11 @@ pub enum MachineState {
     },
     /// Containers are being stopped and data written.
     Stopping,
+    /// It has an owner who cannot be asked from here, as after a login in another way. It may well run.
+    OutOfReach {
+        /// Who has it and how it is reached.
+        reason: ApiError,
+    },
     /// It cannot go on by itself.
     Broken {
         /// What happened and what to do.

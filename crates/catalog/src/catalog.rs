@@ -7,7 +7,7 @@ use crate::bundled;
 use crate::entry::{Category, Entry};
 use crate::image_reference::{ImageReference, ImageReferenceError};
 use crate::rules;
-use crate::search::{Hit, Index};
+use crate::search::{Hit, Index, TYPO_MIN, is_one_typo_apart};
 use crate::template::TemplateError;
 
 /// What can be run, in the recommended order.
@@ -148,6 +148,16 @@ impl Catalog {
             .map(|&position| &self.entries[position])
     }
 
+    /// The entry whose slug somebody meant who typed almost that. None for a slug: that is what was meant.
+    pub fn meant(&self, typed: &str) -> Option<&Entry> {
+        if typed.chars().count() < TYPO_MIN || self.entry(typed).is_some() {
+            return None;
+        }
+        self.entries
+            .iter()
+            .find(|entry| is_one_typo_apart(typed, &entry.slug))
+    }
+
     /// The entries of a category in the recommended order.
     pub fn in_category(&self, category: Category) -> impl Iterator<Item = &Entry> {
         self.entries
@@ -198,6 +208,20 @@ mod tests {
                 assert!(!note.render(|_| Some("x")).contains("{{"), "{}", entry.slug);
             }
         }
+    }
+
+    #[test]
+    fn a_mistyped_slug_is_known_for_what_was_meant() {
+        let check = |typed: &str, meant: Option<&str>| {
+            let found = Catalog::bundled().meant(typed);
+            assert_eq!(found.map(|entry| entry.slug.as_str()), meant, "{typed}");
+        };
+        check("welcom", Some("welcome"));
+        check("wlecome", Some("welcome"));
+        check("postgress", Some("postgres"));
+        check("welcome", None);
+        check("wel", None);
+        check("busybox", None);
     }
 
     #[test]

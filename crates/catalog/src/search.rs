@@ -11,7 +11,7 @@ use crate::entry::{Category, Entry};
 use crate::pasted;
 
 /// The shortest word in which a typo is forgiven.
-const TYPO_MIN: usize = 4;
+pub(crate) const TYPO_MIN: usize = 4;
 /// The shortest word that is looked for in the middle of a name: `sql` in `MySQL`.
 const INFIX_MIN: usize = 3;
 
@@ -225,7 +225,7 @@ fn split_words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether one insertion, deletion, substitution or swap of neighbours makes one the other.
-fn is_one_typo_apart(a: &str, b: &str) -> bool {
+pub(crate) fn is_one_typo_apart(a: &str, b: &str) -> bool {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     if long.len() - short.len() > 1 {

@@ -249,7 +249,7 @@ Examples:
   slipway stop $(slipway ps -q)
 
 With --json, each container has id, name, image, image_id, state, status, health, exit_code, reason, created_at, \
-ports (container_port, protocol, host_ip, host_port, url, exposed), mounts and stack.")]
+ports (container_port, protocol, host_ip, host_port, url, exposed, unreachable), mounts and stack.")]
 pub(crate) struct Ps {
     /// Stopped ones too
     #[arg(short, long)]

@@ -109,6 +109,9 @@ pub(crate) fn port_in_short(port: &PortView) -> String {
     if port.protocol != "tcp" {
         let _ = write!(text, "/{}", port.protocol);
     }
+    if let Some(why) = &port.unreachable {
+        let _ = write!(text, ": {why}");
+    }
     text
 }
 
@@ -139,9 +142,19 @@ pub(crate) async fn ports(what: &One, slipway: &Slipway, output: &Output) -> Res
 fn ports_table(ports: &[PortView]) -> Table<4> {
     let mut table = Table::new(["PORT", "REACHED AT", "EXPOSED", "URL"]);
     for port in ports {
+        let address = host_address(port).unwrap_or_else(|| "-".to_owned());
+        if let Some(why) = &port.unreachable {
+            table.row([
+                format!("{}/{}", port.container_port, port.protocol).into(),
+                "-".into(),
+                Cell::new("published", Tone::Warning),
+                format!("{address}: {why}").into(),
+            ]);
+            continue;
+        }
         table.row([
             format!("{}/{}", port.container_port, port.protocol).into(),
-            host_address(port).unwrap_or_else(|| "-".to_owned()).into(),
+            address.into(),
             match port.exposed {
                 Exposed::Published => Cell::new("published", Tone::Good),
                 Exposed::Live => Cell::new("live", Tone::Good),
@@ -267,6 +280,7 @@ pub(crate) mod tests {
                 .filter(|_| protocol == "tcp")
                 .map(|(ip, port)| format!("http://{ip}:{port}")),
             exposed: host.map_or(Exposed::None, |_| Exposed::Published),
+            unreachable: None,
         }
     }
 
@@ -323,6 +337,23 @@ pub(crate) mod tests {
         80/tcp    127.0.0.1:8080  published  http://127.0.0.1:8080
         9000/tcp  -               none
         53/udp    0.0.0.0:53      published
+        ");
+    }
+
+    #[test]
+    fn a_port_that_something_else_has_is_said_to_be_taken() {
+        let mut taken = port(80, "tcp", Some(("127.0.0.1", 8080)));
+        taken.url = None;
+        taken.unreachable = Some("taken by nginx (process 12)".to_owned());
+        let ports = [taken, port(443, "tcp", None)];
+        insta::assert_snapshot!(
+            ports_in_short(&ports),
+            @"127.0.0.1:8080->80: taken by nginx (process 12), 443"
+        );
+        insta::assert_snapshot!(ports_table(&ports).render(false, None), @r"
+        PORT     REACHED AT  EXPOSED    URL
+        80/tcp   -           published  127.0.0.1:8080: taken by nginx (process 12)
+        443/tcp  -           none
         ");
     }
 

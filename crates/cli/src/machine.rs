@@ -1,14 +1,17 @@
 //! `slipway machine`: Slipway's own Linux machine.
 
+use std::convert::Infallible;
 use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use serde::Serialize;
 use slipway_api::machine::{
-    DockerState, MachineDriver, MachineLogSource, MachinePhase, MachinePortState, MachineSettings,
-    MachineState, MachineView,
+    DockerState, MachineDriver, MachineLogSource, MachinePhase, MachineSettings, MachineState,
+    MachineView,
 };
 use slipway_api::{ApiError, ErrorKind};
-use slipway_core::{Shell, ShellInput, ShellOutput, Slipway};
+use slipway_core::{Shell, ShellInput, ShellOutput, Slipway, why_unreachable};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{
@@ -25,6 +28,9 @@ use crate::table::Fields;
 
 /// What has to be typed to delete it.
 const NAME: &str = "machine";
+
+/// A stop that is quicker needs no advice.
+const STOP_IS_LONG: Duration = Duration::from_secs(5);
 
 const MEBIBYTE: u64 = 1 << 20;
 const GIBIBYTE: u64 = 1 << 30;
@@ -44,13 +50,7 @@ pub(crate) async fn machine(
             let view = start(slipway, output, &interrupt::cancels(), false).await?;
             said(&view, "The machine runs", output)?;
         }
-        Machine::Stop(how) => {
-            let view = with_phases(output, false, async |tell| {
-                slipway.machine_stop(how.now, tell).await
-            })
-            .await?;
-            said(&view, "The machine is stopped", output)?;
-        }
+        Machine::Stop(how) => stop(how.now, slipway, output).await?,
         Machine::Restart => {
             let cancel = interrupt::cancels();
             let view = with_phases(output, false, async |tell| {
@@ -87,6 +87,49 @@ pub(crate) async fn machine(
     Ok(Exit::Done)
 }
 
+async fn stop(at_once: bool, slipway: &Slipway, output: &Output) -> Result<(), Failure> {
+    let before = slipway.machine().await?;
+    let stays_stopped = match before.state {
+        MachineState::Absent => return said(&before, "There is no machine", output),
+        MachineState::Running { .. } if !output.json_wanted() => {
+            slipway.machine_stays_stopped().await
+        }
+        _ => Vec::new(),
+    };
+    let view = with_phases(output, false, async |tell| {
+        slipway.machine_stop(at_once, tell).await
+    })
+    .await?;
+    said(&view, "The machine is stopped", output)?;
+    if let Some(note) = stays_stopped_in_words(&stays_stopped) {
+        output.complain(Tone::Note, "note: ", &note);
+    }
+    Ok(())
+}
+
+/// Which containers the next start of the machine leaves as they are; a few by name.
+fn stays_stopped_in_words(names: &[String]) -> Option<String> {
+    const SHOWN: usize = 3;
+    let (first, others) = names.split_at(names.len().min(SHOWN));
+    let mut who = first
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if !others.is_empty() {
+        who = format!("{who} and {} more", others.len());
+    }
+    match names {
+        [] => None,
+        [name] => Some(format!(
+            "{who} has no restart policy and stays stopped when the machine is started: `slipway start {name}`"
+        )),
+        _ => Some(format!(
+            "{who} have no restart policy and stay stopped when the machine is started: `slipway start` starts them"
+        )),
+    }
+}
+
 /// What `slipway machine reclaim --json` prints.
 #[derive(Serialize)]
 struct Reclaimed {
@@ -114,7 +157,12 @@ async fn with_phases(
 ) -> Result<MachineView, ApiError> {
     let progress = Progress::new(output, quiet);
     let last = std::sync::Mutex::new(String::new());
-    let result = work(&|view| {
+    let (stops, mut stopping) = watch::channel(false);
+    let tell = |view: &MachineView| {
+        stops.send_if_modified(|known| {
+            let is = view.state == MachineState::Stopping;
+            std::mem::replace(known, is) != is
+        });
         let Some(doing) = doing(&view.state) else {
             return;
         };
@@ -125,14 +173,35 @@ async fn with_phases(
             progress.step(&doing, &doing);
             *last = doing;
         }
-    })
-    .await;
+    };
+    let work = async { work(&tell).await };
+    let result = tokio::select! {
+        result = work => result,
+        never = say_that_a_stop_is_long(&mut stopping, &progress) => match never {},
+    };
     if result.is_ok() {
         progress.finish();
     } else {
         progress.abandon();
     }
     result
+}
+
+/// Says once how a stop that takes long is cut short.
+async fn say_that_a_stop_is_long(
+    stopping: &mut watch::Receiver<bool>,
+    progress: &Progress,
+) -> Infallible {
+    while stopping.wait_for(|stops| *stops).await.is_ok() {
+        let ends = stopping.wait_for(|stops| !stops);
+        if tokio::time::timeout(STOP_IS_LONG, ends).await.is_err() {
+            progress.note(
+                "Containers are still coming to an end; `slipway machine stop --now` switches the machine off at once",
+            );
+            break;
+        }
+    }
+    std::future::pending().await
 }
 
 /// What goes on in a state that does not last.
@@ -171,7 +240,7 @@ fn show(view: &MachineView, output: &Output) -> Result<(), Failure> {
 fn told(view: &MachineView) -> Fields {
     let mut fields = Fields::default();
     fields.field("State", state_in_words(&view.state));
-    if let MachineState::Broken { reason, .. } = &view.state
+    if let MachineState::OutOfReach { reason } | MachineState::Broken { reason, .. } = &view.state
         && let Some(hint) = &reason.hint
     {
         fields.field("Hint", hint.as_str());
@@ -182,21 +251,13 @@ fn told(view: &MachineView) -> Fields {
         fields.list("Start", phases.iter().map(phase_in_words));
     }
     fields.field("Engine", view.engine_socket.as_str());
-    let settings = &view.settings;
-    fields.field(
-        "Settings",
-        format!(
-            "{} CPUs, {} of memory, {} of disk{}",
-            settings.cpus,
-            size::human(u64::from(settings.memory_mb) * MEBIBYTE),
-            size::human(u64::from(settings.disk_gb) * GIBIBYTE),
-            if view.restart_needed {
-                ", from the next start on"
-            } else {
-                ""
-            }
-        ),
-    );
+    let chosen = settings_in_words(&view.settings);
+    match &view.runs_with {
+        Some(now) => fields
+            .field("Settings", format!("{chosen}, from the next start on"))
+            .field("Runs with", settings_in_words(now)),
+        None => fields.field("Settings", chosen),
+    };
     if let Some(accelerator) = &view.accelerator
         && let Some(reason) = &accelerator.reason
     {
@@ -233,6 +294,16 @@ fn told(view: &MachineView) -> Fields {
     fields
 }
 
+fn settings_in_words(settings: &MachineSettings) -> String {
+    format!(
+        "{} CPU{}, {} of memory, {} of disk",
+        settings.cpus,
+        if settings.cpus == 1 { "" } else { "s" },
+        size::human(u64::from(settings.memory_mb) * MEBIBYTE),
+        size::human(u64::from(settings.disk_gb) * GIBIBYTE),
+    )
+}
+
 fn state_in_words(state: &MachineState) -> String {
     match state {
         MachineState::Absent => "there is none yet: `slipway machine start` makes one".to_owned(),
@@ -246,6 +317,7 @@ fn state_in_words(state: &MachineState) -> String {
         },
         MachineState::Unresponsive { .. } => "does not answer".to_owned(),
         MachineState::Stopping => "stopping".to_owned(),
+        MachineState::OutOfReach { reason } => format!("out of reach: {}", reason.message),
         MachineState::Broken { reason, .. } => format!("broken: {}", reason.message),
     }
 }
@@ -258,14 +330,9 @@ fn phase_in_words(phase: &MachinePhase) -> String {
 }
 
 fn port_in_words(port: &slipway_api::machine::MachinePort) -> String {
-    let state = match &port.state {
-        MachinePortState::Listening => String::new(),
-        MachinePortState::Conflict { holder } => match holder {
-            Some(holder) => format!(": taken by {holder}"),
-            None => ": taken by something else".to_owned(),
-        },
-        MachinePortState::Failed { reason } => format!(": {}", reason.message),
-    };
+    let state = why_unreachable(&port.state)
+        .map(|why| format!(": {why}"))
+        .unwrap_or_default();
     format!(
         "{}:{}->{}/{} of {}{state}",
         port.host_ip, port.host_port, port.container_port, port.protocol, port.container_name
@@ -336,7 +403,9 @@ async fn needs_running(slipway: &Slipway) -> Result<(), ApiError> {
             "The machine is stopping",
             "Start it again with `slipway machine start`",
         ),
-        MachineState::Broken { reason, .. } => return Err(reason),
+        MachineState::OutOfReach { reason } | MachineState::Broken { reason, .. } => {
+            return Err(reason);
+        }
         _ => return Ok(()),
     };
     Err(ApiError {
@@ -598,7 +667,11 @@ pub(crate) async fn have_engine(
     let person = std::io::stdin().is_terminal() && output.stderr_is_terminal();
     let wanted = start_it
         || person && !quiet && {
-            let question = "No container engine answers. Start Slipway's own machine? [Y/n] ";
+            let question = if slipway.machine_is_stopping().await {
+                "Slipway's machine is stopping. Start it again after that? [Y/n] "
+            } else {
+                "No container engine answers. Start Slipway's own machine? [Y/n] "
+            };
             let answer = ask(question, output).await?;
             matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes")
                 && answer.ends_with('\n')
@@ -613,7 +686,9 @@ pub(crate) async fn have_engine(
 
 #[cfg(test)]
 mod tests {
-    use slipway_api::machine::{MachineDisk, MachineHost, MachinePort, MachineStats};
+    use slipway_api::machine::{
+        MachineDisk, MachineHost, MachinePort, MachinePortState, MachineStats,
+    };
 
     use super::*;
 
@@ -638,6 +713,10 @@ mod tests {
             accelerator: None,
             settings: MachineSettings::default(),
             restart_needed: true,
+            runs_with: Some(MachineSettings {
+                cpus: 1,
+                ..MachineSettings::default()
+            }),
             engine_socket: "unix:///run/user/1000/slipway/engine.sock".to_owned(),
             host: MachineHost {
                 cpus: 8,
@@ -678,9 +757,38 @@ mod tests {
             reason: failure::invalid("QEMU is not installed", "Install it with apt"),
             repairable: false,
         };
+        let mut elsewhere = machine();
+        elsewhere.state = MachineState::OutOfReach {
+            reason: failure::invalid(
+                "The machine belongs to another session: slipwayd (process 12) listens in /run/user/1000/slipway",
+                "It is reached from here with `XDG_RUNTIME_DIR=/run/user/1000 slipway …`",
+            ),
+        };
+        elsewhere.runs_with = None;
+        elsewhere.stats = None;
+        elsewhere.ports.clear();
+        insta::assert_snapshot!("out_of_reach", told(&elsewhere).render(false));
+        broken.runs_with = None;
         broken.stats = None;
         broken.ports.clear();
         insta::assert_snapshot!("broken", told(&broken).render(false));
+    }
+
+    #[test]
+    fn what_stays_stopped_is_named() {
+        let told = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            stays_stopped_in_words(&names)
+        };
+        assert_eq!(told(&[]), None);
+        insta::assert_snapshot!(
+            told(&["web"]).unwrap_or_default(),
+            @"`web` has no restart policy and stays stopped when the machine is started: `slipway start web`"
+        );
+        insta::assert_snapshot!(
+            told(&["a", "b", "c", "d", "e"]).unwrap_or_default(),
+            @"`a`, `b`, `c` and 2 more have no restart policy and stay stopped when the machine is started: `slipway start` starts them"
+        );
     }
 
     #[test]

@@ -84,11 +84,13 @@ fn execute(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
         Command::Search(what) => search::search(&what, &slipway(), output),
         command => {
             let runtime = runtime()?;
+            // Who chooses among engines is told which there are.
+            let chooses = matches!(command, Command::Use(_));
             let result = runtime.block_on(async {
                 let opened = slipway();
                 let result = with_engine(command, &opened, &slipway, output).await;
                 match result {
-                    Err(Failure::Api(error)) => {
+                    Err(Failure::Api(error)) if !chooses => {
                         Err(opened.with_machine_offered(*error).await.into())
                     }
                     result => result,

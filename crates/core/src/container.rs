@@ -12,6 +12,7 @@ use slipway_engine::{self as domain, Changed, EngineError, ListFilter, RemoveCon
 
 use crate::docker_run_line::docker_run_line;
 use crate::error::{api_error, invalid, not_found};
+use crate::machine::held_ports;
 use crate::selection::Selected;
 use crate::{Slipway, exit_reason, run, view};
 
@@ -37,13 +38,19 @@ impl Slipway {
             ..ListFilter::default()
         };
         let host = view::engine_host(&selected.endpoint);
-        Ok(selected
+        let containers = selected
             .engine
             .list_containers(&filter)
             .await
-            .map_err(|error| api_error(&error))?
+            .map_err(|error| api_error(&error))?;
+        let held = self.held_ports(&selected.endpoint).await;
+        Ok(containers
             .into_iter()
-            .map(|container| view::container(container, host))
+            .map(|container| {
+                let mut view = view::container(container, host);
+                held_ports::put_in(&mut view, &held);
+                view
+            })
             .collect())
     }
 
@@ -66,7 +73,10 @@ impl Slipway {
         if let Some(listed) = self.store.get(&detail.id) {
             container.status = listed.status;
         }
-        Ok(detail_view(&detail, container, image.as_ref()))
+        let mut view = detail_view(&detail, container, image.as_ref());
+        let held = self.held_ports(&selected.endpoint).await;
+        held_ports::put_in(&mut view.container, &held);
+        Ok(view)
     }
 
     /// Everything that the engine tells about a container, as it tells it.

@@ -197,7 +197,7 @@ fn judge_machine(
         })
     });
     let finding = match &machine.state {
-        MachineState::Broken { reason, .. } => {
+        MachineState::OutOfReach { reason } | MachineState::Broken { reason, .. } => {
             return (
                 Verdict::Warning,
                 reason.message.clone(),
@@ -327,6 +327,7 @@ mod tests {
             accelerator: None,
             settings: MachineSettings::default(),
             restart_needed: false,
+            runs_with: None,
             engine_socket: String::new(),
             host: MachineHost {
                 cpus: 1,

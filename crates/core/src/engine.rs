@@ -1,12 +1,12 @@
 //! Engines: which there are, which is used, how it is.
 
-use slipway_api::ApiError;
 use slipway_api::engine::{DiskUsageView, EndpointView, EngineState};
+use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::Candidate;
 use tokio::sync::watch;
 
 use crate::blocking::blocking;
-use crate::error::api_error;
+use crate::error::{api_error, machine_stopping};
 use crate::session::Changes;
 use crate::{Slipway, selection, view};
 
@@ -25,7 +25,7 @@ impl Slipway {
         self.session.as_ref().map(crate::session::Session::state)
     }
 
-    /// Changes of containers and images. `None` for a command.
+    /// Changes of containers, images and volumes. `None` for a command.
     pub fn changes(&self) -> Option<Changes> {
         self.session.as_ref().map(crate::session::Session::changes)
     }
@@ -42,7 +42,10 @@ impl Slipway {
 
     /// Uses another engine from now on, also after a restart. It has to answer.
     pub async fn engine_use(&self, name: &str) -> Result<EndpointView, ApiError> {
-        let selected = selection::select(&self.environment, Some(name)).await?;
+        let selected = match selection::select(&self.environment, Some(name)).await {
+            Ok(selected) => selected,
+            Err(error) => return Err(self.unless_stopping(name, error).await),
+        };
         self.choose(Some(name.to_owned())).await?;
         if let Some(session) = &self.session {
             session.reselect();
@@ -57,6 +60,16 @@ impl Slipway {
             engine: Some(engine),
             ..view::endpoint(&candidate, None, true)
         })
+    }
+
+    /// Why an engine that was asked for is not to be had: the machine may be on its way to a stop.
+    async fn unless_stopping(&self, name: &str, error: ApiError) -> ApiError {
+        let is_machine = name == selection::MACHINE && error.kind == ErrorKind::NoEngine;
+        if is_machine && self.machine_is_stopping().await {
+            machine_stopping()
+        } else {
+            error
+        }
     }
 
     /// Forgets the choice of [`Self::engine_use`]: Docker's own choice counts again.

@@ -67,6 +67,19 @@ pub(crate) fn machine_not_running() -> ApiError {
     }
 }
 
+/// The machine's engine would be used, and the machine is stopping.
+pub(crate) fn machine_stopping() -> ApiError {
+    ApiError {
+        kind: ErrorKind::NoEngine,
+        message: "Slipway's machine is stopping".to_owned(),
+        hint: Some(
+            "Start it again once it is stopped, with `slipway machine start`; `slipway machine stop --now` cuts the stop short"
+                .to_owned(),
+        ),
+        detail: None,
+    }
+}
+
 /// Something typed that is no image reference.
 pub(crate) fn reference_error(error: &ImageReferenceError) -> ApiError {
     invalid(error.to_string(), error.hint())

@@ -8,7 +8,7 @@ use slipway_api::engine::EngineState;
 use slipway_api::image::{ImageRemoval, ImageUser, ImageView};
 use slipway_api::operation::{PullPhase, PullProgress};
 use slipway_api::{ApiError, ErrorKind};
-use slipway_catalog::ImageReference;
+use slipway_catalog::{Catalog, ImageReference};
 use slipway_engine::{self as domain, Engine, EngineError, ListFilter, PullEvent, PullRequest};
 use tokio_util::sync::CancellationToken;
 
@@ -239,5 +239,55 @@ fn pull_error(engine: &Engine, reference: &ImageReference, error: &EngineError) 
         }
         _ => {}
     }
+    let may_be_mistyped = matches!(
+        error,
+        EngineError::ImageNotFound { .. }
+            | EngineError::Unauthorized { .. }
+            | EngineError::RegistryUnreachable { .. }
+    );
+    if may_be_mistyped && let Some(meant) = meant(reference) {
+        shown.hint = Some(match shown.hint {
+            Some(hint) => format!("{meant} {hint}"),
+            None => meant,
+        });
+    }
     shown
+}
+
+/// What is offered to somebody who typed almost the name of something in the catalog.
+fn meant(reference: &ImageReference) -> Option<String> {
+    let name = reference.repository().strip_prefix("library/")?;
+    if !reference.is_docker_hub() {
+        return None;
+    }
+    let entry = Catalog::bundled().meant(name)?;
+    Some(if shipped_image::is_shipped(&entry.reference()) {
+        format!(
+            "Did you mean `{}`, which ships with Slipway and needs no network?",
+            entry.slug
+        )
+    } else {
+        format!("Did you mean `{}`?", entry.slug)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_name_is_answered_with_what_was_meant() {
+        let check = |typed: &str, wanted: Option<&str>| {
+            let hint = meant(&typed.parse().expect("a reference"));
+            match (hint, wanted) {
+                (Some(hint), Some(wanted)) => assert!(hint.contains(wanted), "{hint}"),
+                (hint, wanted) => assert_eq!(hint.as_deref(), wanted, "{typed}"),
+            }
+        };
+        check("welcom", Some("`welcome`, which ships with Slipway"));
+        check("postgress:17", Some("Did you mean `postgres`?"));
+        check("postgres", None);
+        check("ghcr.io/library/welcom", None);
+        check("somebody/welcom", None);
+    }
 }

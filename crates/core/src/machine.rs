@@ -4,7 +4,9 @@
 //! what can be said of the machine is read from its files. Its logs are `slipwayd`'s to read.
 
 pub(crate) mod follower;
+pub(crate) mod held_ports;
 pub(crate) mod log;
+mod stays_stopped;
 
 use slipway_api::engine::EngineState;
 use slipway_api::machine::{
@@ -21,7 +23,7 @@ use self::follower::MachineFollower;
 
 use crate::blocking::blocking;
 use crate::connection::Connection;
-use crate::error::cancelled;
+use crate::error::{cancelled, machine_stopping};
 use crate::{Slipway, selection};
 
 impl Slipway {
@@ -80,12 +82,29 @@ impl Slipway {
     /// An error with the machine as the way out, where there is no engine and the machine's would be used.
     pub async fn with_machine_offered(&self, mut error: ApiError) -> ApiError {
         if error.kind == ErrorKind::NoEngine && self.machine_helps().await {
-            error.hint = Some(
-                "Start Slipway's own machine with `slipway machine start`, or an engine of yours"
-                    .to_owned(),
-            );
+            error = match self.machine().await.map(|view| view.state) {
+                Ok(MachineState::Stopping) => machine_stopping(),
+                Ok(MachineState::OutOfReach { reason }) => ApiError {
+                    kind: ErrorKind::NoEngine,
+                    ..reason
+                },
+                _ => ApiError {
+                    hint: Some(
+                        "Start Slipway's own machine with `slipway machine start`, or an engine of yours"
+                            .to_owned(),
+                    ),
+                    ..error
+                },
+            };
         }
         error
+    }
+
+    /// Whether the machine is on its way to a stop, where its engine answers no more.
+    pub async fn machine_is_stopping(&self) -> bool {
+        self.machine()
+            .await
+            .is_ok_and(|view| view.state == MachineState::Stopping)
     }
 
     /// The machine now. Starts nothing.
@@ -263,9 +282,8 @@ async fn now(client: &MachineClient) -> MachineView {
 /// What can be said of a machine that has an owner who cannot be asked: its files do not say that it runs.
 pub(crate) fn out_of_reach(paths: &MachinePaths, error: &MachineError) -> MachineView {
     MachineView {
-        state: MachineState::Broken {
+        state: MachineState::OutOfReach {
             reason: error.to_api(),
-            repairable: false,
         },
         ..at_rest(paths)
     }
@@ -278,7 +296,10 @@ pub(crate) async fn is_over() -> bool {
     };
     matches!(
         now(&client).await.state,
-        MachineState::Absent | MachineState::Stopped | MachineState::Broken { .. }
+        MachineState::Absent
+            | MachineState::Stopped
+            | MachineState::OutOfReach { .. }
+            | MachineState::Broken { .. }
     )
 }
 
@@ -356,7 +377,7 @@ mod tests {
         let lease = Lease::take(&paths).expect("nobody else has it");
         std::fs::create_dir(paths.machine()).expect("writable");
         std::fs::write(paths.data_disk(), "").expect("writable");
-        let MachineState::Broken { reason, .. } = now(&client).await.state else {
+        let MachineState::OutOfReach { reason } = now(&client).await.state else {
             panic!("it has an owner");
         };
         assert_eq!(reason.kind, ErrorKind::NotResponding);

@@ -3,8 +3,8 @@
 use slipway_api::engine::EndpointView;
 use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::{
-    Candidate, Discovery, Endpoint, EndpointSource, Engine, EngineError, Environment, Probe,
-    probe_all,
+    Address, Candidate, Discovery, Endpoint, EndpointSource, Engine, EngineError, Environment,
+    Probe, probe_all,
 };
 
 use crate::blocking::blocking;
@@ -119,6 +119,13 @@ pub(crate) async fn is_local(environment: &Environment, wanted: Option<&str>) ->
     .is_none_or(|endpoint| view::is_local(&endpoint))
 }
 
+/// Whether an endpoint is the engine in Slipway's machine, whatever it was found as.
+pub(crate) fn is_machines(environment: &Environment, endpoint: &Endpoint) -> bool {
+    environment
+        .machine_socket()
+        .is_some_and(|socket| matches!(&endpoint.address, Address::Unix(path) if *path == socket))
+}
+
 fn find(discovery: &Discovery, wanted: &str) -> Result<Endpoint, ApiError> {
     if let Some(candidate) = discovery
         .candidates
@@ -154,7 +161,10 @@ fn find(discovery: &Discovery, wanted: &str) -> Result<Endpoint, ApiError> {
         hint: Some(if names.is_empty() {
             "Give its address, for example `unix:///var/run/docker.sock`".to_owned()
         } else {
-            format!("These are known: {}", names.join(", "))
+            format!(
+                "These are known: {}; `slipway engines` says which of them answer",
+                names.join(", ")
+            )
         }),
         detail: None,
     })

@@ -15,7 +15,7 @@
 //!   listed again, a few times, until it is not.
 //! - A silent engine is found out by a ping every [`HEARTBEAT`], but only while somebody watches: a hidden window
 //!   costs one list for each burst of events, and nothing while nothing happens.
-//! - State leaves on watch channels, changes of containers and images on [`Changes`]; a receiver that falls behind
+//! - State leaves on watch channels, changes of containers, images and volumes on [`Changes`]; a receiver that falls behind
 //!   asks for a new snapshot.
 
 use std::collections::{HashMap, HashSet};
@@ -25,9 +25,10 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use slipway_api::container::{ContainerDelta, ContainerState, ContainerView};
 use slipway_api::engine::EngineState;
+use slipway_api::machine::{MachinePort, MachineView};
 use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::{
-    Action, Address, Engine, EngineError, Environment, Event, EventStream, ListFilter, Subject,
+    Action, Engine, EngineError, Environment, Event, EventStream, ListFilter, Subject,
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::AbortHandle;
@@ -37,7 +38,7 @@ use crate::connection::still_searching;
 use crate::container_store::ContainerStore;
 use crate::error::api_error;
 use crate::killed::{Inquiries, Question};
-use crate::machine;
+use crate::machine::{self, held_ports};
 use crate::selection::{self, Selected, list as list_endpoints, select};
 use crate::settings::SettingsFile;
 use crate::view;
@@ -68,6 +69,8 @@ pub enum Change {
     Containers(ContainerDelta),
     /// Images: whoever shows them lists them anew.
     Images,
+    /// Volumes came or went: what is on the disk is something else.
+    Volumes,
 }
 
 /// What changes, as it changes.
@@ -99,6 +102,7 @@ impl Session {
         environment: Environment,
         settings: SettingsFile,
         store: Arc<ContainerStore>,
+        machine: Option<watch::Receiver<Option<MachineView>>>,
     ) -> (Self, watch::Receiver<Result<Selected, ApiError>>) {
         let (state_sender, state) = watch::channel(EngineState::Searching);
         let (selected_sender, selected) = watch::channel(Err(still_searching()));
@@ -117,6 +121,8 @@ impl Session {
             watched: true,
             probed: None,
             last: None,
+            machine,
+            held_ports: Vec::new(),
         };
         let task = tokio::spawn(follower.run(chosen_receiver)).abort_handle();
         let session = Self {
@@ -173,6 +179,10 @@ struct Follower {
     last: Option<Selected>,
     /// Why containers were killed.
     inquiries: Inquiries,
+    /// Slipway's machine, whose ports are on this computer what `slipwayd` says.
+    machine: Option<watch::Receiver<Option<MachineView>>>,
+    /// What it holds for the containers that are followed.
+    held_ports: Vec<MachinePort>,
 }
 
 impl Follower {
@@ -269,9 +279,7 @@ impl Follower {
     }
 
     fn is_machines(&self, selected: &Selected) -> bool {
-        self.environment.machine_socket().is_some_and(
-            |socket| matches!(&selected.endpoint.address, Address::Unix(path) if *path == socket),
-        )
+        selection::is_machines(&self.environment, &selected.endpoint)
     }
 
     /// Waits before the next try. `None` when the handle is gone.
@@ -375,6 +383,11 @@ impl Follower {
                 };
             }
         };
+        let of_machine = self.is_machines(selected);
+        self.held_ports = match &self.machine {
+            Some(machine) if of_machine => held_ports::of_view(machine.borrow().as_ref()),
+            _ => Vec::new(),
+        };
         if let Err(error) = self.list_all(selected).await {
             return error;
         }
@@ -397,6 +410,12 @@ impl Follower {
                 }
                 () = tokio::time::sleep_until(dying.next_look()), if !dying.is_empty() => {
                     if let Err(error) = self.look_again(selected, &mut dying).await {
+                        return error;
+                    }
+                }
+                held = held_ports::others(self.machine.as_mut(), &self.held_ports), if of_machine => {
+                    self.held_ports = held;
+                    if let Err(error) = self.list_again(selected).await {
                         return error;
                     }
                 }
@@ -464,7 +483,7 @@ impl Follower {
     }
 
     async fn list_all(&mut self, selected: &Selected) -> Result<(), EngineError> {
-        let list = list(selected, None).await?;
+        let list = list(selected, None, &self.held_ports).await?;
         self.find_reasons(selected, &list);
         self.tell(self.store.reset(list));
         Ok(())
@@ -481,6 +500,7 @@ impl Follower {
         let mut changed = HashSet::new();
         let mut removed = HashSet::new();
         let mut images = false;
+        let mut volumes = false;
         let mut next = Some(first);
         let until = Instant::now() + GATHER;
         loop {
@@ -509,6 +529,7 @@ impl Follower {
                         }
                     }
                     (Subject::Image, _) => images = true,
+                    (Subject::Volume, Action::Create | Action::Remove) => volumes = true,
                     _ => {}
                 }
             }
@@ -537,6 +558,19 @@ impl Follower {
         if images {
             let _ = self.changes.send(Change::Images);
         }
+        if volumes {
+            let _ = self.changes.send(Change::Volumes);
+        }
+        Ok(())
+    }
+
+    /// Tells what is different now, and nothing where nothing is.
+    async fn list_again(&mut self, selected: &Selected) -> Result<(), EngineError> {
+        let list = list(selected, None, &self.held_ports).await?;
+        self.find_reasons(selected, &list);
+        if let Some(delta) = self.store.update(&[], list) {
+            self.tell(delta);
+        }
         Ok(())
     }
 
@@ -546,7 +580,7 @@ impl Follower {
         ids: Vec<String>,
         dying: &mut Dying,
     ) -> Result<(), EngineError> {
-        let list = list(selected, Some(ids.clone())).await?;
+        let list = list(selected, Some(ids.clone()), &self.held_ports).await?;
         self.find_reasons(selected, &list);
         for id in &ids {
             let runs = list
@@ -680,6 +714,7 @@ async fn while_answering<T>(
 async fn list(
     selected: &Selected,
     ids: Option<Vec<String>>,
+    held_ports: &[MachinePort],
 ) -> Result<Vec<ContainerView>, EngineError> {
     let filter = ListFilter {
         all: true,
@@ -691,6 +726,10 @@ async fn list(
         while_answering(&selected.engine, selected.engine.list_containers(&filter)).await?;
     Ok(answer
         .into_iter()
-        .map(|container| view::container(container, host))
+        .map(|container| {
+            let mut view = view::container(container, host);
+            held_ports::put_in(&mut view, held_ports);
+            view
+        })
         .collect())
 }

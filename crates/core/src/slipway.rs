@@ -38,13 +38,17 @@ impl Slipway {
     /// handle ends that. Needs a Tokio runtime.
     pub fn follow(environment: Environment, settings: SettingsFile) -> Self {
         let store = Arc::new(ContainerStore::default());
-        let (session, selected) =
-            Session::spawn(environment.clone(), settings.clone(), Arc::clone(&store));
         // An environment without a place for the machine's socket has none to follow.
         let machine = environment
             .machine_socket()
             .and_then(|_| machine::client().ok())
             .map(MachineFollower::spawn);
+        let (session, selected) = Session::spawn(
+            environment.clone(),
+            settings.clone(),
+            Arc::clone(&store),
+            machine.as_ref().map(MachineFollower::view),
+        );
         Self {
             environment,
             settings,

@@ -340,6 +340,7 @@ fn ports(ports: &[domain::Port], entry: Option<&Entry>, engine_host: &str) -> Ve
             } else {
                 Exposed::None
             },
+            unreachable: None,
         });
     }
     views

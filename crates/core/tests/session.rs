@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use slipway_api::container::{ContainerState, ContainerView};
 use slipway_api::engine::EngineState;
-use slipway_core::{SettingsFile, Slipway};
+use slipway_core::{Change, SettingsFile, Slipway};
 use slipway_engine::Environment;
 use slipway_testkit::{Engine, Fault, FaultProxy, Stopwatch};
 
@@ -89,6 +89,25 @@ async fn a_death_shows_within_a_second() {
         })
     })
     .await;
+}
+
+/// Whoever shows what the disk holds has to hear of volumes too.
+#[tokio::test(flavor = "multi_thread")]
+async fn volumes_that_come_and_go_are_told() {
+    let engine = Engine::start().expect("an engine");
+    let slipway = follow(&engine);
+    connects(&slipway, &engine.host()).await;
+    let mut changes = slipway.changes().expect("it follows");
+    let mut volumes = async || {
+        let told = async { while !matches!(changes.recv().await, Ok(Change::Volumes)) {} };
+        tokio::time::timeout(Duration::from_secs(10), told)
+            .await
+            .expect("it is told");
+    };
+    engine.docker_ok(&["volume", "create", "data"]);
+    volumes().await;
+    engine.docker_ok(&["volume", "rm", "data"]);
+    volumes().await;
 }
 
 /// Only inspect knows that memory ran out, and it may know a little late.

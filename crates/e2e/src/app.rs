@@ -159,7 +159,8 @@ impl App {
     /// The process that owns the machine of this home directory.
     pub fn slipwayd(&self) -> Option<u32> {
         let lock = self.home.join(".local/share/slipway/machine.lock");
-        let pid = std::fs::read_to_string(lock).ok()?.trim().parse().ok()?;
+        let text = std::fs::read_to_string(lock).ok()?;
+        let pid = text.lines().next()?.parse().ok()?;
         (process::name(pid) == "slipwayd").then_some(pid)
     }
 

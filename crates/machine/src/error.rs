@@ -199,6 +199,17 @@ pub enum MachineError {
         /// Where it should listen.
         socket: PathBuf,
     },
+    /// A process owns the machine and listens where another session has its sockets.
+    #[error("The machine belongs to another session: slipwayd{process} listens in {runtime}",
+        process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default(), runtime = runtime.display())]
+    InAnotherSession {
+        /// Who.
+        pid: Option<u32>,
+        /// The directory of its sockets.
+        runtime: PathBuf,
+        /// Its data directory, which is ours.
+        data: PathBuf,
+    },
     /// `slipwayd` could not be started or does not answer.
     #[error("slipwayd, which owns the machine, {reason}")]
     NoDaemon {
@@ -236,9 +247,10 @@ impl MachineError {
             },
             Self::UnsafeDirectory { .. } => ErrorKind::PermissionDenied,
             Self::Setting { .. } => ErrorKind::InvalidInput,
-            Self::Refused { .. } | Self::Owned { .. } | Self::OwnedElsewhere { .. } => {
-                ErrorKind::Conflict
-            }
+            Self::Refused { .. }
+            | Self::Owned { .. }
+            | Self::OwnedElsewhere { .. }
+            | Self::InAnotherSession { .. } => ErrorKind::Conflict,
             Self::Docker { .. }
             | Self::Link { .. }
             | Self::NoDaemon { .. }
@@ -315,14 +327,28 @@ impl MachineError {
             Self::Setting { hint, .. } => hint.clone(),
             Self::Refused { hint, .. } => (*hint).to_owned(),
             Self::Owned { .. } => "Nothing needs to be done: it can be used as it is".to_owned(),
+            Self::OwnedElsewhere { data, .. } if cfg!(target_os = "linux") => format!(
+                "`XDG_DATA_HOME={} slipway …` uses that machine; with XDG_RUNTIME_DIR set to \
+                 another directory this one is beside it",
+                data.parent().unwrap_or(data).display()
+            ),
             Self::OwnedElsewhere { .. } => "Set HOME and XDG_DATA_HOME as they are for that \
                                             machine to use it, or XDG_RUNTIME_DIR to another \
                                             directory to have this one beside it"
                 .to_owned(),
+            Self::InAnotherSession { runtime, data, .. } => {
+                let with = match runtime.parent() {
+                    Some(parent) if *runtime != data.join("run") => {
+                        format!("XDG_RUNTIME_DIR={}", parent.display())
+                    }
+                    // That is where sockets are that nobody has given a place.
+                    _ => "env -u XDG_RUNTIME_DIR".to_owned(),
+                };
+                format!("It is reached from here with `{with} slipway …`")
+            }
             Self::Unheard { pid, .. } => format!(
-                "Its sockets are gone, as at the end of a login, or it was started with another \
-                 XDG_RUNTIME_DIR. {} stops the machine in order; it can be started again after \
-                 that",
+                "Its sockets are gone, as at the end of a login. {} stops the machine in order; \
+                 it can be started again after that",
                 pid.map_or_else(
                     || "Ending slipwayd".to_owned(),
                     |pid| format!("`kill {pid}`")

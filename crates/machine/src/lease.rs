@@ -51,9 +51,13 @@ impl Lease {
             });
         };
         // Only for messages: the lock is what counts.
-        if let Err(error) = write_down(&mut machine, format!("{}\n", std::process::id()).as_bytes())
-        {
-            tracing::debug!(%error, "the owner's number cannot be written down");
+        let who = format!(
+            "{}\n{}\n",
+            std::process::id(),
+            without_links(&paths.runtime)
+        );
+        if let Err(error) = write_down(&mut machine, who.as_bytes()) {
+            tracing::debug!(%error, "who owns the machine cannot be written down");
         }
         let path = paths.owner();
         let Some(mut sockets) = lock(&path)? else {
@@ -121,9 +125,19 @@ pub(crate) fn in_the_way(paths: &MachinePaths) -> Option<MachineError> {
     if sockets && let Some(another) = another_owner(paths) {
         return Some(another);
     }
-    (sockets || is_held(&paths.lock())).then(|| MachineError::Unheard {
-        pid: pid_of_owner(paths),
-        socket: paths.daemon_socket(),
+    (sockets || is_held(&paths.lock())).then(|| {
+        let pid = pid_of_owner(paths);
+        match runtime_of_owner(paths) {
+            Some(runtime) => MachineError::InAnotherSession {
+                pid,
+                runtime,
+                data: without_links(&paths.data).into(),
+            },
+            None => MachineError::Unheard {
+                pid,
+                socket: paths.daemon_socket(),
+            },
+        }
     })
 }
 
@@ -147,7 +161,19 @@ fn without_links(path: &Path) -> String {
 
 fn pid_of_owner(paths: &MachinePaths) -> Option<u32> {
     let text = std::fs::read_to_string(paths.lock()).ok()?;
-    text.trim().parse().ok()
+    text.lines().next()?.trim().parse().ok()
+}
+
+/// Where the machine's owner has its sockets, if that is not our place for them and they are there.
+fn runtime_of_owner(paths: &MachinePaths) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(paths.lock()).ok()?;
+    let runtime = PathBuf::from(text.lines().nth(1)?);
+    let there = MachinePaths {
+        runtime: runtime.clone(),
+        ..paths.clone()
+    };
+    let is_another = runtime.is_absolute() && runtime != Path::new(&without_links(&paths.runtime));
+    (is_another && there.daemon_socket().exists()).then_some(runtime)
 }
 
 /// Locks the file at a path, which is made if it is not there; `None` where somebody else has locked it.
@@ -373,6 +399,40 @@ mod tests {
         };
         assert!(another_owner(&linked).is_none());
         assert!(another_owner(&beside(&paths, root.path())).is_some());
+    }
+
+    #[test]
+    fn the_owner_in_another_session_is_named_with_the_way_to_it() {
+        let root = tempfile::tempdir().unwrap();
+        let check = |theirs: &MachinePaths, ours: &MachinePaths, way: &str| {
+            let lease = Lease::take(theirs).unwrap();
+            // Until it listens there, nothing would be gained by going there.
+            let before = in_the_way(ours).unwrap();
+            assert!(matches!(before, MachineError::Unheard { .. }), "{before}");
+            std::fs::write(theirs.daemon_socket(), "").unwrap();
+            let told = in_the_way(ours).unwrap();
+            assert!(told.to_string().contains("another session"), "{told}");
+            let hint = told.hint().unwrap();
+            assert!(hint.contains(way) && !hint.contains("kill"), "{hint}");
+            // Whose own place it is finds it silent, and nothing else.
+            let own = in_the_way(theirs).unwrap();
+            assert!(matches!(own, MachineError::Unheard { .. }), "{own}");
+            drop(lease);
+            assert!(in_the_way(ours).is_none());
+        };
+        let at = |runtime: &str| MachinePaths {
+            runtime: root.path().join(runtime),
+            ..paths(root.path())
+        };
+        let login = at("user/slipway");
+        let parent = std::fs::canonicalize(root.path()).unwrap().join("user");
+        let way = format!("`XDG_RUNTIME_DIR={} slipway …`", parent.display());
+        check(&login, &at("data/run"), &way);
+        check(
+            &at("data/run"),
+            &login,
+            "`env -u XDG_RUNTIME_DIR slipway …`",
+        );
     }
 
     #[test]

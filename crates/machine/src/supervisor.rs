@@ -196,6 +196,7 @@ pub fn at_rest(paths: &MachinePaths) -> MachineView {
         accelerator: None,
         settings: settings::load(&paths.settings()),
         restart_needed: false,
+        runs_with: None,
         engine_socket: paths.engine_address(),
         started_at: None,
         disk,
@@ -390,7 +391,8 @@ impl Supervisor {
             _ => None,
         };
         self.view.change(|view| {
-            view.restart_needed = booted.is_some_and(|booted| booted != settings);
+            view.runs_with = booted.filter(|booted| *booted != settings);
+            view.restart_needed = view.runs_with.is_some();
             view.settings = settings;
         });
         Ok(())
@@ -404,6 +406,7 @@ impl Supervisor {
             view.driver = driver.kind();
             view.warnings = warnings;
             view.restart_needed = false;
+            view.runs_with = None;
             view.started_at = Some(now_ms());
             view.state = MachineState::Preparing {
                 what: "Getting ready".to_owned(),
@@ -524,6 +527,7 @@ impl Supervisor {
             view.started_at = None;
             view.stats = None;
             view.restart_needed = false;
+            view.runs_with = None;
             view.ports.clear();
         });
     }
@@ -590,6 +594,7 @@ impl Supervisor {
         let state = events.borrow().clone();
         self.view.change(|view| {
             view.restart_needed = view.settings != booted.settings;
+            view.runs_with = view.restart_needed.then(|| booted.settings.clone());
             view.state = MachineState::Running {
                 docker: DockerState::Running {
                     version: booted.engine.info().version.clone(),

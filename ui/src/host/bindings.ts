@@ -92,6 +92,7 @@ export const events = {
 	engineStateChanged: makeEvent<EngineStateChanged, EngineStateChanged>("engine-state-changed"),
 	imagesChanged: makeEvent<ImagesChanged, ImagesChanged>("images-changed"),
 	machineChanged: makeEvent<MachineChanged, MachineChanged>("machine-changed"),
+	volumesChanged: makeEvent<VolumesChanged, VolumesChanged>("volumes-changed"),
 };
 
 /* Types */
@@ -836,6 +837,10 @@ phases: MachinePhase[] } |
 since: number } | 
 /**  Containers are being stopped and data written. */
 { is: "stopping" } | 
+/**  It has an owner who cannot be asked from here, as after a login in another way. It may well run. */
+{ is: "out_of_reach"; 
+/**  Who has it and how it is reached. */
+reason: ApiError } | 
 /**  It cannot go on by itself. */
 { is: "broken"; 
 /**  What happened and what to do. */
@@ -865,6 +870,8 @@ export type MachineView = {
 	settings: MachineSettings,
 	/**  Settings that differ from those that the running machine was started with: they hold from the next start on. */
 	restart_needed: boolean,
+	/**  What the running machine was started with, where that is something else than the settings. */
+	runs_with: MachineSettings | null,
 	/**  Where its engine listens, as `DOCKER_HOST` would have it. */
 	engine_socket: string,
 	/**  When it was started, in milliseconds since 1970. */
@@ -978,6 +985,8 @@ export type PortView = {
 	url: string | null,
 	/**  How it is reachable. */
 	exposed: Exposed,
+	/**  Why nothing of the container answers there although the engine publishes it, in words: "taken by nginx (process 12)". */
+	unreachable: string | null,
 };
 
 /**  What a pull is busy with. */
@@ -1139,6 +1148,9 @@ export type StatsView = {
 	/**  Processes and threads. */
 	pids: number | null,
 };
+
+/**  Volumes came or went. */
+export type VolumesChanged = null;
 
 /* Tauri Specta runtime */
 async function typedError<T, E>(result: Promise<T>): Promise<{ status: "ok"; data: T } | { status: "error"; error: E }> {

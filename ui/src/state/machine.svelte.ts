@@ -30,7 +30,9 @@ class Machine {
 	used = $derived(this.runs(engine.view));
 	/** Whether it was the engine and has ended: the backend is about to look for another one. */
 	over = $derived(
-		this.used && !engine.connected && ["absent", "stopped", "broken"].includes(this.view?.state.is ?? ""),
+		this.used &&
+			!engine.connected &&
+			["absent", "stopped", "out_of_reach", "broken"].includes(this.view?.state.is ?? ""),
 	);
 
 	#started = false;
@@ -101,6 +103,8 @@ export function word(view: MachineView): string {
 			return "stopping";
 		case "stopped":
 			return "stopped";
+		case "out_of_reach":
+			return "out of reach";
 		case "broken":
 			return "broken";
 	}

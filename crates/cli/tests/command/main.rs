@@ -2,10 +2,14 @@
 
 mod bad_input;
 mod ended;
+#[cfg(unix)]
+mod fake_machine;
 mod interrupted;
 mod journey;
 mod no_engine;
 mod output;
 mod pulls;
 mod slipway;
+#[cfg(unix)]
+mod stopping;
 mod welcome;

@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
+use serde_json::Value;
+
 use crate::ended::{Ended, get};
 use crate::no_network::leave_the_network;
 use crate::own::{Own, eventually};
@@ -28,6 +30,7 @@ fn a_machine_from_its_first_start_to_its_end() {
     }
     runs_its_first_container(&own);
     tells_how_it_is(&own);
+    is_found_from_another_session(&own);
     runs_what_is_typed(&own);
     gives_space_back(&own);
     restarts_with_other_settings(&own);
@@ -49,7 +52,7 @@ fn without_a_machine(own: &Own) {
             .exits(1)
             .says("There is no machine yet", "slipway machine start");
     }
-    assert_eq!(own.ok(&["machine", "stop"]), "The machine is stopped\n");
+    assert_eq!(own.ok(&["machine", "stop"]), "There is no machine\n");
     assert_eq!(
         own.ok(&["machine", "delete", "--yes"]),
         "There is no machine\n"
@@ -171,13 +174,34 @@ fn tells_how_it_is(own: &Own) {
     let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
     let mut first = String::new();
     stdout.read_line(&mut first).expect("text");
-    let first: serde_json::Value = serde_json::from_str(&first).expect("JSON");
+    let first: Value = serde_json::from_str(&first).expect("JSON");
     assert!(first["text"].is_string(), "{first}");
     assert!(child.try_wait().expect("ours").is_none());
     slipway_testkit::signal(child.id(), "INT").expect("it runs");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     let checks = own.ok(&["doctor"]);
     assert!(checks.contains("It runs, with Docker"), "{checks}");
+}
+
+/// As under cron or su: the same home, and another place for sockets.
+fn is_found_from_another_session(own: &Own) {
+    let other = own.home().join("other-session");
+    std::fs::create_dir(&other).expect("writable");
+    let elsewhere = |line: &[&str]| {
+        let mut command = own.command(line);
+        let output = command.env("XDG_RUNTIME_DIR", &other).output();
+        Ended::of(line, &output.expect("it runs"))
+    };
+    let told = elsewhere(&["machine", "status"]).exits(0).stdout;
+    for words in ["belongs to another session", "XDG_RUNTIME_DIR="] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(!told.contains("broken"), "{told}");
+    for (line, code) in [(&["ps"][..], 3), (&["machine", "stop"], 1)] {
+        let ended = elsewhere(line).exits(code);
+        ended.says("belongs to another session", "XDG_RUNTIME_DIR=");
+    }
+    assert_eq!(own.state(), "running");
 }
 
 fn runs_what_is_typed(own: &Own) {
@@ -242,14 +266,43 @@ fn restarts_with_other_settings(own: &Own) {
     // The container is still there. Nobody asked for it to run again.
     let containers = own.json(&["ps", "-a"]);
     assert_eq!(containers[0]["name"], "welcome", "{containers}");
-    assert_eq!(
-        own.json(&["start", "welcome"])[0]["error"],
-        serde_json::Value::Null
-    );
+    let url = a_port_that_something_else_has(own);
+    assert!(get(&url).starts_with("HTTP/1.1 200"), "{url}");
+}
+
+/// Starts the container while its port is held by this test, and lets go. Returns where it is reached then.
+fn a_port_that_something_else_has(own: &Own) -> String {
+    let raw = own.json(&["inspect", "--raw", "welcome"]);
+    let port = raw["HostConfig"]["PortBindings"]["8080/tcp"][0]["HostPort"]
+        .as_str()
+        .and_then(|port| port.parse::<u16>().ok())
+        .unwrap_or_else(|| panic!("{raw}"));
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).expect("it is free");
+    let outcome = own.json(&["start", "welcome"]);
+    assert_eq!(outcome[0]["error"], Value::Null);
+    let taken = format!("(process {})", std::process::id());
+    let shown = || own.json(&["ps"])[0]["ports"][0].clone();
+    eventually("the port is said to be taken", || {
+        let port = shown();
+        let why = port["unreachable"].as_str().unwrap_or_default();
+        why.starts_with("taken by") && why.ends_with(&taken) && port["url"] == Value::Null
+    });
+    assert!(own.ok(&["ps"]).contains(&taken));
+    assert!(own.ok(&["ports", "welcome"]).contains(&taken));
+    drop(listener);
+    eventually("it is taken as soon as it is free", || {
+        shown()["url"].is_string()
+    });
+    shown()["url"].as_str().expect("an address").to_owned()
 }
 
 fn is_stopped_and_deleted(own: &Own) {
-    assert_eq!(own.ok(&["machine", "stop"]), "The machine is stopped\n");
+    let stopped = own.run(&["machine", "stop"]).exits(0);
+    assert_eq!(stopped.stdout, "The machine is stopped\n");
+    assert!(
+        stopped.stderr.contains("`slipway start welcome`"),
+        "{stopped:#?}"
+    );
     assert_eq!(own.state(), "stopped");
     let ended = own.run(&["machine", "delete"]).exits(2);
     ended.says("has to be confirmed", "--yes");
@@ -262,7 +315,7 @@ fn is_stopped_and_deleted(own: &Own) {
 
     let view = own.json(&["machine", "delete", "--yes"]);
     assert_eq!(view["state"]["is"], "absent", "{view}");
-    assert_eq!(view["accelerator"], serde_json::Value::Null, "{view}");
+    assert_eq!(view["accelerator"], Value::Null, "{view}");
     assert!(!own.home().join(".docker").exists());
     // Nobody needs slipwayd any more. What is known of this computer and of the image stays.
     eventually("slipwayd has ended", || own.daemon().is_none());

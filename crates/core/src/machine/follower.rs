@@ -176,7 +176,7 @@ mod tests {
         let mut views = follower.view();
         let seen = views.wait_for(|view| {
             view.as_ref().is_some_and(|view| {
-                matches!(&view.state, MachineState::Broken { reason, .. } if reason.message.contains("owns the machine"))
+                matches!(&view.state, MachineState::OutOfReach { reason } if reason.message.contains("owns the machine"))
             })
         });
         tokio::time::timeout(Duration::from_secs(20), seen)

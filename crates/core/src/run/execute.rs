@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use slipway_api::container::MountKind;
+use slipway_api::container::{ContainerView, MountKind};
 use slipway_api::run::{RunEvent, RunFailure, RunOutcome, RunPlan, RunStep};
 use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::{Catalog, Entry, ImageReference};
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::blocking::blocking;
 use crate::error::{api_error, cancelled};
+use crate::machine::held_ports;
 use crate::run::check::{free_name, missing_env, only_there, volume_news};
 use crate::run::last_words::LastWords;
 use crate::run::port::{HostPorts, describe_taken, settle};
@@ -69,7 +70,12 @@ impl Slipway {
             () = cancel.cancelled() => Err(cancelled()),
         };
         match result {
-            Ok(outcome) => Ok(outcome),
+            Ok(mut outcome) => {
+                let held = self.held_ports(&run.selected.endpoint).await;
+                held_ports::put_in(&mut outcome.container, &held);
+                outcome.url = run.url(&outcome.container);
+                Ok(outcome)
+            }
             Err(error) => Err(RunFailure {
                 undone: run
                     .undo()
@@ -480,18 +486,23 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         Some((*port, web))
     }
 
-    fn outcome(&self, detail: &ContainerDetail, ready: bool) -> RunOutcome {
-        let container = view::inspected(detail, view::engine_host(&self.selected.endpoint));
+    /// What to open: the primary port of the catalog, else the first that is a page.
+    fn url(&self, container: &ContainerView) -> Option<String> {
         let primary = self
             .entry
             .and_then(Entry::primary_port)
             .map(|port| port.number);
-        let url = container
-            .ports
-            .iter()
-            .find(|port| Some(port.container_port) == primary && port.url.is_some())
-            .or_else(|| container.ports.iter().find(|port| port.url.is_some()))
-            .and_then(|port| port.url.clone());
+        let mut pages = container.ports.iter().filter(|port| port.url.is_some());
+        pages
+            .clone()
+            .find(|port| Some(port.container_port) == primary)
+            .or_else(|| pages.next())
+            .and_then(|port| port.url.clone())
+    }
+
+    fn outcome(&self, detail: &ContainerDetail, ready: bool) -> RunOutcome {
+        let container = view::inspected(detail, view::engine_host(&self.selected.endpoint));
+        let url = self.url(&container);
         let note = view::note(
             self.entry,
             |name| {

@@ -272,7 +272,7 @@ impl Own {
     /// The process that holds the machine.
     pub(crate) fn daemon_pid(&self) -> Option<u32> {
         let text = std::fs::read_to_string(self.paths.lock()).ok()?;
-        let pid = text.trim().parse().ok()?;
+        let pid = text.lines().next()?.parse().ok()?;
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
         (name.trim() == "slipwayd").then_some(pid)
     }

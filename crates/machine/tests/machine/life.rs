@@ -536,7 +536,9 @@ async fn what_the_guest_says_of_its_engine_is_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_hold_from_the_next_start_on_and_the_disk_only_grows() {
     let machine = Machine::new().started().await;
-    let mut settings = machine.handle.now().settings;
+    let before = machine.handle.now();
+    assert_eq!(before.runs_with, None);
+    let mut settings = before.settings.clone();
     settings.memory_mb = 1024;
     settings.disk_gb = 65;
     machine
@@ -544,11 +546,15 @@ async fn settings_hold_from_the_next_start_on_and_the_disk_only_grows() {
         .set_settings(settings.clone())
         .await
         .expect("possible");
-    assert!(machine.handle.now().restart_needed);
+    let changed = machine.handle.now();
+    assert!(changed.restart_needed);
+    assert_eq!(changed.runs_with, Some(before.settings));
     machine.handle.restart().await.expect("accepted");
     machine
         .wait("restarted", |view| {
-            matches!(view.state, MachineState::Running { .. }) && !view.restart_needed
+            matches!(view.state, MachineState::Running { .. })
+                && !view.restart_needed
+                && view.runs_with.is_none()
         })
         .await;
     assert_eq!(machine.handle.now().disk.expect("one").size, 65 << 30);

@@ -34,5 +34,6 @@ export function port(containerPort: number, hostPort: number | null = null): Por
 		host_port: hostPort,
 		url: hostPort === null ? null : `http://127.0.0.1:${hostPort}`,
 		exposed: hostPort === null ? "none" : "published",
+		unreachable: null,
 	};
 }

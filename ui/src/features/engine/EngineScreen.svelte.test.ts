@@ -50,6 +50,7 @@ it.each<[Scene, string, string[]]>([
 	["machine-running", "running", ["machine-stop", "machine-restart", "machine-delete", "machine-ports"]],
 	["machine-unresponsive", "unresponsive", ["machine-restart", "machine-stop"]],
 	["machine-stopped", "stopped", ["machine-start", "machine-delete"]],
+	["machine-out-of-reach", "out_of_reach", ["machine-out-of-reach"]],
 	["machine-broken", "broken", ["machine-start", "machine-broken"]],
 	["machine-disk-broken", "broken", ["machine-repair", "machine-delete"]],
 ])("%s can be told and dealt with", async (scene, state, controls) => {
@@ -133,6 +134,28 @@ it("says in the dialog why settings are refused, and that accepted ones wait for
 	expect(await screen.findByTestId("machine-restart-needed")).toBeTruthy();
 });
 
+it("shows what holds beside what will, and offers a restart only of what runs", async () => {
+	await shown("machine-running");
+	const running = machineView("machine-running");
+	const settings = { ...running.settings, cpus: 4 };
+	fixture.emit("machineChanged", { ...running, settings, restart_needed: true, runs_with: running.settings });
+	flushSync();
+	const resources = screen.getByTestId("machine-resources");
+	expect(resources.textContent).toContain("2 of 8");
+	expect(resources.textContent).toContain("4 after the next start");
+	expect(resources.textContent?.match(/after the next start/g)).toHaveLength(1);
+	expect(screen.getByTestId("machine-restart-now")).toBeTruthy();
+	const stopping = machineView("machine-stopping");
+	fixture.emit("machineChanged", {
+		...stopping,
+		settings,
+		restart_needed: true,
+		runs_with: running.settings,
+	});
+	flushSync();
+	expect(screen.queryByTestId("machine-restart-now")).toBeNull();
+});
+
 it("adds up the disk of the engine that is used, and says what came back", async () => {
 	await shown("machine-running");
 	await waitFor(() => expect(screen.getByTestId("disk-images").textContent).toBe("3.9 GB"));
@@ -141,6 +164,28 @@ it("adds up the disk of the engine that is used, and says what came back", async
 	await waitFor(() =>
 		expect(toasts.all.map((toast) => toast.title)).toEqual(["2.2 GB given back to this computer"]),
 	);
+});
+
+it.each(["imagesChanged", "volumesChanged"] as const)("adds the disk up again after %s", async (event) => {
+	await shown("machine-running");
+	await waitFor(() => expect(screen.getByTestId("disk-images").textContent).toBe("3.9 GB"));
+	const usage = { images: 5_000_000_000, containers: 0, volumes: 0, build_cache: 0 };
+	const asked = vi.spyOn(host, "engineDiskUsage").mockResolvedValue(usage);
+	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+	try {
+		// Many at once are one reason to look.
+		for (let i = 0; i < 3; i += 1) fixture.emit(event, null);
+		await vi.advanceTimersByTimeAsync(5000);
+		expect(asked).toHaveBeenCalledTimes(1);
+		flushSync();
+		expect(screen.getByTestId("disk-images").textContent).toBe("5 GB");
+		// What is told as a whole is no change.
+		fixture.emit("containersChanged", { revision: 1, upserted: [], removed: [], reset: true });
+		await vi.advanceTimersByTimeAsync(10_000);
+		expect(asked).toHaveBeenCalledTimes(1);
+	} finally {
+		vi.useRealTimers();
+	}
 });
 
 it("says what the machine warns of, and why it is slow", async () => {

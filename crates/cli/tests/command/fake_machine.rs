@@ -1,0 +1,97 @@
+//! A `slipwayd` that says of its machine what a test wants.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use slipway_api::machine::{
+    MachineAnswer, MachineDriver, MachineHost, MachineRequest, MachineSettings, MachineState,
+    MachineView,
+};
+
+use crate::slipway::Slipway;
+
+/// The machine of one home, which is in a state until another one is told to those who watch.
+pub(crate) struct FakeMachine {
+    runtime: PathBuf,
+    states: Sender<MachineState>,
+}
+
+impl FakeMachine {
+    pub(crate) fn of(slipway: &Slipway, state: MachineState) -> Self {
+        let runtime = slipway.home().join("run");
+        let sockets = runtime.join("slipway");
+        std::fs::create_dir_all(&sockets).expect("writable");
+        let listener = UnixListener::bind(sockets.join("daemon.sock")).expect("it can listen");
+        let (states, later) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                // Who only looks whether somebody listens hangs up.
+                let _ = answer(stream.expect("a connection"), &state, &later);
+            }
+        });
+        Self { runtime, states }
+    }
+
+    pub(crate) fn becomes(&self, state: MachineState) {
+        self.states.send(state).expect("it listens");
+    }
+
+    /// The command with this machine as the engine.
+    pub(crate) fn command(&self, slipway: &Slipway, arguments: &[&str]) -> Command {
+        let mut command = slipway.command(arguments);
+        command
+            .env("XDG_RUNTIME_DIR", &self.runtime)
+            .env("SLIPWAY_ENGINE", "machine");
+        command
+    }
+}
+
+fn answer(
+    stream: UnixStream,
+    state: &MachineState,
+    later: &Receiver<MachineState>,
+) -> std::io::Result<()> {
+    let mut line = String::new();
+    let mut reader = BufReader::new(stream);
+    reader.read_line(&mut line)?;
+    let mut stream = reader.into_inner();
+    let mut tell = |answer: &MachineAnswer| {
+        let mut line = serde_json::to_vec(answer)?;
+        line.push(b'\n');
+        stream.write_all(&line)
+    };
+    match serde_json::from_str(&line)? {
+        MachineRequest::Status => tell(&status(state.clone())),
+        MachineRequest::Watch => {
+            tell(&status(state.clone()))?;
+            tell(&status(later.recv().map_err(std::io::Error::other)?))
+        }
+        _ => tell(&MachineAnswer::Done),
+    }
+}
+
+fn status(state: MachineState) -> MachineAnswer {
+    MachineAnswer::Status {
+        machine: Box::new(MachineView {
+            state,
+            driver: MachineDriver::Qemu,
+            accelerator: None,
+            settings: MachineSettings::default(),
+            restart_needed: false,
+            runs_with: None,
+            engine_socket: String::new(),
+            started_at: None,
+            disk: None,
+            stats: None,
+            ports: Vec::new(),
+            warnings: Vec::new(),
+            host: MachineHost {
+                cpus: 2,
+                memory_mb: None,
+            },
+        }),
+    }
+}

@@ -1,0 +1,192 @@
+//! Where a container in the machine is reached from this computer.
+//!
+//! The engine in the machine knows what it was asked to publish there. What this computer has of that is `slipwayd`'s to
+//! say: it binds other addresses, and finds ports that something else has.
+
+use slipway_api::container::ContainerView;
+use slipway_api::machine::{MachinePort, MachinePortState, MachineView};
+use slipway_engine::Endpoint;
+use tokio::sync::watch;
+
+use crate::{Slipway, selection};
+
+impl Slipway {
+    /// What is held on this computer for the containers of an engine. Nothing but the machine's engine needs that.
+    pub(crate) async fn held_ports(&self, endpoint: &Endpoint) -> Vec<MachinePort> {
+        if !selection::is_machines(&self.environment, endpoint) {
+            return Vec::new();
+        }
+        if let Some(machine) = &self.machine {
+            return of_view(machine.view().borrow().as_ref());
+        }
+        let Ok(client) = super::client() else {
+            return Vec::new();
+        };
+        let view = client.status_running().await.ok().flatten();
+        of_view(view.as_ref())
+    }
+}
+
+/// The ports that are held, as far as a look at the machine told them.
+pub(crate) fn of_view(view: Option<&MachineView>) -> Vec<MachinePort> {
+    view.map(|view| view.ports.clone()).unwrap_or_default()
+}
+
+/// The ports that are held, once they are others than `known`. Never without a machine to follow.
+pub(crate) async fn others(
+    machine: Option<&mut watch::Receiver<Option<MachineView>>>,
+    known: &[MachinePort],
+) -> Vec<MachinePort> {
+    if let Some(machine) = machine {
+        let other = machine.wait_for(|view| of_view(view.as_ref()) != known);
+        if let Ok(view) = other.await {
+            return of_view(view.as_ref());
+        }
+    }
+    std::future::pending().await
+}
+
+/// Puts what is held on this computer in place of what the engine in the machine says it publishes.
+pub(crate) fn put_in(container: &mut ContainerView, held: &[MachinePort]) {
+    for port in &mut container.ports {
+        let Some(host_port) = port.host_port else {
+            continue;
+        };
+        let mut held = held.iter().filter(|held| {
+            held.container == container.id
+                && held.container_port == port.container_port
+                && held.protocol == port.protocol
+                && held.host_port == host_port
+        });
+        let asked = port.host_ip.as_deref();
+        let same = held
+            .clone()
+            .find(|held| Some(held.host_ip.as_str()) == asked);
+        // The engine holds all addresses for one that nobody asked for.
+        let any = asked.is_none_or(|ip| matches!(ip, "0.0.0.0" | "::"));
+        let Some(held) = same.or_else(|| held.next().filter(|_| any)) else {
+            continue;
+        };
+        port.host_ip = Some(held.host_ip.clone());
+        port.unreachable = why_unreachable(&held.state);
+        if port.unreachable.is_some() {
+            port.url = None;
+        }
+    }
+}
+
+/// Why nothing is reached at a published port, in words that go behind its address.
+pub fn why_unreachable(state: &MachinePortState) -> Option<String> {
+    match state {
+        MachinePortState::Listening => None,
+        MachinePortState::Conflict { holder } => Some(format!(
+            "taken by {}",
+            holder.as_deref().unwrap_or("something else")
+        )),
+        MachinePortState::Failed { reason } => Some(reason.message.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipway_api::container::{ContainerState, Exposed, PortView};
+
+    use super::*;
+
+    fn held(host_ip: &str, host_port: u16, state: MachinePortState) -> MachinePort {
+        MachinePort {
+            container: "web".to_owned(),
+            container_name: "web".to_owned(),
+            container_port: 80,
+            protocol: "tcp".to_owned(),
+            host_ip: host_ip.to_owned(),
+            host_port,
+            state,
+        }
+    }
+
+    /// What is shown of port 80, which the engine says is at `engine`, as address, URL and trouble.
+    #[track_caller]
+    fn check(engine: (&str, u16), held: &[MachinePort], expected: (&str, bool, Option<&str>)) {
+        let mut container = ContainerView {
+            id: "web".to_owned(),
+            name: "web".to_owned(),
+            image: String::new(),
+            image_id: String::new(),
+            state: ContainerState::Running,
+            status: String::new(),
+            since: None,
+            health: None,
+            exit_code: None,
+            reason: None,
+            created_at: String::new(),
+            ports: vec![PortView {
+                container_port: 80,
+                protocol: "tcp".to_owned(),
+                host_ip: Some(engine.0.to_owned()),
+                host_port: Some(engine.1),
+                url: Some("http://127.0.0.1:8080".to_owned()),
+                exposed: Exposed::Published,
+                unreachable: None,
+            }],
+            mounts: Vec::new(),
+            stack: None,
+        };
+        put_in(&mut container, held);
+        let port = &container.ports[0];
+        let shown = (
+            port.host_ip.as_deref().unwrap_or_default(),
+            port.url.is_some(),
+            port.unreachable.as_deref(),
+        );
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_port_is_shown_where_this_computer_has_it() {
+        use MachinePortState::Listening;
+        let engine = ("0.0.0.0", 8080);
+        check(engine, &[], ("0.0.0.0", true, None));
+        check(
+            engine,
+            &[held("127.0.0.1", 8080, Listening)],
+            ("127.0.0.1", true, None),
+        );
+        check(
+            engine,
+            &[
+                held("::1", 8080, Listening),
+                held("0.0.0.0", 8080, Listening),
+            ],
+            ("0.0.0.0", true, None),
+        );
+        // Another port, and another address that was asked for by name.
+        check(
+            engine,
+            &[held("127.0.0.1", 8081, Listening)],
+            ("0.0.0.0", true, None),
+        );
+        check(
+            ("192.0.2.7", 8080),
+            &[held("127.0.0.1", 8080, Listening)],
+            ("192.0.2.7", true, None),
+        );
+    }
+
+    #[test]
+    fn a_port_that_something_else_has_has_no_url() {
+        let taken = |holder: Option<&str>| MachinePortState::Conflict {
+            holder: holder.map(str::to_owned),
+        };
+        check(
+            ("0.0.0.0", 8080),
+            &[held("127.0.0.1", 8080, taken(Some("nginx (process 12)")))],
+            ("127.0.0.1", false, Some("taken by nginx (process 12)")),
+        );
+        check(
+            ("127.0.0.1", 8080),
+            &[held("127.0.0.1", 8080, taken(None))],
+            ("127.0.0.1", false, Some("taken by something else")),
+        );
+    }
+}
