@@ -165,6 +165,7 @@ pub(crate) const SOCKETS: [&str; 5] = [
     "qmp.sock",
     "link.sock",
     "ports.sock",
+    "engine-network.sock",
 ];
 
 /// Makes a directory that only its owner can enter. One that is there already has to be ours; what others may do in

@@ -86,6 +86,7 @@ impl Lived {
             expected(&[
                 "console.log",
                 "daemon.sock",
+                "engine-network.sock",
                 "engine.sock",
                 "link.sock",
                 "owner.json",
