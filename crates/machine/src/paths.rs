@@ -159,13 +159,13 @@ impl MachinePaths {
 }
 
 /// The sockets of `slipwayd` and of its virtual machine.
-pub(crate) const SOCKETS: [&str; 5] = [
+pub(crate) const SOCKETS: [&str; 6] = [
     "engine.sock",
     "daemon.sock",
     "qmp.sock",
     "link.sock",
     "ports.sock",
-    "engine-network.sock",
+    "calls.sock",
 ];
 
 /// Makes a directory that only its owner can enter. One that is there already has to be ours; what others may do in

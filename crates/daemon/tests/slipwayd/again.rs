@@ -84,9 +84,9 @@ impl Lived {
         assert_eq!(
             self.files(),
             expected(&[
+                "calls.sock",
                 "console.log",
                 "daemon.sock",
-                "engine-network.sock",
                 "engine.sock",
                 "link.sock",
                 "owner.json",

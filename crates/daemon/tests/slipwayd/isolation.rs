@@ -283,7 +283,7 @@ fn others_cannot_open_the_sockets(own: &Own) {
             "qmp.sock",
             "link.sock",
             "ports.sock",
-            "engine-network.sock",
+            "calls.sock",
         ];
         for name in sockets {
             let socket = own.paths.runtime.join(name);

@@ -23,7 +23,7 @@ pub(super) struct Sockets {
 pub(super) struct Networks {
     /// Those of published ports.
     pub(super) ports: PathBuf,
-    /// Those of the engine.
+    /// Those of the calls to the engine.
     pub(super) engine: PathBuf,
 }
 
@@ -34,7 +34,7 @@ impl Sockets {
             link: runtime.join("link.sock"),
             networks: Networks {
                 ports: runtime.join("ports.sock"),
-                engine: runtime.join("engine-network.sock"),
+                engine: runtime.join("calls.sock"),
             },
         }
     }
