@@ -3,8 +3,8 @@
 //! It is asked before GTK runs. Tauri's plugin, which other systems use, asks later and ends the process among its threads,
 //! which crashes now and then.
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock, mpsc};
+use std::time::{Duration, Instant};
 
 use tauri::{AppHandle, Manager as _};
 use zbus::blocking::Connection;
@@ -16,6 +16,8 @@ const PATH: &str = "/io/github/slipway_app/Slipway";
 const INTERFACE: &str = "io.github.slipway_app.Slipway";
 /// How long the first one may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Before it is asked again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Which start of Slipway this is.
 pub(crate) enum Instance {
@@ -46,36 +48,58 @@ struct Window(Arc<OnceLock<AppHandle>>);
 
 #[zbus::interface(name = "io.github.slipway_app.Slipway")]
 impl Window {
-    fn show(&self) {
+    /// Answers when it was done, so that whoever asks hears of a window that hangs.
+    fn show(&self) -> zbus::fdo::Result<()> {
         // Before there is an app, it is about to show itself.
-        if let Some(app) = self.0.get() {
-            window::show(app);
-        }
+        let Some(app) = self.0.get() else {
+            return Ok(());
+        };
+        let failed = |why: String| zbus::fdo::Error::Failed(why);
+        let (done, waiting) = mpsc::channel();
+        let of = app.clone();
+        let asked = app.run_on_main_thread(move || {
+            window::show(&of);
+            // Whoever asked may have given up.
+            let _ = done.send(());
+        });
+        asked.map_err(|error| failed(error.to_string()))?;
+        waiting
+            .recv_timeout(PATIENCE)
+            .map_err(|error| failed(error.to_string()))
     }
 }
 
 /// Finds out whether this is the first start of `identifier` in this session.
 pub(crate) fn claim(identifier: &str) -> Instance {
-    let app = Arc::default();
-    let first = |connection| First {
-        app: Arc::clone(&app),
-        _connection: connection,
-    };
-    match own(identifier, Window(Arc::clone(&app))) {
-        Ok(connection) => Instance::First(first(Some(connection))),
-        Err(zbus::Error::NameTaken) => match call(identifier) {
-            Ok(()) => Instance::Second,
-            Err(error) => Instance::Unheard(error),
-        },
-        Err(error) => {
-            tracing::warn!(%error, "without a session bus other instances are not found");
-            Instance::First(first(None))
-        }
+    let began = Instant::now();
+    loop {
+        let app = Arc::default();
+        let first = match own(identifier, Window(Arc::clone(&app))) {
+            Ok(connection) => Some(connection),
+            Err(zbus::Error::NameTaken) => match call(identifier) {
+                Ok(()) => return Instance::Second,
+                Err(error) if began.elapsed() > PATIENCE => return Instance::Unheard(error),
+                // It may just have ended.
+                Err(_) => {
+                    std::thread::sleep(PAUSE);
+                    continue;
+                }
+            },
+            Err(error) => {
+                tracing::warn!(%error, "without a session bus other instances are not found");
+                None
+            }
+        };
+        return Instance::First(First {
+            app,
+            _connection: first,
+        });
     }
 }
 
 fn own(identifier: &str, window: Window) -> zbus::Result<Connection> {
     Builder::session()?
+        .method_timeout(PATIENCE)
         .name(identifier)?
         .replace_existing_names(false)
         .allow_name_replacements(false)

@@ -145,8 +145,14 @@ pub(crate) async fn keep_dockerd(machine: Machine, socket: JoinHandle<Result<Opt
             machine.news.warn(error.to_string());
             None
         }
-        Err(_) => None,
+        Err(error) => {
+            machine.news.warn(error.to_string());
+            None
+        }
     };
+    if socket.is_some() {
+        machine.news.tell(GuestEvent::EngineNetwork);
+    }
     let mut pause = FIRST_PAUSE;
     let mut first = true;
     machine.dockerd_runs.set(true);
@@ -156,8 +162,11 @@ pub(crate) async fn keep_dockerd(machine: Machine, socket: JoinHandle<Result<Opt
         let _ = fs::remove_file("/run/docker.pid");
         let started = Instant::now();
         // It is kept, so that who connects meanwhile is served by the next dockerd.
-        let socket = socket.as_ref().and_then(|socket| socket.try_clone().ok());
-        let why = match start(&machine, &mut dockerd(socket), &machine.dockerd_log) {
+        let copy = socket.as_ref().map(OwnedFd::try_clone).transpose();
+        let command = copy.map(dockerd).map_err(|error| error.to_string());
+        let child =
+            command.and_then(|mut command| start(&machine, &mut command, &machine.dockerd_log));
+        let why = match child {
             Ok(child) => watch_dockerd(&machine, child, &mut first).await,
             Err(why) => why,
         };

@@ -194,6 +194,8 @@ pub enum GuestEvent {
         /// How it is.
         state: DockerState,
     },
+    /// dockerd listens, or is about to, on a network of its own as well: [`crate::guest_network::ENGINE`].
+    EngineNetwork,
     /// A program that the guest cannot do without ended and is started again.
     Restarted {
         /// Which.
@@ -373,6 +375,10 @@ mod tests {
         check(
             r#"{"at_ms":7,"event":"failed","reason":"x","at":"root"}"#,
             GuestEvent::Failed { reason: "x".into() },
+        );
+        check(
+            r#"{"at_ms":7,"event":"engine_network","mtu":1500}"#,
+            GuestEvent::EngineNetwork,
         );
         check(
             r#"{"at_ms":7,"event":"weather","is":"fine"}"#,

@@ -31,6 +31,8 @@ pub(crate) struct Guest {
 struct Networks {
     ports: Option<GuestNetwork>,
     engine: Option<GuestNetwork>,
+    /// The guest says that dockerd, and nobody else, is on the engine's network.
+    engine_is_there: bool,
 }
 
 /// A connection to dockerd.
@@ -120,6 +122,11 @@ impl Guest {
         self.networks().engine.clone()
     }
 
+    /// The guest says that dockerd is on the engine's network. Before that, somebody else might be.
+    pub(crate) fn use_engine_network(&self) {
+        self.networks().engine_is_there = true;
+    }
+
     /// The link of now, if there is one.
     pub(crate) fn link_now(&self) -> Option<Arc<HostLink>> {
         self.link.borrow().clone()
@@ -184,9 +191,12 @@ impl Guest {
         self.link.send_replace(None);
     }
 
-    /// A connection to dockerd: over its network, or over the link where there is none or nobody listens there.
+    /// A connection to dockerd: over its network, or over the link where there is none or nobody answers there.
+    ///
+    /// While dockerd starts again, the network holds the connection for it, where the link would refuse.
     pub(crate) async fn docker(&self) -> Result<DockerStream, MachineError> {
-        if let Some(network) = self.engine_network() {
+        let is_there = self.networks().engine_is_there;
+        if let Some(network) = self.engine_network().filter(|_| is_there) {
             match network.connect(ENGINE).await {
                 Ok(connection) => return Ok(DockerStream::Network(connection)),
                 Err(error) => tracing::debug!(%error, "the engine is not reached over its network"),

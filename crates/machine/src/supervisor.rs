@@ -746,6 +746,8 @@ impl Supervisor {
                     self.view.state(MachineState::Stopping);
                 }
                 GuestEvent::Phase { .. }
+                // Told before dockerd runs for the first time.
+                | GuestEvent::EngineNetwork
                 | GuestEvent::Disk { .. }
                 | GuestEvent::Failed { .. }
                 | GuestEvent::ClockSet { .. }

@@ -133,6 +133,12 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
         eprintln!("{options} {what} took {:?}:\n{output}", began.elapsed());
         output
     };
+    // The engine's has none, by which who may change the machine's network would get there; each network of a container has.
+    let namespaces = || run("--net=host", &["namespaces".to_owned()]);
+    assert_eq!(namespaces(), "namespaces 0");
+    own.docker_line("run -d --name sleeps probe /probe listen 1");
+    assert_eq!(namespaces(), "namespaces 1");
+    own.docker_line("rm --force sleeps");
     own.docker_line(&format!(
         "run -d --name control --net=host probe /probe listen {CONTROL}"
     ));

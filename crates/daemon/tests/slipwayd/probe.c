@@ -9,13 +9,16 @@
    probe frame ADDRESS PORT WORDS        the same as a frame put on eth0 by hand, past the sockets' way out
    probe socket PATH                     whether a socket of this computer can be connected to
    probe vsock                           which ports of the hypervisor's sockets answer
-   probe serial                          which of the machine's serial ports can be opened */
+   probe serial                          which of the machine's serial ports can be opened
+   probe namespaces                      how many other network namespaces have a number in this one */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
 #include <linux/vm_sockets.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -252,6 +255,27 @@ static int serial(void) {
     return 0;
 }
 
+static int namespaces(void) {
+    struct {
+        struct nlmsghdr head;
+        struct rtgenmsg body;
+    } question = {{sizeof question, RTM_GETNSID, NLM_F_REQUEST | NLM_F_DUMP, 1, 0}, {AF_UNSPEC}};
+    char answer[65536];
+    int netlink = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), found = 0;
+    send(netlink, &question, sizeof question, 0);
+    for (;;) {
+        int length = recv(netlink, answer, sizeof answer, 0);
+        if (length <= 0) return 1;
+        for (struct nlmsghdr *head = (void *)answer; NLMSG_OK(head, length);
+             head = NLMSG_NEXT(head, length)) {
+            if (head->nlmsg_type == RTM_NEWNSID) found++;
+            if (head->nlmsg_type != NLMSG_DONE && head->nlmsg_type != NLMSG_ERROR) continue;
+            printf("%s %d\n", head->nlmsg_type == NLMSG_DONE ? "namespaces" : "no answer", found);
+            return 0;
+        }
+    }
+}
+
 /* `words` from the program's name on. */
 static int one(int count, char **words) {
     const char *what = count > 1 ? words[1] : "";
@@ -264,6 +288,7 @@ static int one(int count, char **words) {
     if (!strcmp(what, "socket") && count == 3) return unix_socket(words[2]);
     if (!strcmp(what, "vsock") && count == 2) return vsock();
     if (!strcmp(what, "serial") && count == 2) return serial();
+    if (!strcmp(what, "namespaces") && count == 2) return namespaces();
     fputs("see the beginning of probe.c\n", stderr);
     return 2;
 }

@@ -108,5 +108,22 @@ async fn a_second_start_shows_the_first_window() -> Result<()> {
         assert!(first.0.try_wait()?.is_none(), "the first one ended too");
         assert_eq!(windows(&display), 1);
     }
+    // One that hangs is told of, and is the first again when it goes on.
+    let signal = |name: &str| {
+        let first = first.0.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &first]).status();
+        assert!(sent.is_ok_and(|sent| sent.success()));
+    };
+    signal("STOP");
+    let mut second = start()?;
+    let status = eventually_within(
+        Duration::from_secs(30),
+        "the end of the second",
+        async || second.0.try_wait().ok().flatten(),
+    )
+    .await;
+    assert_eq!(status.code(), Some(1));
+    signal("CONT");
+    assert!(start()?.0.wait()?.success());
     Ok(())
 }

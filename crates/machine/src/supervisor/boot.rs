@@ -424,6 +424,7 @@ impl Boot {
                     }
                     self.view.warn(format!("The engine did not start: {why}"));
                 }
+                GuestEvent::EngineNetwork => self.guest.use_engine_network(),
                 GuestEvent::Warning { message } => self.view.warn(words(&message)),
                 _ => {}
             }

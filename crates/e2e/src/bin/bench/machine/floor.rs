@@ -21,12 +21,16 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    /// Makes it of a machine that runs: the same programs with the same arguments, and the same modules.
+    /// Makes it of a machine that runs: the same programs with the same arguments, and the same modules. dockerd is not told
+    /// of the socket on its own network, which the floor has not.
     pub(super) fn of(ours: &Ours, image: &Path, peer: &Path, directory: &Path) -> Result<Self> {
         let arguments = |program: &str| {
             let look = format!("tr '\\0' ' ' < /proc/$(pidof {program})/cmdline");
             ours.in_guest(&["sh", "-c", &look])
         };
+        let own_socket = "--host fd:// ";
+        let dockerd = arguments("dockerd")?;
+        ensure!(dockerd.contains(own_socket), "dockerd: {dockerd}");
         let modules = ours.in_guest(&["sh", "-c", "lsmod | sed 1d | cut -d' ' -f1"])?;
         let modules: Vec<&str> = modules.split_whitespace().collect();
         ensure!(
@@ -36,7 +40,7 @@ impl Floor {
         let script = SCRIPT
             .replace("@MODULES@", &modules.join(" "))
             .replace("@CONTAINERD@", arguments("containerd")?.trim())
-            .replace("@DOCKERD@", arguments("dockerd")?.trim());
+            .replace("@DOCKERD@", dockerd.replace(own_socket, "").trim());
         let tree = directory.join("tree");
         fs::create_dir_all(tree.join("bin"))?;
         fs::write(tree.join("init"), script)?;
