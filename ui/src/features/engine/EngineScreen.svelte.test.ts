@@ -9,6 +9,7 @@ import { host } from "../../host/host";
 import { engine } from "../../state/engine.svelte";
 import { machine } from "../../state/machine.svelte";
 import { toasts } from "../../state/toasts.svelte";
+import { diskUsage } from "./disk_usage.svelte";
 import EngineScreen from "./EngineScreen.svelte";
 
 async function shown(scene: Scene) {
@@ -167,12 +168,17 @@ it("adds up the disk of the engine that is used, and says what came back", async
 });
 
 it.each(["imagesChanged", "volumesChanged"] as const)("adds the disk up again after %s", async (event) => {
-	await shown("machine-running");
-	await waitFor(() => expect(screen.getByTestId("disk-images").textContent).toBe("3.9 GB"));
-	const usage = { images: 5_000_000_000, containers: 0, volumes: 0, build_cache: 0 };
-	const asked = vi.spyOn(host, "engineDiskUsage").mockResolvedValue(usage);
-	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+	// From the beginning, so that nothing waits by another clock.
+	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"], shouldAdvanceTime: true });
 	try {
+		const asked = vi.spyOn(host, "engineDiskUsage");
+		await shown("machine-running");
+		// What was shown before may still be, while this is under way.
+		await waitFor(() => expect(asked).toHaveBeenCalledTimes(1));
+		await waitFor(() => expect(diskUsage.loading).toBe(false));
+		expect(screen.getByTestId("disk-images").textContent).toBe("3.9 GB");
+		const usage = { images: 5_000_000_000, containers: 0, volumes: 0, build_cache: 0 };
+		asked.mockReset().mockResolvedValue(usage);
 		// Many at once are one reason to look.
 		for (let i = 0; i < 3; i += 1) fixture.emit(event, null);
 		await vi.advanceTimersByTimeAsync(5000);

@@ -19,7 +19,7 @@ class DiskUsage {
 	#stale = false;
 	#listens = false;
 	#timer: ReturnType<typeof setTimeout> | undefined;
-	#loadedAt = 0;
+	#loadedAt = Number.NEGATIVE_INFINITY;
 
 	/**
 	 * Loads it for the engine that is used, again for another one, and after what changes it, until the returned function is
@@ -69,7 +69,7 @@ class DiskUsage {
 	#changed() {
 		this.#stale = true;
 		if (!this.#followed || document.hidden || this.#timer !== undefined) return;
-		const wait = Math.max(REST, this.#loadedAt + PAUSE - Date.now());
+		const wait = Math.max(REST, this.#loadedAt + PAUSE - performance.now());
 		this.#timer = setTimeout(() => {
 			this.#timer = undefined;
 			// Whoever waits for the answer hears of what has changed meanwhile after that.
@@ -91,7 +91,7 @@ class DiskUsage {
 		} finally {
 			if (of === this.#of) {
 				this.loading = false;
-				this.#loadedAt = Date.now();
+				this.#loadedAt = performance.now();
 				if (this.#stale) this.#changed();
 			}
 		}
