@@ -152,11 +152,12 @@ fn is_same_time(known: Option<&str>, rounded: Option<&str>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use slipway_api::container::ContainerState;
 
-    fn view(id: &str, name: &str) -> ContainerView {
+    /// A container that runs, with nothing else to be said of it.
+    pub(crate) fn view(id: &str, name: &str) -> ContainerView {
         ContainerView {
             id: id.to_owned(),
             name: name.to_owned(),

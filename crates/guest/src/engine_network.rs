@@ -35,19 +35,17 @@ pub(crate) async fn listen() -> Result<Option<OwnedFd>> {
         return Ok(None);
     }
     let (sender, made) = oneshot::channel();
+    let doing = || "The engine's network could not be made".to_owned();
     // It leaves the machine's network for good, so it is nobody else's thread.
-    let thread = thread::Builder::new().spawn(move || sender.send(listen_apart()));
-    let made = match thread {
-        Ok(_) => timeout(PATIENCE, made).await,
-        Err(error) => Ok(Ok(Err(error))),
-    };
-    let made = match made {
+    thread::Builder::new()
+        .spawn(move || sender.send(listen_apart()))
+        .doing(doing)?;
+    let made = match timeout(PATIENCE, made).await {
         Ok(Ok(made)) => made,
         Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     };
-    made.map(Some)
-        .doing(|| "The engine's network could not be made".into())
+    made.map(Some).doing(doing)
 }
 
 fn listen_apart() -> io::Result<OwnedFd> {

@@ -89,9 +89,10 @@ pub fn why_unreachable(state: &MachinePortState) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use slipway_api::container::{ContainerState, Exposed, PortView};
+    use slipway_api::container::{Exposed, PortView};
 
     use super::*;
+    use crate::container_store::tests::view;
 
     fn held(host_ip: &str, host_port: u16, state: MachinePortState) -> MachinePort {
         MachinePort {
@@ -108,30 +109,16 @@ mod tests {
     /// What is shown of port 80, which the engine says is at `engine`, as address, URL and trouble.
     #[track_caller]
     fn check(engine: (&str, u16), held: &[MachinePort], expected: (&str, bool, Option<&str>)) {
-        let mut container = ContainerView {
-            id: "web".to_owned(),
-            name: "web".to_owned(),
-            image: String::new(),
-            image_id: String::new(),
-            state: ContainerState::Running,
-            status: String::new(),
-            since: None,
-            health: None,
-            exit_code: None,
-            reason: None,
-            created_at: String::new(),
-            ports: vec![PortView {
-                container_port: 80,
-                protocol: "tcp".to_owned(),
-                host_ip: Some(engine.0.to_owned()),
-                host_port: Some(engine.1),
-                url: Some("http://127.0.0.1:8080".to_owned()),
-                exposed: Exposed::Published,
-                unreachable: None,
-            }],
-            mounts: Vec::new(),
-            stack: None,
-        };
+        let mut container = view("web", "web");
+        container.ports.push(PortView {
+            container_port: 80,
+            protocol: "tcp".to_owned(),
+            host_ip: Some(engine.0.to_owned()),
+            host_port: Some(engine.1),
+            url: Some("http://127.0.0.1:8080".to_owned()),
+            exposed: Exposed::Published,
+            unreachable: None,
+        });
         put_in(&mut container, held);
         let port = &container.ports[0];
         let shown = (

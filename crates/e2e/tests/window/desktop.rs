@@ -1,6 +1,6 @@
 //! What a desktop expects of an app: one instance, one window with its name.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -38,6 +38,14 @@ impl Drop for SessionBus {
 }
 
 struct Instance(Child);
+
+impl Instance {
+    /// Waits until it ends by itself.
+    async fn ended(mut self) -> ExitStatus {
+        let ended = async || self.0.try_wait().ok().flatten();
+        eventually_within(Duration::from_secs(30), "the end of a start", ended).await
+    }
+}
 
 impl Drop for Instance {
     fn drop(&mut self) {
@@ -97,13 +105,7 @@ async fn a_second_start_shows_the_first_window() -> Result<()> {
     })
     .await;
     for _ in 0..5 {
-        let mut second = start()?;
-        let status = eventually_within(
-            Duration::from_secs(20),
-            "the end of the second",
-            async || second.0.try_wait().ok().flatten(),
-        )
-        .await;
+        let status = start()?.ended().await;
         assert!(status.success(), "{status}");
         assert!(first.0.try_wait()?.is_none(), "the first one ended too");
         assert_eq!(windows(&display), 1);
@@ -115,15 +117,8 @@ async fn a_second_start_shows_the_first_window() -> Result<()> {
         assert!(sent.is_ok_and(|sent| sent.success()));
     };
     signal("STOP");
-    let mut second = start()?;
-    let status = eventually_within(
-        Duration::from_secs(30),
-        "the end of the second",
-        async || second.0.try_wait().ok().flatten(),
-    )
-    .await;
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(start()?.ended().await.code(), Some(1));
     signal("CONT");
-    assert!(start()?.0.wait()?.success());
+    assert!(start()?.ended().await.success());
     Ok(())
 }
