@@ -29,8 +29,10 @@ test("browse, run with one click, and find the address to open", { timeout: 60_0
 test("without an engine one can look around, and is told what was tried", { timeout: 60_000 }, async () => {
 	render(App);
 	await waitFor(() => screen.getByTestId("card-nginx"), patience);
+	await waitFor(() => screen.getByTestId("nav-containers-count"), patience);
 	fixture.emit("engineStateChanged", engineState("no-engine"));
 	await waitFor(() => expect(screen.getByTestId("nav-engine").dataset.state).toBe("no_engine"));
+	expect(screen.queryByTestId("nav-containers-count")).toBeNull();
 	expect(screen.getByTestId("card-nginx")).toBeTruthy();
 	await fireEvent.click(screen.getByTestId("nav-engine"));
 	await waitFor(() => screen.getByTestId("no-engine"), patience);
