@@ -108,6 +108,15 @@ impl Guest {
         }
     }
 
+    /// Joins the networks again that have ended while the guest goes on.
+    pub(crate) async fn rejoin_networks(&self, driver: &dyn Driver) {
+        let over = |network: Option<GuestNetwork>| network.is_some_and(|network| network.is_over());
+        if over(self.port_network()) || over(self.engine_network()) {
+            tracing::warn!("a network with the guest has ended; it is joined again");
+            self.join_networks(driver).await;
+        }
+    }
+
     fn networks(&self) -> MutexGuard<'_, Networks> {
         self.networks.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -34,6 +34,8 @@ const REST: Duration = Duration::from_secs(30);
 const MAX_CONNECTIONS: usize = 512;
 /// How long an acknowledgement may wait for something to go with.
 const ACKNOWLEDGE_WITHIN: smoltcp::time::Duration = smoltcp::time::Duration::from_millis(10);
+/// How long there is to tell the guest that a connection was broken. It may be that nobody hears there.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Ended connections whose memory is kept for coming ones.
 const SPARE: usize = 4;
 /// What may be under way to the guest, in each connection.
@@ -45,6 +47,8 @@ const IN: usize = 65_535;
 const BACKLOG: usize = 1024 * 1024;
 const ETHERNET_HEADER: usize = 14;
 const MAX_FRAME: usize = MTU as usize + ETHERNET_HEADER;
+/// What QEMU passes on at most, whatever the guest's interface says. Nothing of ours is longer than [`MAX_FRAME`].
+const LONGEST: usize = 4096 + 64 * 1024;
 /// Before each frame stands its length.
 const LENGTH: usize = 4;
 /// What is to be done at once is done before it is asked when; this is for what could not be.
@@ -172,7 +176,7 @@ impl Drop for Connection {
         if socket.is_open() {
             socket.abort();
         }
-        stack.ended.push(self.handle);
+        stack.ended.push((self.handle, Instant::now() + FAREWELL));
         stack.touched();
     }
 }
@@ -180,6 +184,9 @@ impl Drop for Connection {
 /// Which directions of a connection have ended.
 #[derive(Default)]
 struct Ends {
+    /// Nothing more comes for the guest.
+    read: bool,
+    /// And it has been told.
     sent: bool,
     taken: bool,
     /// The last bytes from the guest, when the socket would not keep them for as long as somebody may need to take them.
@@ -197,7 +204,7 @@ impl Ends {
         context: &mut Context<'_>,
     ) -> io::Result<bool> {
         let mut moved = false;
-        while !self.sent && socket.can_send() {
+        while !self.read && socket.can_send() {
             let read = socket.send(|room| {
                 let mut room = ReadBuf::new(room);
                 let read = reader.as_mut().poll_read(context, &mut room);
@@ -205,17 +212,20 @@ impl Ends {
                 (count, read.map_ok(|()| count))
             });
             match read {
-                Ok(Poll::Ready(Ok(0))) => {
-                    socket.close();
-                    // Nothing follows that an acknowledgement could wait for.
-                    socket.set_ack_delay(None);
-                    self.sent = true;
-                    moved = true;
-                }
+                Ok(Poll::Ready(Ok(0))) => self.read = true,
                 Ok(Poll::Ready(Ok(_))) => moved = true,
                 Ok(Poll::Ready(Err(error))) => return Err(error),
                 Ok(Poll::Pending) | Err(_) => break,
             }
+        }
+        // Not before all of it has arrived: smoltcp would ask a guest without room for more whether it has some, and once
+        // all is taken but the room, and the end is too, it asks without a pause.
+        if self.read && !self.sent && socket.send_queue() == 0 {
+            socket.close();
+            // Nothing follows that an acknowledgement could wait for.
+            socket.set_ack_delay(None);
+            self.sent = true;
+            moved = true;
         }
         Ok(moved)
     }
@@ -279,8 +289,8 @@ struct Stack {
     sockets: SocketSet<'static>,
     wire: FrameBuffers,
     began: Instant,
-    /// Those whose connection is over but may have something to send yet.
-    ended: Vec<SocketHandle>,
+    /// Those whose connection is over but may have something to send yet, and until when.
+    ended: Vec<(SocketHandle, Instant)>,
     /// Those that can be used again.
     spare: Vec<SocketHandle>,
     /// Something was done to a socket; the carrier has to look.
@@ -395,12 +405,12 @@ impl Stack {
         let now = StackInstant::from_micros(i64::try_from(elapsed).unwrap_or(i64::MAX));
         self.interface.poll(now, &mut self.wire, &mut self.sockets);
         let ended = std::mem::take(&mut self.ended);
-        for handle in ended {
+        for (handle, until) in ended {
             let socket = self.sockets.get::<Socket<'_>>(handle);
-            if socket.state() == State::Closed && socket.remote_endpoint().is_some() {
-                // The guest has not been told yet.
-                self.ended.push(handle);
-            } else if self.spare.len() < SPARE {
+            let untold = socket.state() == State::Closed && socket.remote_endpoint().is_some();
+            if untold && until > Instant::now() {
+                self.ended.push((handle, until));
+            } else if !untold && self.spare.len() < SPARE {
                 self.spare.push(handle);
             } else {
                 self.sockets.remove(handle);
@@ -569,7 +579,7 @@ impl FrameBuffers {
             return Ok(None);
         };
         let length = u32::from_be_bytes(*length) as usize;
-        if length > MAX_FRAME {
+        if length > LONGEST {
             return Err(io::Error::other(format!("a frame of {length} bytes")));
         }
         let begin = self.from + LENGTH;
@@ -593,7 +603,8 @@ impl Device for FrameBuffers {
             // A wrong length ends the network at the next look.
             let (begin, end) = self.next_frame().ok().flatten()?;
             self.from = end;
-            if self.takes_calls || !calls(&self.incoming[begin..end]) {
+            let ours = self.takes_calls || !calls(&self.incoming[begin..end]);
+            if ours && end - begin <= MAX_FRAME {
                 let frame = Received(&self.incoming[begin..end]);
                 return Some((frame, ToSend(&mut self.outgoing)));
             }

@@ -27,35 +27,34 @@ impl Slipway {
             source: EndpointSource::Machine,
             address: Address::Unix(socket),
         };
-        match tokio::time::timeout(LOOK, stays_stopped(&endpoint)).await {
-            Ok(Ok(names)) => names,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "the machine's containers");
-                Vec::new()
-            }
-            Err(_) => Vec::new(),
+        let mut names = Vec::new();
+        // What is known by then is told.
+        if let Ok(Err(error)) =
+            tokio::time::timeout(LOOK, stays_stopped(&endpoint, &mut names)).await
+        {
+            tracing::debug!(%error, "the machine's containers");
         }
+        names.sort_unstable();
+        names
     }
 }
 
-async fn stays_stopped(endpoint: &Endpoint) -> Result<Vec<String>, EngineError> {
+async fn stays_stopped(endpoint: &Endpoint, names: &mut Vec<String>) -> Result<(), EngineError> {
     let engine = Engine::connect(endpoint).await?;
     let running = engine.list_containers(&ListFilter::default()).await?;
-    let details = futures_util::stream::iter(running)
+    let mut details = futures_util::stream::iter(running)
         .map(|container| {
             let engine = engine.clone();
             async move { engine.inspect_container(&container.id).await }
         })
-        .buffered(PARALLEL);
-    Ok(details
+        .buffer_unordered(PARALLEL);
+    while let Some(detail) = details.next().await {
         // One that has ended meanwhile is not ended by the stop.
-        .filter_map(async |detail| detail.ok())
-        .filter(|detail| {
-            // The engine removes the others when they end.
-            let stays = detail.restart_policy == RestartPolicy::No && !detail.auto_remove;
-            std::future::ready(stays)
-        })
-        .map(|detail| detail.name)
-        .collect()
-        .await)
+        let Ok(detail) = detail else { continue };
+        // The engine removes the others when they end.
+        if detail.restart_policy == RestartPolicy::No && !detail.auto_remove {
+            names.push(detail.name);
+        }
+    }
+    Ok(())
 }

@@ -316,6 +316,8 @@ struct Forger {
     /// What the connection's bytes are counted from.
     first: TcpSeqNumber,
     acknowledged: TcpSeqNumber,
+    /// What it says there is room for, to be scaled.
+    window: u16,
 }
 
 const GUESTS: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 9]);
@@ -346,6 +348,7 @@ impl Forger {
             port: local.port,
             first: TcpSeqNumber(1000),
             acknowledged: TcpSeqNumber(0),
+            window: 65_535,
             stack,
         }
     }
@@ -386,7 +389,7 @@ impl Forger {
             control,
             seq_number: self.first + offset,
             ack_number,
-            window_len: 65_535,
+            window_len: self.window,
             window_scale: (control == TcpControl::Syn).then_some(7),
             max_seg_size: (control == TcpControl::Syn).then_some(65_480),
             sack_permitted: false,
@@ -416,6 +419,35 @@ impl Forger {
     fn say(&mut self, control: TcpControl, offset: usize, payload: &[u8]) {
         self.put(control, offset, payload);
         self.stack.advance();
+    }
+}
+
+/// A client whose bytes go to the forger.
+struct Client {
+    /// Gone when it has ended.
+    there: Option<DuplexStream>,
+    here: DuplexStream,
+    ends: Ends,
+}
+
+impl Client {
+    fn new() -> Self {
+        let (there, here) = tokio::io::duplex(64 * 1024);
+        Self {
+            there: Some(there),
+            here,
+            ends: Ends::default(),
+        }
+    }
+
+    /// Does what the task of its connection would.
+    fn carry(&mut self, forger: &mut Forger) {
+        let mut context = Context::from_waker(Waker::noop());
+        let here = Pin::new(&mut self.here);
+        self.ends
+            .send_to_guest(forger.socket(), here, &mut context)
+            .unwrap();
+        forger.stack.advance();
     }
 }
 
@@ -488,6 +520,43 @@ async fn what_was_sent_and_what_was_broken_are_told_apart() {
         forger.socket().recv_slice(&mut bytes),
         Err(RecvError::InvalidState)
     );
+}
+
+#[tokio::test]
+async fn a_frame_that_is_too_long_is_left_out() {
+    let mut forger = Forger::new();
+    let mut frame = vec![0; MAX_FRAME + 4];
+    frame[..6].copy_from_slice(&ADDRESS.0);
+    put_frame(&mut forger.stack, &frame);
+    forger.say(TcpControl::Psh, 0, b"all");
+    let mut bytes = [0; 8];
+    assert_eq!(forger.socket().recv_slice(&mut bytes), Ok(3));
+}
+
+/// Its program hangs, say, and the client gave up.
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_took_all_and_has_no_room_is_left_in_peace() {
+    let mut forger = Forger::new();
+    let mut client = Client::new();
+    let mut there = client.there.take().unwrap();
+    there.write_all(&[7; 1000]).await.unwrap();
+    drop(there);
+    client.carry(&mut forger);
+    forger.window = 0;
+    let first = forger.acknowledged;
+    // A part, all of it, and the end.
+    for taken in [400, 1000, 1001] {
+        forger.acknowledged = first + taken;
+        forger.say(TcpControl::None, 0, b"");
+        client.carry(&mut forger);
+    }
+    assert_eq!(forger.socket().state(), State::FinWait2);
+    for _ in 0..60 {
+        forger.stack.wire.outgoing.clear();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        forger.stack.advance();
+        assert_eq!(forger.stack.wire.outgoing.len(), 0);
+    }
 }
 
 /// A window whose end moves back lets a guest send what is cut off then, and its end is taken for good all the same.
@@ -584,6 +653,83 @@ proptest! {
             }
         }
         forger.stack.advance();
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Happening {
+    /// The client sends this much.
+    Sends(usize),
+    /// The client ends.
+    Ends,
+    /// The guest says it took so much, and that there is room for so much.
+    Takes(usize, u16),
+    /// The guest says so with its end.
+    TakesAndEnds(usize, u16),
+    /// So many milliseconds pass.
+    Passes(u64),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let room = || prop_oneof![3 => Just(0_u16), 1 => Just(1), 1 => 0..1000_u16, 1 => Just(65_535)];
+    let taken = || prop_oneof![0..20_usize, 0..3_000_usize];
+    prop_oneof![
+        4 => (1..1_500_usize).prop_map(Happening::Sends),
+        1 => Just(Happening::Ends),
+        6 => (taken(), room()).prop_map(|(taken, room)| Happening::Takes(taken, room)),
+        1 => (taken(), room()).prop_map(|(taken, room)| Happening::TakesAndEnds(taken, room)),
+        4 => prop_oneof![0..50_u64, 900..1_100_u64, 0..100_000_u64].prop_map(Happening::Passes),
+    ]
+}
+
+proptest! {
+    /// Whatever a guest says of what it took and has room for, it is not sent much for it.
+    #[test]
+    fn acknowledgements_may_be_anything(
+        happenings in proptest::collection::vec(happening(), 1..60),
+    ) {
+        runtime().block_on(async {
+            tokio::time::pause();
+            let mut forger = Forger::new();
+            let mut client = Client::new();
+            let mut sent = 0;
+            // The client's bytes, counted as the stack counts them.
+            let mut taken = 0;
+            for happening in happenings {
+                match happening {
+                    Happening::Sends(count) if sent + count < 60_000 => {
+                        if let Some(there) = &mut client.there {
+                            there.write_all(&vec![7; count]).await.unwrap();
+                            sent += count;
+                        }
+                    }
+                    Happening::Sends(_) => {}
+                    Happening::Ends => client.there = None,
+                    Happening::Takes(more, room) | Happening::TakesAndEnds(more, room) => {
+                        let control = match happening {
+                            Happening::TakesAndEnds(..) => TcpControl::Fin,
+                            _ => TcpControl::None,
+                        };
+                        // All of it often enough, and its end, and what was never sent.
+                        let more = if more < 20 { (sent + more % 3).saturating_sub(taken) } else { more };
+                        let acknowledged = forger.acknowledged;
+                        forger.acknowledged = acknowledged + more;
+                        forger.window = room;
+                        forger.say(control, 0, b"");
+                        if taken + more <= sent + 1 {
+                            taken += more;
+                        } else {
+                            forger.acknowledged = acknowledged;
+                        }
+                    }
+                    Happening::Passes(time) => tokio::time::advance(Duration::from_millis(time)).await,
+                }
+                client.carry(&mut forger);
+                prop_assert!(forger.stack.wire.outgoing.len() < 256 * 1024);
+                forger.stack.wire.outgoing.clear();
+            }
+            Ok(())
+        })?;
     }
 }
 

@@ -141,6 +141,7 @@ async fn heartbeat(
         match answered {
             Ok(()) if linked => {
                 misses = 0;
+                guest.rejoin_networks(driver.as_ref()).await;
                 if silent {
                     silent = false;
                     let _ = reports.send(Report::Back).await;

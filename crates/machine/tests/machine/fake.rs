@@ -17,7 +17,7 @@ use slipway_link::{
 use slipway_machine::{
     Capabilities, Driver, DriverState, Drivers, GuestPort, MachineError, VmSpec, VmStream,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
@@ -40,6 +40,8 @@ pub(crate) struct Faults {
     pub(crate) damaged_disk: AtomicBool,
     /// What is damaged cannot be repaired.
     pub(crate) beyond_repair: AtomicBool,
+    /// There are networks, and nobody answers on them.
+    pub(crate) networks: AtomicBool,
     /// How often a virtual machine was started.
     pub(crate) starts: AtomicU32,
     /// How often a guest was asked to switch itself off.
@@ -51,6 +53,8 @@ pub(crate) struct Fake {
     pub(crate) faults: Arc<Faults>,
     state: watch::Sender<DriverState>,
     machine: Mutex<Option<Machine>>,
+    /// The guest's ends of the networks that were joined.
+    pub(crate) networks: Mutex<Vec<DuplexStream>>,
     news: broadcast::Sender<GuestEvent>,
     /// What `GET /containers/<id>/json` answers.
     pub(crate) containers: Arc<Mutex<BTreeMap<String, Value>>>,
@@ -68,6 +72,7 @@ impl Fake {
             faults: Arc::default(),
             state: watch::Sender::new(DriverState::Off),
             machine: Mutex::new(None),
+            networks: Mutex::default(),
             news: broadcast::Sender::new(64),
             containers: Arc::default(),
             events: broadcast::Sender::new(64),
@@ -172,7 +177,7 @@ impl Driver for Fake {
     }
 
     fn connect(&self, port: GuestPort) -> BoxFuture<'static, io::Result<Box<dyn VmStream>>> {
-        if port != GuestPort::Link {
+        if port != GuestPort::Link && !self.faults.networks.load(Ordering::SeqCst) {
             return Box::pin(async { Err(io::ErrorKind::Unsupported.into()) });
         }
         let machine = self.machine.lock().expect("no panic");
@@ -180,6 +185,10 @@ impl Driver for Fake {
             return Box::pin(async { Err(io::ErrorKind::NotConnected.into()) });
         };
         let (host, guest) = tokio::io::duplex(64 * 1024);
+        if port != GuestPort::Link {
+            self.networks.lock().expect("no panic").push(guest);
+            return Box::pin(async move { Ok(Box::new(host) as Box<dyn VmStream>) });
+        }
         let agent = Agent {
             faults: self.faults.clone(),
             secret: machine.secret.clone(),
@@ -237,7 +246,7 @@ struct Agent {
 }
 
 impl Agent {
-    async fn serve(self, stream: tokio::io::DuplexStream) {
+    async fn serve(self, stream: DuplexStream) {
         while self.faults.frozen.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

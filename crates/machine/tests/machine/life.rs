@@ -495,6 +495,28 @@ async fn a_cut_link_is_made_again_at_once() {
     assert_eq!(machine.fake.faults.starts.load(Ordering::SeqCst), 1);
 }
 
+/// The guest goes on all the while, and so does its link.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_ends_is_joined_again() {
+    let machine = Machine::new();
+    machine.fake.faults.networks.store(true, Ordering::SeqCst);
+    let machine = machine.started().await;
+    let joined = || machine.fake.networks.lock().expect("no panic").len();
+    assert_eq!(joined(), 2, "that of ports and that of the engine");
+    machine.fake.networks.lock().expect("no panic").clear();
+    let again = async {
+        while joined() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // It is noticed at a heartbeat.
+    tokio::time::timeout(Duration::from_secs(20), again)
+        .await
+        .expect("they are joined again");
+    machine.running().await;
+    assert_eq!(machine.fake.faults.starts.load(Ordering::SeqCst), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_guest_says_of_its_engine_is_shown() {
     let machine = Machine::new().started().await;

@@ -90,7 +90,8 @@ it("offers to switch off a machine whose containers take their time, and not bef
 
 it("deletes only what was named", async () => {
 	await shown("machine-stopped");
-	const act = vi.spyOn(host, "machineAct");
+	// It would go away while the next test looks.
+	const act = vi.spyOn(host, "machineAct").mockResolvedValue(undefined as never);
 	screen.getByTestId("machine-delete").click();
 	const confirm = await screen.findByTestId<HTMLButtonElement>("machine-delete-confirm");
 	expect(confirm.disabled).toBe(true);
@@ -192,6 +193,25 @@ it.each(["imagesChanged", "volumesChanged"] as const)("adds the disk up again af
 	} finally {
 		vi.useRealTimers();
 	}
+});
+
+it("adds up nothing for an engine that is gone, and forgets what it asked it", async () => {
+	const asked = vi.spyOn(host, "engineDiskUsage");
+	const none = { images: 0, containers: 0, volumes: 0, build_cache: 0 };
+	let fail = (_: unknown) => {};
+	asked.mockReset().mockImplementation(() => new Promise((_, reject) => (fail = reject)));
+	await shown("machine-running");
+	await waitFor(() => expect(diskUsage.loading).toBe(true));
+	const before = fail;
+	fixture.emit("engineStateChanged", engineState("no-engine"));
+	flushSync();
+	expect(diskUsage.loading).toBe(false);
+	asked.mockResolvedValue(none);
+	fixture.emit("engineStateChanged", engineState("normal"));
+	await waitFor(() => expect(diskUsage.now).toEqual(none));
+	before(new Error("the engine is gone"));
+	await Promise.resolve();
+	expect(diskUsage.error).toBeNull();
 });
 
 it("says what the machine warns of, and why it is slow", async () => {

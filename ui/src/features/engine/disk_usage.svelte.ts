@@ -11,8 +11,9 @@ class DiskUsage {
 	now: DiskUsageView | null = $state.raw(null);
 	loading = $state(false);
 	error: ApiError | null = $state.raw(null);
-	/** Whose it is: an answer that comes after another engine was chosen is dropped. */
 	#of: string | null = null;
+	/** Which load is the newest. An answer to an older one, or of an engine that is not used any more, is dropped. */
+	#load = 0;
 
 	#followed = false;
 	/** Whether something on the disk may be different from what was added up. */
@@ -35,6 +36,8 @@ class DiskUsage {
 				if (of !== this.#of) this.now = null;
 				this.#of = of;
 				this.error = null;
+				this.loading = false;
+				this.#load += 1;
 				if (of) void this.load();
 			});
 		});
@@ -78,18 +81,19 @@ class DiskUsage {
 	}
 
 	async load() {
-		const of = this.#of;
-		if (!of) return;
+		if (!this.#of) return;
+		this.#load += 1;
+		const load = this.#load;
 		this.loading = true;
 		this.error = null;
 		this.#stale = false;
 		try {
 			const usage = await host.engineDiskUsage();
-			if (of === this.#of) this.now = usage;
+			if (load === this.#load) this.now = usage;
 		} catch (thrown) {
-			if (of === this.#of) this.error = HostError.from(thrown).error;
+			if (load === this.#load) this.error = HostError.from(thrown).error;
 		} finally {
-			if (of === this.#of) {
+			if (load === this.#load) {
 				this.loading = false;
 				this.#loadedAt = performance.now();
 				if (this.#stale) this.#changed();
