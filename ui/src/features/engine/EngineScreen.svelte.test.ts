@@ -207,10 +207,11 @@ it("adds up nothing for an engine that is gone, and forgets what it asked it", a
 	flushSync();
 	expect(diskUsage.loading).toBe(false);
 	asked.mockResolvedValue(none);
-	fixture.emit("engineStateChanged", engineState("normal"));
+	// The same one is back.
+	fixture.emit("engineStateChanged", engineState("machine-running"));
 	await waitFor(() => expect(diskUsage.now).toEqual(none));
 	before(new Error("the engine is gone"));
-	await Promise.resolve();
+	await new Promise((done) => setTimeout(done));
 	expect(diskUsage.error).toBeNull();
 });
 
