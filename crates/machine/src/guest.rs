@@ -93,24 +93,24 @@ impl Guest {
         Ok(link)
     }
 
-    /// Joins the networks that it is not on already.
+    /// Joins the networks that it is not on already. One that has ended and cannot be joined stays known as such.
     async fn join_networks(&self, driver: &dyn Driver) {
-        if self.port_network().is_none_or(|network| network.is_over()) {
-            let network = join(driver, GuestPort::PortNetwork).await;
-            self.networks().ports = network;
-        }
-        if self
-            .engine_network()
-            .is_none_or(|network| network.is_over())
+        let missing = |network: Option<GuestNetwork>| network.is_none_or(|it| it.is_over());
+        if missing(self.port_network())
+            && let Some(network) = join(driver, GuestPort::PortNetwork).await
         {
-            let network = join(driver, GuestPort::EngineNetwork).await;
-            self.networks().engine = network;
+            self.networks().ports = Some(network);
+        }
+        if missing(self.engine_network())
+            && let Some(network) = join(driver, GuestPort::EngineNetwork).await
+        {
+            self.networks().engine = Some(network);
         }
     }
 
     /// Joins the networks again that have ended while the guest goes on.
     pub(crate) async fn rejoin_networks(&self, driver: &dyn Driver) {
-        let over = |network: Option<GuestNetwork>| network.is_some_and(|network| network.is_over());
+        let over = |network: Option<GuestNetwork>| network.is_some_and(|it| it.is_over());
         if over(self.port_network()) || over(self.engine_network()) {
             tracing::warn!("a network with the guest has ended; it is joined again");
             self.join_networks(driver).await;

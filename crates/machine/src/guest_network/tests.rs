@@ -525,7 +525,7 @@ async fn what_was_sent_and_what_was_broken_are_told_apart() {
 #[tokio::test]
 async fn a_frame_that_is_too_long_is_left_out() {
     let mut forger = Forger::new();
-    forger.say(TcpControl::Psh, 0, &[7; IN - 40]);
+    forger.say(TcpControl::Psh, 0, &vec![7; IN - 40]);
     assert!(!forger.socket().can_recv());
     forger.say(TcpControl::Psh, 0, b"all");
     let mut bytes = [0; 8];

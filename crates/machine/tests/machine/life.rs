@@ -503,13 +503,19 @@ async fn a_network_that_ends_is_joined_again() {
     let machine = machine.started().await;
     let joined = || machine.fake.networks.lock().expect("no panic").len();
     assert_eq!(joined(), 2, "that of ports and that of the engine");
+    let there = &machine.fake.faults.networks;
+    there.store(false, Ordering::SeqCst);
     machine.fake.networks.lock().expect("no panic").clear();
+    // It is noticed at a heartbeat, and tried in vain.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(joined(), 0);
+    there.store(true, Ordering::SeqCst);
     let again = async {
         while joined() < 2 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    // It is noticed at a heartbeat.
+    // The next one.
     tokio::time::timeout(Duration::from_secs(20), again)
         .await
         .expect("they are joined again");
