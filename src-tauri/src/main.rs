@@ -38,6 +38,8 @@ fn main() {
         .with_env_filter(EnvFilter::from_env("SLIPWAY_LOG"))
         .with_writer(std::io::stderr)
         .init();
+    #[cfg(target_os = "linux")]
+    painting::choose();
     let context = tauri::generate_context!();
     #[cfg(target_os = "linux")]
     let instance = match single_instance::claim(&context.config().identifier) {

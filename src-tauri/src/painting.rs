@@ -6,24 +6,27 @@
 use std::fs;
 use std::path::Path;
 
-use tauri::WebviewWindow;
-use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt as _, WebViewExt as _};
+use webkit2gtk::glib;
 
 /// Where the kernel shows GPUs to programs.
 const DEVICES: &str = "/dev/dri";
+/// Read by WebKit before its first view. Whoever sets it has decided already: `0` has it paint with OpenGL.
+const WITHOUT_OPENGL: &str = "WEBKIT_DISABLE_COMPOSITING_MODE";
 
-/// Has the web view of a window paint without OpenGL, if no GPU would do that work.
-pub(crate) fn suit(window: &WebviewWindow) -> tauri::Result<()> {
+/// Has the web view paint without OpenGL, if no GPU would do that work. It comes before all else in the process: no other
+/// thread may read the environment meanwhile.
+///
+/// The view's own setting is no way to say this. Tauri gives it out once the page has begun to load, and a web process
+/// that began with OpenGL and goes on without gets no mouse wheel on X11, and crashes on Wayland.
+pub(crate) fn choose() {
     // A WebDriver takes pictures of what OpenGL has painted, and waits for ever where nothing has.
     let driven = std::env::var_os("TAURI_WEBVIEW_AUTOMATION").is_some();
     if driven || has_gpu(Path::new(DEVICES)) {
-        return Ok(());
+        return;
     }
-    window.with_webview(|view| {
-        if let Some(settings) = view.inner().settings() {
-            settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
-        }
-    })
+    if let Err(error) = glib::setenv(WITHOUT_OPENGL, "1", false) {
+        tracing::warn!(%error, "the web view paints with OpenGL");
+    }
 }
 
 /// Whether one of the devices renders. A card that only shows a picture (`card0`) does not.

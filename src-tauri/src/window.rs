@@ -10,7 +10,7 @@ const LABEL: &str = "main";
 
 /// Opens the window. It shows Slipway's own page and nothing else, wherever a link may point.
 pub(crate) fn open(app: &AppHandle) -> tauri::Result<WebviewWindow> {
-    let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
+    WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Slipway")
         .inner_size(1240.0, 780.0)
         .min_inner_size(720.0, 480.0)
@@ -24,10 +24,7 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<WebviewWindow> {
                 core.machine_log_close();
             }
         })
-        .build()?;
-    #[cfg(target_os = "linux")]
-    crate::painting::suit(&window)?;
-    Ok(window)
+        .build()
 }
 
 /// Whether there is a window.
