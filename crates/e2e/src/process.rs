@@ -82,3 +82,11 @@ pub fn pss(pids: &[u32]) -> u64 {
         .sum::<u64>()
         * 1024
 }
+
+/// Ends a process and everything that it started, directly or not.
+pub fn kill_tree(root: u32) {
+    for pid in tree(root) {
+        // Some end with others.
+        let _ = slipway_testkit::signal(pid, "KILL");
+    }
+}

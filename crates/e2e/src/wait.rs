@@ -38,3 +38,22 @@ where
         tokio::time::sleep(POLL).await;
     }
 }
+
+/// Waits until `state` gives something, for tests that are not asynchronous.
+///
+/// # Panics
+/// When it does not within half a minute.
+pub fn wait_for<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = state() {
+            return value;
+        }
+        assert!(
+            started.elapsed() < PATIENCE,
+            "{what}: not within {} s",
+            PATIENCE.as_secs_f32()
+        );
+        std::thread::sleep(POLL);
+    }
+}

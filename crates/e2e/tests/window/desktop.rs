@@ -3,39 +3,8 @@
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use slipway_e2e::{Display, eventually, eventually_within, slipway_desktop};
-
-/// A session bus of its own, by which a second instance finds the first.
-struct SessionBus {
-    daemon: Child,
-    address: String,
-}
-
-impl SessionBus {
-    fn start() -> Result<Self> {
-        let mut daemon = Command::new("dbus-daemon")
-            .args(["--session", "--nofork", "--print-address=1"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("dbus-daemon cannot be started")?;
-        let mut address = String::new();
-        let output = daemon.stdout.take().context("dbus-daemon has no output")?;
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut address)?;
-        Ok(Self {
-            daemon,
-            address: address.trim().to_owned(),
-        })
-    }
-}
-
-impl Drop for SessionBus {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
-    }
-}
+use anyhow::Result;
+use slipway_e2e::{Display, SessionBus, eventually, eventually_within, slipway_desktop};
 
 struct Instance(Child);
 
@@ -68,13 +37,13 @@ fn windows(display: &Display) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_start_shows_the_first_window() -> Result<()> {
     let display = Display::start()?;
-    let bus = SessionBus::start()?;
     let home = tempfile::tempdir()?;
+    let bus = SessionBus::start(&display, home.path())?;
     let start = || -> Result<Instance> {
         Ok(Instance(
             Command::new(slipway_desktop())
                 .env("DISPLAY", display.name())
-                .env("DBUS_SESSION_BUS_ADDRESS", &bus.address)
+                .env("DBUS_SESSION_BUS_ADDRESS", bus.address())
                 .env("HOME", home.path())
                 .env("XDG_RUNTIME_DIR", home.path())
                 .env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
