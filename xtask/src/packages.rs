@@ -49,6 +49,7 @@ pub(crate) const TEST: &[Need] = &[
     ("util-linux", "ending what tests start"),
     ("procps", "looking at what tests start"),
     ("x11-utils", "looking at windows"),
+    ("at-spi2-core", "reading windows as a screen reader does"),
     (
         "docker-compose",
         "tests of compose with the machine's engine",

@@ -185,13 +185,12 @@ impl Desk {
             if let Some(value) = state() {
                 return value;
             }
-            if started.elapsed() > PATIENCE {
-                panic!(
-                    "{what}: not within {} s; the screen has\n{}",
-                    PATIENCE.as_secs(),
-                    self.page.describe()
-                );
-            }
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{what}: not within {} s; the screen has\n{}",
+                PATIENCE.as_secs(),
+                self.page.describe()
+            );
             std::thread::sleep(POLL);
         }
     }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use slipway_e2e::accessibility::Role;
 use slipway_e2e::{Desk, clipboard};
 
-use crate::screens::{log, talker};
+use crate::screens::{log, rests, talker};
 use crate::{names, surroundings};
 
 fn copied(desk: &Desk, is_it: impl Fn(&str) -> bool) -> String {
@@ -23,6 +23,8 @@ fn lines_of_a_log_are_selected_with_the_mouse_and_copied() -> Result<()> {
     desk.click(&desk.find(Role::Tab, names::LOGS))?;
     let view = desk.still(&log(&desk));
     let last = surroundings::LINES;
+    desk.find_text(Role::Section, &surroundings::line(last));
+    rests(&desk, view);
     let place = |number: usize| {
         desk.still(&desk.find_text(Role::Section, &surroundings::line(number)))
             .within(view)

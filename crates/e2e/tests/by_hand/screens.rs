@@ -38,7 +38,7 @@ struct Seen {
     parts: Vec<(Element, Area)>,
     picture: Picture,
     area: Area,
-    /// Whether the picture alone has to tell: WebKit does not say where things in the palette are, which is moved by a
+    /// Whether the picture alone has to tell: the web view does not say where things in the palette are, which is moved by a
     /// transform.
     only_picture: bool,
 }
@@ -93,7 +93,7 @@ impl Seen {
 }
 
 /// Waits until a part of the display does not change any more.
-fn rests(desk: &Desk, area: Area) {
+pub(crate) fn rests(desk: &Desk, area: Area) {
     let mut last = None;
     let mut same = 0;
     desk.until("a picture that rests", || {
@@ -120,7 +120,10 @@ pub(crate) fn scrolls_by_wheel(desk: &Desk, what: &str, area: Area, first: Wheel
         Wheel::Down => Wheel::Up,
     };
     desk.hand.wheel(area.middle(), back, ENOUGH_NOTCHES)?;
+    // What is below a pointer that does not move is lit again only when it does.
+    let mut places = [area.middle(), area.at(520, 500)].into_iter().cycle();
     desk.until(&format!("{what} scrolled back by the wheel"), || {
+        desk.hand.move_to(places.next()?).ok()?;
         seen.is_back(desk)
     });
     Ok(())
