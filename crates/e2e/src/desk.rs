@@ -1,6 +1,7 @@
 //! A person's desk: a display, mouse and keyboard, and Slipway started as a desktop starts it. Nothing is in it that a
 //! user lacks: no `WebDriver`, which has the web view paint and take input by other ways.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,7 +22,8 @@ pub struct Desk {
     /// Mouse and keyboard.
     pub hand: Hand,
     window: Window,
-    page: Element,
+    tree: Tree,
+    page: RefCell<Element>,
     // What follows ends in this order.
     child: Child,
     _bus: SessionBus,
@@ -54,7 +56,8 @@ impl Desk {
         let child = command.spawn().context("Slipway cannot be started")?;
         let mut desk = Self {
             window: 0,
-            page: tree.root(),
+            page: RefCell::new(tree.root()),
+            tree,
             hand,
             child,
             _bus: bus,
@@ -64,8 +67,12 @@ impl Desk {
         let (window, _) = wait_for("the window", || desk.hand.window().ok().flatten());
         desk.window = window;
         desk.hand.focus(window)?;
-        let root = tree.root();
-        desk.page = wait_for("the page in the accessibility tree", || root.page());
+        wait_for("the page in the accessibility tree", || {
+            // Before the page there is an empty one.
+            let page = desk.tree.root().page()?;
+            let named = page.name().is_ok_and(|name| !name.is_empty());
+            named.then(|| desk.page.replace(page))
+        });
         Ok(desk)
     }
 
@@ -84,9 +91,17 @@ impl Desk {
         self.window
     }
 
-    /// The whole page.
-    pub fn page(&self) -> &Element {
-        &self.page
+    /// The whole page. The web view may give it another place in the tree while it loads.
+    pub fn page(&self) -> Element {
+        let known = self.page.borrow().clone();
+        if known.is_a(Role::Page).is_ok_and(|is| is) {
+            return known;
+        }
+        let Some(page) = self.tree.root().page() else {
+            return known;
+        };
+        self.page.replace(page.clone());
+        page
     }
 
     /// Where the window is.
@@ -106,7 +121,7 @@ impl Desk {
 
     /// The first with this role and name that is there now.
     pub fn seen(&self, role: Role, name: &str) -> Option<Element> {
-        self.page.find(role, name)
+        self.page().find(role, name)
     }
 
     /// Waits for a part with this role and name.
@@ -114,7 +129,7 @@ impl Desk {
     /// # Panics
     /// When it does not come.
     pub fn find(&self, role: Role, name: &str) -> Element {
-        self.find_in(&self.page, role, name)
+        self.find_in(&self.page(), role, name)
     }
 
     /// Waits for a part of another with this role and name.
@@ -131,7 +146,7 @@ impl Desk {
     /// When it does not come.
     pub fn find_text(&self, role: Role, text: &str) -> Element {
         self.until(&format!("a {role:?} with the text {text:?}"), || {
-            self.page.find_text(role, text)
+            self.page().find_text(role, text)
         })
     }
 
@@ -189,7 +204,7 @@ impl Desk {
                 started.elapsed() < PATIENCE,
                 "{what}: not within {} s; the screen has\n{}",
                 PATIENCE.as_secs(),
-                self.page.describe()
+                self.page().describe()
             );
             std::thread::sleep(POLL);
         }
