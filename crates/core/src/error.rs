@@ -42,7 +42,16 @@ pub fn api_error(error: &EngineError) -> ApiError {
         kind,
         message: error.to_string(),
         hint: error.hint(),
-        detail: cause_chain(error),
+        detail: detail(error),
+    }
+}
+
+/// The raw text of the engine and the causes, one a line.
+fn detail(error: &EngineError) -> Option<String> {
+    match (error.raw(), cause_chain(error)) {
+        (Some(raw), Some(causes)) => Some(format!("{raw}\n{causes}")),
+        (Some(raw), None) => Some(raw.to_owned()),
+        (None, causes) => causes,
     }
 }
 

@@ -27,6 +27,7 @@ mod log;
 mod log_decoder;
 mod probe;
 mod pull;
+mod refusal;
 mod ssh;
 mod stats;
 mod system;
