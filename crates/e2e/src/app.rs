@@ -372,6 +372,24 @@ impl App {
         Ok(())
     }
 
+    /// Gives the window another size, in pixels, and waits until the page has it.
+    pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        self.driver.set_window_rect(0, 0, width, height).await?;
+        let started = Instant::now();
+        loop {
+            let size = self
+                .script("return [innerWidth, innerHeight]", vec![])
+                .await?;
+            if size == json!([width, height]) {
+                return Ok(());
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("the window is {size} instead of {width} × {height}");
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// Takes a picture of the window.
     pub async fn screenshot(&self, path: &Path) -> Result<()> {
         if let Some(directory) = path.parent() {
