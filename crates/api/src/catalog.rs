@@ -105,8 +105,10 @@ pub struct CatalogCategory {
 /// Answer to a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct CatalogResults {
-    /// Matching entries, best first.
+    /// Matching entries of the category that was asked for, or of all of them; best first.
     pub entries: Vec<CatalogEntry>,
-    /// When the words are an image reference that no entry has: the reference in short form, to run as it is.
+    /// What the words match in other categories, best first. Empty without a category, and without words.
+    pub elsewhere: Vec<CatalogEntry>,
+    /// When the words are an image reference, and not what an entry runs: the reference in short form, to run as it is.
     pub reference: Option<String>,
 }

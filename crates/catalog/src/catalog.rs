@@ -169,8 +169,8 @@ impl Catalog {
     /// are no words. Case and accents do not count. A mistyped word is forgiven where nothing
     /// matches it as it is. An image reference, also inside a pasted command, finds its entry or
     /// nothing.
-    pub fn search(&self, words: &str, category: Option<Category>) -> Vec<Hit<'_>> {
-        self.index.search(self, words, category)
+    pub fn search(&self, words: &str) -> Vec<Hit<'_>> {
+        self.index.search(self, words)
     }
 }
 

@@ -11,13 +11,22 @@ export const commands = {
 	appInfo: () => typedError<AppInfo, ApiError>(__TAURI_INVOKE("app_info")),
 	/**  Opens a web page in the person's browser. */
 	openUrl: (url: string) => typedError<null, ApiError>(__TAURI_INVOKE("open_url", { url })),
+	/**  Shows the page larger or smaller; 1 is its own size. The page remembers the factor. */
+	windowZoom: (factor: number) => typedError<null, ApiError>(__TAURI_INVOKE("window_zoom", { factor })),
 	/**  What is true of the engine now. Changes arrive as [`crate::events::EngineStateChanged`]. */
 	engineState: () => typedError<EngineState, ApiError>(__TAURI_INVOKE("engine_state")),
 	/**  Every endpoint that Slipway knows, probed now. */
 	engineList: () => typedError<EndpointView[], ApiError>(__TAURI_INVOKE("engine_list")),
 	/**  Uses another engine from now on. */
 	engineUse: (name: string) => typedError<null, ApiError>(__TAURI_INVOKE("engine_use", { name })),
-	/**  Looks for the engine at once instead of after the current pause. */
+	/**  Forgets the choice: an engine is selected automatically from now on. */
+	engineUseDefault: () => typedError<null, ApiError>(__TAURI_INVOKE("engine_use_default")),
+	/**
+	 *  The settings that the window and the `slipway` command share. Changes arrive as
+	 *  [`crate::events::ConfigurationChanged`].
+	 */
+	settings: () => typedError<SettingsView, ApiError>(__TAURI_INVOKE("settings")),
+	/**  Looks for the engine now instead of after the current pause. */
 	engineRetry: () => typedError<null, ApiError>(__TAURI_INVOKE("engine_retry")),
 	/**  What the engine keeps on its disk. It may take long to add that up. */
 	engineDiskUsage: () => typedError<DiskUsageView, ApiError>(__TAURI_INVOKE("engine_disk_usage")),
@@ -25,6 +34,8 @@ export const commands = {
 	windowWatched: (watched: boolean) => typedError<null, ApiError>(__TAURI_INVOKE("window_watched", { watched })),
 	/**  The machine now; `None` before the first look. Changes arrive as [`crate::events::MachineChanged`]. */
 	machineState: () => typedError<MachineView | null, ApiError>(__TAURI_INVOKE("machine_state")),
+	/**  What stopping it would end. */
+	machineStopEffect: () => typedError<MachineStopEffect, ApiError>(__TAURI_INVOKE("machine_stop_effect")),
 	/**  Begins to start, stop, restart or delete it. What comes of it is told by its state. */
 	machineAct: (action: MachineAction) => typedError<null, ApiError>(__TAURI_INVOKE("machine_act", { action })),
 	/**  Gives space that nothing uses any more back to this computer; how many bytes that was. */
@@ -67,6 +78,8 @@ export const commands = {
 	 *  [`operation_cancel`] finds it.
 	 */
 	runStart: (plan: RunPlan, operation: string, events: Channel<RunEvent>) => typedError<RunOutcome, RunFailure>(__TAURI_INVOKE("run_start", { plan, operation, events })),
+	/**  Asks for a folder of this computer, to mount it. `None` when the dialog was cancelled. */
+	pickFolder: () => typedError<string | null, ApiError>(__TAURI_INVOKE("pick_folder")),
 	/**  Cancels a pull or a run. Cancelling what has ended is no error. */
 	operationCancel: (operation: string) => typedError<null, ApiError>(__TAURI_INVOKE("operation_cancel", { operation })),
 	/**  Opens a container's log. Its extent is sent when it changes, at most once a frame. */
@@ -88,6 +101,7 @@ export const commands = {
 
 /** Events */
 export const events = {
+	configurationChanged: makeEvent<ConfigurationChanged, ConfigurationChanged>("configuration-changed"),
 	containersChanged: makeEvent<ContainersChanged, ContainersChanged>("containers-changed"),
 	engineStateChanged: makeEvent<EngineStateChanged, EngineStateChanged>("engine-state-changed"),
 	imagesChanged: makeEvent<ImagesChanged, ImagesChanged>("images-changed"),
@@ -115,6 +129,8 @@ export type AcceleratorView = {
 	reason: string | null,
 	/**  What can be done about that. */
 	hint: string | null,
+	/**  What QEMU or the system said, for a report. */
+	detail?: string | null,
 };
 
 /**  How an action on one of several containers came out. */
@@ -149,6 +165,8 @@ export type AppInfo = {
 	os: string,
 	/**  `x86_64` or `aarch64`. */
 	arch: string,
+	/**  Web page of the project's source code, where releases are listed. */
+	repository: string | null,
 };
 
 /**  Who vouches for an image. */
@@ -236,9 +254,11 @@ export type CatalogPort = {
 
 /**  Answer to a search. */
 export type CatalogResults = {
-	/**  Matching entries, best first. */
+	/**  Matching entries of the category that was asked for, or of all of them; best first. */
 	entries: CatalogEntry[],
-	/**  When the words are an image reference that no entry has: the reference in short form, to run as it is. */
+	/**  What the words match in other categories, best first. Empty without a category, and without words. */
+	elsewhere: CatalogEntry[],
+	/**  When the words are an image reference, and not what an entry runs: the reference in short form, to run as it is. */
 	reference: string | null,
 };
 
@@ -458,7 +478,26 @@ error: ApiError;
 /**  Every endpoint that was tried, and why it failed. */
 tried: EndpointView[]; 
 /**  Whether Slipway's machine would be used if it ran: no other engine was chosen explicitly. */
-machine_helps: boolean };
+machine_helps: boolean; 
+/**  The engine that the user chose, here or with Docker's own settings; no other is used in its place. */
+chosen: string | null };
+
+/**  Docker's configuration or Slipway's settings were written: other engines may be known, or another one chosen. */
+export type ConfigurationChanged = null;
+
+/**  The settings that the window and the `slipway` command share. */
+export type SettingsView = {
+	/**  Name or address of the engine to use; `None` selects one automatically. */
+	engine: string | null,
+};
+
+/**  What a stop of the machine ends. */
+export type MachineStopEffect = {
+	/**  Number of running containers; `None` where the machine's engine does not respond. */
+	running: number | null,
+	/**  Names of those that the next start of the machine leaves stopped, because they have no restart policy. */
+	stays_stopped: string[],
+};
 
 /**  The engine's state is another one now. */
 export type EngineStateChanged = EngineState;
@@ -941,11 +980,16 @@ export type PlanCheck = {
 	docker_run_full: string,
 	/**  What stands in the way (`blocking`) or is worth knowing. */
 	findings: PlanFinding[],
+	/**  Whether folders of this computer can be mounted: the engine runs on it, and not in Slipway's machine. */
+	local_folders: boolean,
 };
 
 /**  Something found out about one field of a plan. */
 export type PlanFinding = {
-	/**  Which field: `image`, `name`, `ports.0`, `env.2`, `mounts.1`, `memory`, `cpus`. */
+	/**
+	 *  Which field: `image`, `name`, `ports.0.host_port`, `env.2.name`, `mounts.1.source`, `memory`, `cpus`,
+	 *  `entrypoint`, `command`, `network`; `env` for a variable that the plan does not have.
+	 */
 	field: string,
 	/**  Whether the plan cannot be run like this. */
 	blocking: boolean,
@@ -1068,6 +1112,8 @@ export type RunFailure = {
 	error: ApiError,
 	/**  What was undone: "the container `web` was removed". */
 	undone: string[],
+	/**  The field of the plan that the error is about, named as in [`PlanFinding`]. */
+	field: string | null,
 };
 
 /**  How a run ended well. */

@@ -25,8 +25,9 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
 		title: "Browse",
 		list: [
 			{ keys: ["←", "↑", "↓", "→"], does: "Move between images" },
-			{ keys: ["Enter"], does: "Run" },
-			{ keys: ["Shift", "Enter"], does: "Customise, then run" },
+			{ keys: ["Enter"], does: "Show details" },
+			{ keys: ["Mod", "Enter"], does: "Run" },
+			{ keys: ["Shift", "Enter"], does: "Customise…" },
 		],
 	},
 	{
