@@ -135,6 +135,7 @@ async fn with_engine(
         Command::Rmi(what) => images::remove(&what, slipway, output).await,
         Command::Engines => engines::list(slipway, output).await,
         Command::Use(what) => engines::choose(&what, slipway, open, output).await,
+        Command::Settings(what) => engines::settings(&what, slipway, open, output).await,
         Command::Machine(what) => machine::machine(what, slipway, output).await,
         Command::Doctor => engines::doctor(slipway, output).await,
         Command::Version => engines::version(slipway, output).await,

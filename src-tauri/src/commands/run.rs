@@ -2,7 +2,9 @@
 
 use slipway_api::ApiError;
 use slipway_api::run::{PlanCheck, RunDraft, RunEvent, RunFailure, RunOutcome, RunPlan};
+use tauri::AppHandle;
 use tauri::ipc::Channel;
+use tauri_plugin_dialog::DialogExt as _;
 
 use crate::Core;
 
@@ -38,6 +40,23 @@ pub(crate) async fn run_start(
         .await
     })
     .await
+}
+
+/// Asks for a folder of this computer, to mount it. `None` when the dialog was cancelled.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn pick_folder(app: AppHandle) -> Result<Option<String>, ApiError> {
+    let (send, chosen) = tokio::sync::oneshot::channel();
+    app.dialog()
+        .file()
+        .set_title("Folder to mount")
+        .pick_folder(move |path| {
+            let _ = send.send(path);
+        });
+    let Ok(Some(folder)) = chosen.await else {
+        return Ok(None);
+    };
+    Ok(folder.as_path().map(|path| path.display().to_string()))
 }
 
 /// Cancels a pull or a run. Cancelling what has ended is no error.

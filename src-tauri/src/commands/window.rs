@@ -1,17 +1,35 @@
 //! What belongs to the window itself.
 
-use slipway_api::ApiError;
+use std::ops::RangeInclusive;
+
 use slipway_api::app::AppInfo;
-use tauri::AppHandle;
+use slipway_api::{ApiError, ErrorKind};
+use tauri::{AppHandle, WebviewWindow};
 use tauri_plugin_opener::OpenerExt;
 
 use crate::Core;
+
+/// How far the page can be zoomed.
+const ZOOM: RangeInclusive<f64> = 0.5..=3.0;
 
 /// Which Slipway this is.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn app_info(core: Core<'_>) -> Result<AppInfo, ApiError> {
     Ok(core.app_info())
+}
+
+/// Shows the page larger or smaller; 1 is its own size. The page remembers the factor.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn window_zoom(window: WebviewWindow, factor: f64) -> Result<(), ApiError> {
+    let factor = factor.clamp(*ZOOM.start(), *ZOOM.end());
+    window.set_zoom(factor).map_err(|source| ApiError {
+        kind: ErrorKind::Other,
+        message: "The zoom could not be changed".to_owned(),
+        hint: None,
+        detail: Some(source.to_string()),
+    })
 }
 
 /// Opens a web page in the person's browser.
