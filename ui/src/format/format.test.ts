@@ -1,7 +1,19 @@
+// @vitest-environment node
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { bytes, bytesOf, memory, memoryOf } from "./bytes";
 import { count, cpu, plural, shortId } from "./numbers";
-import { ago, duration } from "./time";
+import { ago, duration, moment, timeOfDay } from "./time";
+
+/** The command's tests read the same lines. */
+const shownInBoth = readFileSync(new URL("../../../crates/cli/src/numbers.tsv", import.meta.url), "utf8")
+	.split("\n")
+	.filter((line) => line && !line.startsWith("#"))
+	.map((line) => line.split("\t") as [string, string, string]);
+
+test.each(shownInBoth)("%s %s is %s, here and in the command", (kind, number, expected) => {
+	expect({ bytes, memory, cpu, duration }[kind]?.(Number(number))).toBe(expected);
+});
 
 describe("bytes", () => {
 	test.each([
@@ -51,6 +63,13 @@ describe("time", () => {
 		["2020-12-01T12:00:00Z", "5 years ago"],
 		["", ""],
 	])("%s is %s", (value, expected) => expect(ago(value, now)).toBe(expected));
+});
+
+test("times of day have 24 hours, whatever the language of the computer", () => {
+	const at = new Date(2026, 2, 10, 14, 3, 22).getTime();
+	expect(timeOfDay(at)).toBe("14:03");
+	expect(moment(at)).toBe("10 Mar 2026, 14:03:22");
+	expect(timeOfDay("")).toBe("");
 });
 
 test("numbers", () => {
