@@ -91,12 +91,15 @@ pub struct PlanCheck {
     pub docker_run_full: String,
     /// What stands in the way (`blocking`) or is worth knowing.
     pub findings: Vec<PlanFinding>,
+    /// Whether folders of this computer can be mounted: the engine runs on it, and not in Slipway's machine.
+    pub local_folders: bool,
 }
 
 /// Something found out about one field of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct PlanFinding {
-    /// Which field: `image`, `name`, `ports.0`, `env.2`, `mounts.1`, `memory`, `cpus`.
+    /// Which field: `image`, `name`, `ports.0.host_port`, `env.2.name`, `mounts.1.source`, `memory`, `cpus`,
+    /// `entrypoint`, `command`, `network`; `env` for a variable that the plan does not have.
     pub field: String,
     /// Whether the plan cannot be run like this.
     pub blocking: bool,
@@ -120,7 +123,7 @@ pub enum RunStep {
     Create,
     /// Start it.
     Start,
-    /// Wait until it answers: healthy, or its port accepts a connection.
+    /// Wait until it responds: healthy, or an answer at its port.
     Wait,
 }
 
@@ -174,4 +177,6 @@ pub struct RunFailure {
     pub error: ApiError,
     /// What was undone: "the container `web` was removed".
     pub undone: Vec<String>,
+    /// The field of the plan that the error is about, named as in [`PlanFinding`].
+    pub field: Option<String>,
 }

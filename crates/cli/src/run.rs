@@ -78,7 +78,7 @@ async fn run_with_progress(
         .run(plan, cancel, |event| tell(&event, progress))
         .await?;
     if !outcome.ready {
-        progress.will_be("It runs, but does not answer yet");
+        progress.will_be("Running, but not responding yet");
     }
     Ok(outcome)
 }
@@ -91,8 +91,8 @@ fn tell(event: &RunEvent, progress: &Progress) {
             // Told with the image's own words when the pull begins.
             RunStep::Pull => {}
             RunStep::Create => progress.step("Creating the container", "Created the container"),
-            RunStep::Start => progress.step("Starting it", "Started it"),
-            RunStep::Wait => progress.step("Waiting until it answers", "It answers"),
+            RunStep::Start => progress.step("Starting the container", "Started the container"),
+            RunStep::Wait => progress.step("Waiting for a response", "Responding"),
         },
         RunEvent::Pull { progress: at } => progress.pull(at),
         RunEvent::Created { name, .. } => progress.will_be(&format!("Created {name}")),

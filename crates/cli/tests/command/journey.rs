@@ -312,7 +312,7 @@ fn the_data_of_an_earlier_container_is_neither_lost_nor_mixed_with_a_new_one() {
     assert_eq!(volume(&second), "pgagain-data-2");
     let told = second["notices"][0].as_str().expect("a notice");
     assert!(
-        told.contains("`pgagain-data` of an earlier container is left alone")
+        told.contains("existing volume `pgagain-data` is not used")
             && told.contains("its old password still holds"),
         "{told}"
     );
@@ -320,7 +320,7 @@ fn the_data_of_an_earlier_container_is_neither_lost_nor_mixed_with_a_new_one() {
     let third = run(&["-v", "pgagain-data:/var/lib/postgresql/data"]);
     assert_eq!(volume(&third), "pgagain-data");
     let told = third["notices"][0].as_str().expect("a notice");
-    assert!(told.contains("`pgagain-data` exists already"), "{told}");
+    assert!(told.contains("`pgagain-data` already exists"), "{told}");
     slipway.ok(&["rm", "pgagain"]);
     engine.docker_ok(&["volume", "rm", "pgagain-data", "pgagain-data-2"]);
 }

@@ -3,7 +3,8 @@
 mod check;
 mod draft;
 mod execute;
-mod last_words;
+mod field;
+pub(crate) mod last_words;
 pub(crate) mod port;
 mod readiness;
 mod spec;
@@ -22,7 +23,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), (String, Option<String>)> {
     const MAX: usize = 128;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if name.is_empty() {
-        return Err(("A container needs a name".to_owned(), None));
+        return Err(("The name is missing".to_owned(), None));
     }
     if name.len() > MAX {
         return Err((
@@ -48,7 +49,10 @@ pub(crate) fn check_name(name: &str) -> Result<(), (String, Option<String>)> {
         "Use at least two of letters, digits, `_`, `.` and `-`, starting with a letter or digit"
             .to_owned()
     };
-    Err((format!("`{name}` cannot be a container's name"), Some(hint)))
+    Err((
+        format!("`{name}` is not a valid container name"),
+        Some(hint),
+    ))
 }
 
 /// Whether a variable's value is to be masked: the catalog says so, or its name does.
@@ -173,8 +177,30 @@ pub(crate) fn plan_of(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use slipway_api::container::RestartPolicy;
+    use slipway_api::run::RunPlan;
+
     use super::{check_name, is_secret_name};
+
+    /// A plan that only has an image.
+    pub(crate) fn empty_plan() -> RunPlan {
+        RunPlan {
+            image: "web".to_owned(),
+            name: None,
+            command: Vec::new(),
+            entrypoint: None,
+            env: Vec::new(),
+            ports: Vec::new(),
+            mounts: Vec::new(),
+            restart: RestartPolicy::No,
+            memory_bytes: None,
+            cpus: None,
+            network: None,
+            tty: false,
+            catalog: None,
+        }
+    }
 
     #[test]
     fn secrets_are_told_by_their_names() {
