@@ -37,7 +37,7 @@ const text: [string, string[]][] = [
 	["ok-ink", [...grounds, "ok-soft"]],
 	["warn-ink", [...grounds, "warn-soft"]],
 	["bad-ink", [...grounds, "bad-soft"]],
-	["bad-fill-ink", ["bad", "bad-hover"]],
+	["bad-fill-ink", ["bad-fill", "bad-fill-hover"]],
 	...ansi.map((name): [string, string[]] => [name, ["sunken"]]),
 ];
 /** What is no text but must be seen: borders of controls, dots, bars. */
@@ -47,6 +47,7 @@ const parts: [string, string[]][] = [
 	["ok", grounds],
 	["warn", grounds],
 	["bad", grounds],
+	["bad-fill", ["surface"]],
 ];
 
 describe.each(Object.entries(themes))("%s", (_, theme) => {
