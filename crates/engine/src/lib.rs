@@ -42,8 +42,8 @@ pub use container::{
     Port, Protocol, RemoveContainer,
 };
 pub use container_detail::{
-    Binding, ConfiguredPort, ContainerDetail, HealthDetail, ResourceLimits, RestartPolicy,
-    StateDetail,
+    Binding, ConfiguredPort, ContainerDetail, HealthCheck, HealthDetail, ResourceLimits,
+    RestartPolicy, StateDetail,
 };
 pub use container_spec::{ContainerSpec, CreatedContainer, MountSpec, PublishedPort};
 pub use discovery::{Candidate, Discovery, Environment, Os, discover};
@@ -52,7 +52,7 @@ pub use endpoint::{Address, Endpoint, EndpointSource, TlsMaterial};
 pub use engine::{Engine, EngineInfo, Product};
 pub use error::{EngineError, Noun, SharedError};
 pub use event::{Action, Event, EventStream, Subject};
-pub use image::{Image, ImageDetail, RemovedImages};
+pub use image::{Image, ImageDetail, ImageDiskUsage, RemovedImages};
 pub use log::{LogOptions, LogStream, Tail};
 pub use log_decoder::{LineRef, LogChunk, LogDecoder, LogOutput, MAX_LINE_BYTES};
 pub use probe::{PROBE_DEADLINE, Probe, ProbeAnswer, ProbeFailure, probe, probe_all};
