@@ -44,7 +44,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), (String, Option<String>)> {
         .trim_end_matches('-')
         .to_owned();
     let hint = if better.len() >= 2 {
-        format!("Use letters, digits, `_`, `.` and `-`, for example `{better}`")
+        format!("For example `{better}`")
     } else {
         "Use at least two of letters, digits, `_`, `.` and `-`, starting with a letter or digit"
             .to_owned()

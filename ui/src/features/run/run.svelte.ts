@@ -10,6 +10,7 @@ import {
 	type RunStep,
 } from "../../host/host";
 import { type Operation, operations } from "../../state/operations.svelte";
+import { runRequests } from "../../state/run_request.svelte";
 import { Rate } from "./rate";
 
 export const steps: RunStep[] = ["check", "pull", "create", "start", "wait"];
@@ -83,7 +84,12 @@ export class Run {
 			this.error = HostError.from(thrown);
 			this.#endStep();
 			this.state = this.error.kind === "cancelled" ? "cancelled" : "failed";
-			operations.end(this.#operation, this.state);
+			// The sheet shows it, if it is open.
+			operations.end(
+				this.#operation,
+				this.state,
+				runRequests.current || this.state === "cancelled" ? null : this.error.error,
+			);
 			if (this.error.kind === "port_taken") await this.#findFreePort();
 		}
 	}
