@@ -61,8 +61,17 @@ export const commands = {
 	statsWatch: (ids: string[], samples: Channel<StatsView[]>) => typedError<null, ApiError>(__TAURI_INVOKE("stats_watch", { ids, samples })),
 	/**  All images. [`crate::events::ImagesChanged`] says when to ask again. */
 	imageList: () => typedError<ImageView[], ApiError>(__TAURI_INVOKE("image_list")),
+	/**  Everything about one image, by reference or id. */
+	imageDetail: (reference: string) => typedError<ImageDetail, ApiError>(__TAURI_INVOKE("image_detail", { reference })),
+	/**  Disk space of images, and the images that no container uses. Slow on engines with much to count. */
+	imageUsage: () => typedError<ImageUsage, ApiError>(__TAURI_INVOKE("image_usage")),
 	/**  Removes a tag (or an untagged image by id). */
 	imageRemove: (reference: string, force: boolean) => typedError<ImageRemoval, ApiError>(__TAURI_INVOKE("image_remove", { reference, force })),
+	/**
+	 *  Removes images by id, each only if no container uses it by then. `operation` is a name of the caller's choice by
+	 *  which [`super::run::operation_cancel`] finds it.
+	 */
+	imagesRemoveUnused: (ids: string[], operation: string, progress: Channel<RemovalProgress>) => typedError<ImagesRemoval, ApiError>(__TAURI_INVOKE("images_remove_unused", { ids, operation, progress })),
 	/**  Pulls an image. `operation` is a name of the caller's choice by which [`super::run::operation_cancel`] finds it. */
 	imagePull: (reference: string, operation: string, progress: Channel<PullProgress>) => typedError<null, ApiError>(__TAURI_INVOKE("image_pull", { reference, operation, progress })),
 	/**  The categories, in the order in which they are shown. */
@@ -88,6 +97,13 @@ export const commands = {
 	logRows: (session: number, first: number, count: number) => typedError<LogRow[], ApiError>(__TAURI_INVOKE("log_rows", { session, first, count })),
 	/**  Where a query matches. */
 	logSearch: (session: number, query: LogQuery) => typedError<LogMatches, ApiError>(__TAURI_INVOKE("log_search", { session, query })),
+	/**
+	 *  Opens a view of the lines of a log that match, now and as it grows: a log by itself, whose lines are numbered
+	 *  without gaps. Its extent is sent when it changes.
+	 */
+	logMatching: (session: number, query: LogQuery, extent: Channel<LogExtent>) => typedError<number, ApiError>(__TAURI_INVOKE("log_matching", { session, query, extent })),
+	/**  Number in the whole log of a line of such a view. `None` if it is not held any more. */
+	logLine: (session: number, line: number) => typedError<number | null, ApiError>(__TAURI_INVOKE("log_line", { session, line })),
 	/**  Plain text of a range of lines, for the clipboard. */
 	logText: (session: number, first: number, end: number, timestamps: boolean) => typedError<string, ApiError>(__TAURI_INVOKE("log_text", { session, first, end, timestamps })),
 	/**  Closes a log. Closing one that is closed is no error. */
@@ -337,6 +353,8 @@ export type ContainerDetail = {
 	health_output: string | null,
 	/**  The error with which the engine failed to start it. */
 	start_error: string | null,
+	/**  The last lines of its log, of a container that failed or is restarted again and again. */
+	last_lines: string | null,
 	/**  The same container as a `docker run` line, with values of secrets left out. */
 	docker_run: string,
 	/**  The same line with the values of secrets, for the clipboard. */
@@ -393,10 +411,16 @@ export type ContainerView = {
 	since: string | null,
 	/**  Result of its health check, when it has one. */
 	health: Health | null,
-	/**  Exit code, when it has ended. */
+	/**  Exit code, when it has ended or waits to be started again by its restart policy. */
 	exit_code: number | null,
-	/**  Why it ended, in words, when that is known: "out of memory (limit 64 MB)". */
+	/**  How it ended, when it has. */
+	ending: Ending | null,
+	/**  Why it ended, in words, when that is known: "out of memory (limit 64 MB)", "stopped (killed after 10 s)". */
 	reason: string | null,
+	/**  How often its restart policy has started it again, where that was looked at: for what is being restarted. */
+	restart_count: number | null,
+	/**  Exit code of the run before this one, where Slipway heard it end by itself. */
+	last_exit_code: number | null,
 	/**  When it was created, RFC 3339 in UTC. */
 	created_at: string,
 	/**  Its ports, by container port. */
@@ -409,6 +433,19 @@ export type ContainerView = {
 
 /**  Containers came, changed or went. */
 export type ContainersChanged = ContainerDelta;
+
+/**  How a container ended. A problem is [`Ending::Failed`] or [`Ending::OutOfMemory`] and nothing else. */
+export type Ending = 
+/**  By itself, with exit code 0. */
+"finished" | 
+/**  Somebody asked for it: a stop, a signal that ends programs, the engine's shutdown. */
+"stopped" | 
+/**  It was killed, by a person or by nobody knows whom. */
+"killed" | 
+/**  The kernel killed it for want of memory. */
+"out_of_memory" | 
+/**  By itself, with another exit code, or it could not be started. */
+"failed";
 
 /**  What an engine keeps on its disk, in bytes. */
 export type DiskUsageView = {
@@ -603,6 +640,34 @@ export type ImageConfig = {
 	size_bytes: number,
 };
 
+/**  Everything about one image. */
+export type ImageDetail = {
+	/**  As it is listed. */
+	image: ImageView,
+	/**  What it was built to be. */
+	config: ImageConfig,
+	/**  How many layers it has. */
+	layers: number,
+	/**  User that its process runs as, where it names one. */
+	user: string | null,
+	/**  Working directory. */
+	working_dir: string | null,
+	/**  Signal that asks its process to end, where it names one. */
+	stop_signal: string | null,
+	/**  Health check as Docker writes it, `["CMD-SHELL", "…"]`. Empty if there is none. */
+	healthcheck: string[],
+	/**  Labels. */
+	labels: EnvVar[],
+};
+
+/**  An image that was not removed. */
+export type ImageKept = {
+	/**  Its first tag, or its id. */
+	name: string,
+	/**  Why it was not removed. */
+	error: ApiError,
+};
+
 /**  A port that an image EXPOSEs. */
 export type ImagePort = {
 	/**  Port number. */
@@ -617,6 +682,18 @@ export type ImageRemoval = {
 	untagged: string[],
 	/**  Image and layer ids that are gone. */
 	deleted: string[],
+};
+
+/**  Disk space that images take, and the images that no container uses. */
+export type ImageUsage = {
+	/**  All images in bytes, with shared layers counted once. `None` if the engine does not tell. */
+	total_bytes: number | null,
+	/**  Images that no container uses, running or stopped; the largest first. */
+	unused: ImageView[],
+	/**  Disk space that the unused images take. */
+	reclaimable: ReclaimableBytes,
+	/**  Of that, the untagged ones alone. */
+	reclaimable_untagged: ReclaimableBytes,
 };
 
 /**  A container that uses an image. */
@@ -647,6 +724,18 @@ export type ImageView = {
 
 /**  Images came or went: ask for the list again if it is on screen. */
 export type ImagesChanged = null;
+
+/**  Result of removing several images. */
+export type ImagesRemoval = {
+	/**  How many images are gone. */
+	removed: number,
+	/**  Bytes by which the images on disk became smaller. `None` if the engine does not tell. */
+	freed_bytes: number | null,
+	/**  Images that are still there. */
+	kept: ImageKept[],
+	/**  Whether it was cancelled before every image was tried. */
+	cancelled: boolean,
+};
 
 /**  What is held of a container's log now. */
 export type LogExtent = {
@@ -711,9 +800,12 @@ export type LogRow = {
 export type LogSpan = {
 	/**  The text. */
 	text: string,
-	/**  Foreground: 0–15 the theme's ANSI colours, `#rrggbb` others. */
+	/**
+	 *  Colour of the text: 0–15 the theme's ANSI colours, `#rrggbb` others, `background` the colour of the view
+	 *  (reverse video).
+	 */
 	fg: string | null,
-	/**  Background. */
+	/**  Colour behind the text, likewise; `foreground` is the colour of text without one. */
 	bg: string | null,
 	/**  Bold. */
 	bold: boolean,
@@ -1021,10 +1113,12 @@ export type PortView = {
 	container_port: number,
 	/**  `tcp`, `udp` or `sctp`. */
 	protocol: string,
-	/**  The host address it is reachable at. */
+	/**  The host address it is reachable at. With `exposed` none: where it will be once the container runs. */
 	host_ip: string | null,
-	/**  The host port it is reachable at. */
+	/**  The host port it is reachable at. With `exposed` none: the one that it will have once the container runs. */
 	host_port: number | null,
+	/**  Whether other computers reach it: it is published at more than the loopback address. */
+	open_to_network: boolean,
 	/**  What to open, when it is a published TCP port. */
 	url: string | null,
 	/**  How it is reachable. */
@@ -1060,6 +1154,27 @@ export type PullProgress = {
 	bytes_done: number,
 	/**  Bytes to download, as far as they are known yet. */
 	bytes_total: number | null,
+};
+
+/**
+ *  Bytes that removing images frees. The engine says how much each image shares, but not with which others, so that
+ *  there are two bounds.
+ */
+export type ReclaimableBytes = {
+	/**  What none of them shares. `None` if the engine did not count it. */
+	at_least: number | null,
+	/**  Everything that they have. */
+	at_most: number,
+};
+
+/**  How far the removal of several images is. */
+export type RemovalProgress = {
+	/**  The image that is being removed. */
+	image: string,
+	/**  Images that were tried before it. */
+	done: number,
+	/**  Images in all. */
+	total: number,
 };
 
 /**  When the engine starts a container again by itself. */
