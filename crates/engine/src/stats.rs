@@ -236,6 +236,15 @@ impl Engine {
     /// Samples as they come. While the container does not run, Docker goes on with samples that
     /// are all `None`, and Podman ends the stream.
     pub async fn stats_stream(&self, id: &str) -> Result<StatsStream, EngineError> {
+        self.stats_stream_after(id, None).await
+    }
+
+    /// As [`Engine::stats_stream`], with a reading of before for the first sample to be compared with.
+    pub async fn stats_stream_after(
+        &self,
+        id: &str,
+        earlier: Option<CpuReading>,
+    ) -> Result<StatsStream, EngineError> {
         let bytes = self
             .container_call(Method::GET, id, "stats")
             .query("stream", "1")
@@ -243,9 +252,8 @@ impl Engine {
             .await?;
         let mut samples = JsonStream::new(bytes);
         samples.watch(STALL);
-        let previous: Option<CpuReading> = None;
         Ok(Box::pin(stream::try_unfold(
-            (samples, previous),
+            (samples, earlier),
             |(mut samples, previous)| async move {
                 let Some(wire) = samples.next(|line| parse(line).map(Some)).await? else {
                     return Ok(None);
