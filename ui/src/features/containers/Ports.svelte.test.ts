@@ -19,7 +19,7 @@ it("shows whole numbers and counts the rest", () => {
 });
 
 it("marks what other computers reach", () => {
-	const open = { ...port(80, 8080), host_ip: "0.0.0.0" };
+	const open = { ...port(80, 8080), host_ip: "0.0.0.0", open_to_network: true };
 	render(Ports, { container: container({ ports: [open, port(443, 8443)] }), room: 300, tabbable: true });
 	expect(screen.getAllByTestId("port-open")).toHaveLength(1);
 	expect(screen.getByTestId("port-url-80").title).toContain("Reachable from other computers");

@@ -8,7 +8,7 @@ it("gives the room of short columns to long ones", () => {
 	expect(short).toEqual({ name: "16fr", image: "12fr", ports: "12fr", status: "16fr" });
 	expect(long).toEqual({ ...short, name: "36fr" });
 	const failed = container({ state: "exited", exit_code: 137, reason: "out of memory (limit 64 MB)" });
-	expect(columnShares([failed])).toEqual({ ...short, status: "36fr" });
+	expect(columnShares([failed])).toEqual({ ...short, status: "40fr" });
 });
 
 it("stands still while little changes", () => {

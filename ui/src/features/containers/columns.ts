@@ -1,7 +1,7 @@
 import { shownReference } from "../../format/image_reference";
 import type { ContainerView } from "../../host/host";
 import { publishedPorts } from "./ports";
-import { exitReason, hasFailed, isUp } from "./status";
+import { exitReason, hasFailed } from "./status";
 
 /** How much each column wants, for `grid-template-columns`. */
 export interface ColumnShares {
@@ -22,11 +22,8 @@ function share(characters: number, least: number, most: number): string {
 const AGE = 14;
 
 function statusLength(container: ContainerView): number {
-	if (
-		container.state === "restarting" ||
-		(!isUp(container) && (hasFailed(container) || container.state === "exited"))
-	)
-		return exitReason(container).length + AGE;
+	if (container.state === "restarting") return 40;
+	if (container.state === "exited" || hasFailed(container)) return exitReason(container).length + AGE;
 	return container.health === "unhealthy" || container.health === "starting" ? 24 : AGE;
 }
 
@@ -41,8 +38,7 @@ export function columnShares(containers: readonly ContainerView[]): ColumnShares
 	let status = 0;
 	for (const container of containers) {
 		name = Math.max(name, container.name.length);
-		const { registry, rest } = shownReference(container.image);
-		image = Math.max(image, rest.length + Math.min(registry.length, 8));
+		image = Math.max(image, shownReference(container.image).length);
 		const published = container.ports.length > 0 ? publishedPorts(container) : [];
 		ports = Math.max(
 			ports,
@@ -54,6 +50,6 @@ export function columnShares(containers: readonly ContainerView[]): ColumnShares
 		name: share(name + 2, 14, 36),
 		image: share(image, 12, 32),
 		ports: share(ports, 10, 24),
-		status: share(status, 14, 36),
+		status: share(status, 14, 40),
 	};
 }

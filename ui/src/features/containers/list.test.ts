@@ -96,8 +96,8 @@ describe("a group", () => {
 		check(
 			[
 				container({ state: "restarting", exit_code: 1 }),
-				container({ state: "exited", exit_code: 1 }),
-				container({ state: "exited", exit_code: 2 }),
+				container({ state: "exited", exit_code: 1, ending: "failed" }),
+				container({ state: "exited", exit_code: 2, ending: "failed" }),
 			],
 			"2 failed · 1 restarting",
 		);

@@ -1,5 +1,5 @@
 import type { ContainerView, StatsView } from "../../host/host";
-import { hasFailed, isUp } from "./status";
+import { hasFailed, isCrashLooping, isUp } from "./status";
 
 /** Columns that the list can be sorted by. */
 export type SortColumn = "name" | "image" | "ports" | "cpu" | "memory" | "status";
@@ -92,8 +92,9 @@ export function sortContainers(
 /** Counts what is wrong in a group. */
 export function trouble(members: readonly ContainerView[]): Trouble {
 	const found: Trouble = { failed: 0, unhealthy: 0, restarting: 0 };
+	const now = Date.now();
 	for (const member of members) {
-		if (member.state === "restarting") found.restarting += 1;
+		if (isCrashLooping(member, now)) found.restarting += 1;
 		else if (hasFailed(member)) found.failed += 1;
 		else if (member.state === "running" && member.health === "unhealthy") found.unhealthy += 1;
 	}

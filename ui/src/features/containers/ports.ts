@@ -9,18 +9,13 @@ export interface PublishedPort {
 	open: boolean;
 }
 
-/** Whether an address of the host is reachable from other computers: all but loopback, and no address is all of them. */
-export function isOpen(hostIp: string | null): boolean {
-	return hostIp === null || !(hostIp.startsWith("127.") || hostIp === "::1" || hostIp === "[::1]");
-}
-
 /** What is published, by host port. The same port on IPv4 and IPv6 is one, and as open as the more open of the two. */
 export function publishedPorts(container: ContainerView): PublishedPort[] {
 	const found = new Map<string, PublishedPort>();
 	for (const port of container.ports) {
 		if (port.host_port === null) continue;
 		const text = port.protocol === "tcp" ? String(port.host_port) : `${port.host_port}/${port.protocol}`;
-		const open = isOpen(port.host_ip);
+		const open = port.open_to_network;
 		const same = found.get(text);
 		if (!same) found.set(text, { port, text, open });
 		else if (open) same.open = true;
@@ -29,7 +24,7 @@ export function publishedPorts(container: ContainerView): PublishedPort[] {
 }
 
 /** Widths in pixels at the size of a row: a digit, the sign of an open port, the space between two ports. */
-const DIGIT = 8;
+const DIGIT = 8.6;
 const SIGN = 16;
 const BETWEEN = 10;
 
