@@ -12,7 +12,8 @@ const shownInBoth = readFileSync(new URL("../../../crates/cli/src/numbers.tsv", 
 	.map((line) => line.split("\t") as [string, string, string]);
 
 test.each(shownInBoth)("%s %s is %s, here and in the command", (kind, number, expected) => {
-	expect({ bytes, memory, cpu, duration }[kind]?.(Number(number))).toBe(expected);
+	const formats: Record<string, (value: number) => string> = { bytes, memory, cpu, duration };
+	expect(formats[kind]?.(Number(number))).toBe(expected);
 });
 
 describe("bytes", () => {
