@@ -18,9 +18,9 @@ describe("fitting", () => {
 	it("counts what has no room and never leaves out the first", () => {
 		check(10, 1);
 		check(70, 1);
-		check(120, 2);
-		check(170, 3);
-		check(190, 4);
+		check(130, 2);
+		check(180, 3);
+		check(210, 4);
 	});
 	it("has nothing to show for nothing", () => expect(fitting([], 100)).toBe(0));
 });
