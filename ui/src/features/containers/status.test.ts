@@ -77,7 +77,11 @@ describe("statusWords", () => {
 			"keeps crashing · exit code 1 · restarted 7 times",
 			"bad",
 		);
-		check({ ...restarting, exit_code: 0, restart_count: 1 }, "keeps restarting · exit code 0 · restarted once", "bad");
+		check(
+			{ ...restarting, exit_code: 0, restart_count: 1 },
+			"keeps restarting · exit code 0 · restarted once",
+			"bad",
+		);
 		check(restarting, "keeps restarting", "bad");
 		const since = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 		const again = { restart_count: 7, last_exit_code: 1 };

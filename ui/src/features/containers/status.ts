@@ -1,5 +1,5 @@
-import type { ContainerAction, ContainerState, ContainerView } from "../../host/host";
 import { plural } from "../../format/numbers";
+import type { ContainerAction, ContainerState, ContainerView } from "../../host/host";
 import { clock } from "../../state/clock.svelte";
 
 /** Colours of the state dot: `idle` is an empty ring. */
@@ -37,7 +37,10 @@ export function hasFailed(container: ContainerView): boolean {
 const STABLE = 60_000;
 
 /** Whether a container's restart policy starts it again and again: it waits for that, or was started a moment ago. */
-export function isCrashLooping(container: ContainerView, now: number = clock.since(container.since)): boolean {
+export function isCrashLooping(
+	container: ContainerView,
+	now: number = clock.since(container.since),
+): boolean {
 	if (container.state === "restarting") return true;
 	if (container.state !== "running" || !container.restart_count || container.since === null) return false;
 	return now - Date.parse(container.since) < STABLE;
@@ -124,7 +127,11 @@ export function statusWords(container: ContainerView, now: number = clock.since(
 			return container.reason ?? "never started";
 		case "exited":
 			// How long the stop took is a fact for the detail.
-			return (container.ending === "stopped" ? exitReason(container).replace(/ \(.*\)$/, "") : exitReason(container)) + ago;
+			return (
+				(container.ending === "stopped"
+					? exitReason(container).replace(/ \(.*\)$/, "")
+					: exitReason(container)) + ago
+			);
 		case "dead":
 			return container.reason ?? "the engine failed to remove it";
 		default:
