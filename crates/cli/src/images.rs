@@ -49,7 +49,7 @@ fn table(images: &[ImageView], now: Timestamp) -> Table<5> {
             table.row([
                 Cell::new(tag, Tone::Heading),
                 short_id(&image.id).into(),
-                size::human(image.size_bytes).into(),
+                size::bytes(image.size_bytes).into(),
                 moment::ago(&image.created_at, now).into(),
                 users.join(", ").into(),
             ]);
@@ -136,7 +136,7 @@ pub(crate) async fn remove(
                 error: None,
             },
             Err(error) => {
-                report(output, &error, None);
+                report(output, &error);
                 exit = Exit::Failed;
                 Removed {
                     image: image.clone(),
@@ -196,9 +196,9 @@ mod tests {
         ];
         insta::assert_snapshot!(table(&images, now).render(false, None), @r"
         IMAGE         ID            SIZE    BUILT       USED BY
-        nginx:1.27    0123456789ab  179 MB  3 days ago  web, proxy
-        nginx:latest  0123456789ab  179 MB  3 days ago  web, proxy
-        <untagged>    0123456789ab  179 MB  3 days ago
+        nginx:1.27    0123456789ab  188 MB  3 days ago  web, proxy
+        nginx:latest  0123456789ab  188 MB  3 days ago  web, proxy
+        <untagged>    0123456789ab  188 MB  3 days ago
         ");
     }
 }

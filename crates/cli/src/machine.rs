@@ -76,7 +76,7 @@ pub(crate) async fn machine(
             if output.json_wanted() {
                 output.print_json(&Reclaimed { bytes })?;
             } else {
-                output.print_line(&format!("{} returned to this computer", size::human(bytes)))?;
+                output.print_line(&format!("{} returned to this computer", size::bytes(bytes)))?;
             }
         }
         Machine::Settings(options) => settings(&options, slipway, output).await?,
@@ -270,9 +270,8 @@ fn told(view: &MachineView) -> Fields {
         fields.field(
             "Memory",
             format!(
-                "{} of {} used",
-                size::human(stats.memory_used),
-                size::human(stats.memory_total)
+                "{} used",
+                size::memory_of(stats.memory_used, stats.memory_total)
             ),
         );
     }
@@ -281,8 +280,8 @@ fn told(view: &MachineView) -> Fields {
             "Disk",
             format!(
                 "{} on this computer, up to {}",
-                size::human(disk.used_on_host),
-                size::human(disk.size)
+                size::bytes(disk.used_on_host),
+                size::memory(disk.size)
             ),
         );
     }
@@ -296,8 +295,8 @@ fn settings_in_words(settings: &MachineSettings) -> String {
         "{} CPU{}, {} of memory, {} of disk",
         settings.cpus,
         if settings.cpus == 1 { "" } else { "s" },
-        size::human(u64::from(settings.memory_mb) * MEBIBYTE),
-        size::human(u64::from(settings.disk_gb) * GIBIBYTE),
+        size::memory(u64::from(settings.memory_mb) * MEBIBYTE),
+        size::memory(u64::from(settings.disk_gb) * GIBIBYTE),
     )
 }
 
@@ -584,9 +583,9 @@ async fn settings(
         .field("CPUs", settings.cpus.to_string())
         .field(
             "Memory",
-            size::human(u64::from(settings.memory_mb) * MEBIBYTE),
+            size::memory(u64::from(settings.memory_mb) * MEBIBYTE),
         )
-        .field("Disk", size::human(u64::from(settings.disk_gb) * GIBIBYTE))
+        .field("Disk", size::memory(u64::from(settings.disk_gb) * GIBIBYTE))
         .field("Driver", driver_name(settings.driver));
     output.print(&fields.for_output(output))?;
     if view.restart_needed {

@@ -22,6 +22,7 @@ mod logs;
 mod machine;
 mod moment;
 mod mount_spec;
+mod numbers;
 mod output;
 mod port_spec;
 mod progress;

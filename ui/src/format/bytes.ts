@@ -5,7 +5,7 @@
  * - A space stands between number and unit, no space before %. One decimal below 100 unless it is zero, none above.
  * - Images, downloads, files and networks count in powers of 1000, as `docker images` does. Memory, and the machine's disk
  *   that is set like it, count in powers of 1024, as engines count limits. Both are labelled KB, MB, GB, as people say it.
- * - "A of B" has A in the unit of B, and both in powers of the same number.
+ * - "A of B" says the unit once where it is the same, and both count in powers of the same number.
  * - From 1,000 on a number has commas. CPU is percent of one CPU: one decimal below 10, none above (numbers.ts).
  * - Times of day have 24 hours; how long something took has two units at most (time.ts).
  */
@@ -23,11 +23,9 @@ export function bytes(count: number): string {
 	return `${significant(value, unit)} ${units[unit]}`;
 }
 
-/** Both numbers in the unit of the whole: "12 of 72 MB". */
+/** "12 of 72 MB", "400 MB of 4 GB". */
 export function bytesOf(part: number, whole: number): string {
-	const [, unit] = bytes(whole).split(" ");
-	const scale = 1000 ** units.indexOf(unit ?? "B");
-	return `${significant(part / scale, units.indexOf(unit ?? "B"))} of ${bytes(whole)}`;
+	return shareOf(bytes(part), bytes(whole));
 }
 
 /** Memory: 536_870_912 → "512 MB". */
@@ -41,11 +39,14 @@ export function memory(count: number): string {
 	return `${significant(value, unit)} ${units[unit]}`;
 }
 
-/** Both in the unit of the whole: "0.4 of 2 GB". */
+/** "1.2 of 2 GB", "46.6 MB of 2 GB". */
 export function memoryOf(part: number, whole: number): string {
-	const [, unit] = memory(whole).split(" ");
-	const power = units.indexOf(unit ?? "B");
-	return `${significant(part / 1024 ** power, power)} of ${memory(whole)}`;
+	return shareOf(memory(part), memory(whole));
+}
+
+function shareOf(part: string, whole: string): string {
+	const [number = "", unit] = part.split(" ");
+	return `${number === "0" || whole.endsWith(` ${unit}`) ? number : part} of ${whole}`;
 }
 
 function significant(value: number, unit: number): string {

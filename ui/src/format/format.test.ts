@@ -27,16 +27,17 @@ describe("bytes", () => {
 		[6_100_000_000, "6.1 GB"],
 	])("%d is %s", (value, expected) => expect(bytes(value)).toBe(expected));
 
-	test("a part is in the unit of the whole", () => {
+	test("of a part and a whole in the same unit, the unit is said once", () => {
 		expect(bytesOf(12_000_000, 72_000_000)).toBe("12 of 72 MB");
-		expect(bytesOf(400_000_000, 4_000_000_000)).toBe("0.4 of 4 GB");
+		expect(bytesOf(400_000_000, 4_000_000_000)).toBe("400 MB of 4 GB");
 		expect(bytesOf(0, 500)).toBe("0 of 500 B");
 	});
 
 	test("memory comes in powers of two", () => {
 		expect(memory(536_870_912)).toBe("512 MB");
 		expect(memory(4 * 1024 ** 3)).toBe("4 GB");
-		expect(memoryOf(400 * 1024 ** 2, 2 * 1024 ** 3)).toBe("0.4 of 2 GB");
+		expect(memoryOf(400 * 1024 ** 2, 2 * 1024 ** 3)).toBe("400 MB of 2 GB");
+		expect(memoryOf(1.2 * 1024 ** 3, 2 * 1024 ** 3)).toBe("1.2 of 2 GB");
 	});
 });
 
