@@ -173,7 +173,7 @@ fn ports_table(ports: &[PortView]) -> Table<4> {
                 Exposed::Published => Cell::new("published", Tone::Good),
                 Exposed::Live => Cell::new("live", Tone::Good),
                 Exposed::None if port.host_port.is_some() => Cell::new("when it runs", Tone::Faint),
-                Exposed::None => Cell::new("none", Tone::Faint),
+                Exposed::None => Cell::new("not published", Tone::Faint),
             },
             port.url.as_deref().unwrap_or_default().into(),
         ]);
@@ -359,9 +359,9 @@ pub(crate) mod tests {
             port(53, "udp", Some(("0.0.0.0", 53))),
         ];
         insta::assert_snapshot!(ports_table(&ports).render(false, None), @r"
-        PORT      REACHED AT      EXPOSED    URL
-        80/tcp    127.0.0.1:8080  published  http://127.0.0.1:8080
-        9000/tcp  -               none
+        PORT      REACHED AT      EXPOSED        URL
+        80/tcp    127.0.0.1:8080  published      http://127.0.0.1:8080
+        9000/tcp  -               not published
         53/udp    0.0.0.0:53      published
         ");
     }
@@ -377,9 +377,9 @@ pub(crate) mod tests {
             @"127.0.0.1:8080->80: taken by nginx (process 12), 443"
         );
         insta::assert_snapshot!(ports_table(&ports).render(false, None), @r"
-        PORT     REACHED AT  EXPOSED    URL
-        80/tcp   -           published  127.0.0.1:8080: taken by nginx (process 12)
-        443/tcp  -           none
+        PORT     REACHED AT  EXPOSED        URL
+        80/tcp   -           published      127.0.0.1:8080: taken by nginx (process 12)
+        443/tcp  -           not published
         ");
     }
 

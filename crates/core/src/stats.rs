@@ -129,7 +129,8 @@ impl Slipway {
         let measure = |(id, name): (String, String)| {
             let engine = engine.clone();
             async move {
-                let mut stream = engine.stats_stream(&id).await?;
+                let first = engine.stats_once(&id).await?;
+                let mut stream = engine.stats_stream_after(&id, first.cpu).await?;
                 let mut latest = None;
                 // The first sample has nothing to compare its CPU time with.
                 while let Some(sample) = stream.next().await {

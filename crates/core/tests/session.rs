@@ -5,11 +5,11 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use slipway_api::container::{ContainerState, ContainerView};
+use slipway_api::container::{ContainerState, ContainerView, Ending};
 use slipway_api::engine::EngineState;
 use slipway_core::{Change, SettingsFile, Slipway};
 use slipway_engine::Environment;
-use slipway_testkit::{Engine, Fault, FaultProxy, Stopwatch};
+use slipway_testkit::{Engine, Fault, FaultProxy, Podman, Stopwatch};
 
 /// When an attempt to connect gives up by itself.
 const GIVES_UP: Duration = Duration::from_secs(10);
@@ -89,6 +89,160 @@ async fn a_death_shows_within_a_second() {
         })
     })
     .await;
+}
+
+/// An engine with a container that does not react to SIGTERM.
+fn with_a_deaf_container(name: &str) -> Engine {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    run_deaf(&engine, name);
+    engine
+}
+
+fn run_deaf(engine: &Engine, name: &str) {
+    let run = ["run", "-d", "--stop-timeout", "1", "--name", name];
+    engine.docker_ok(&[&run[..], &["slipway/busybox", "sleep", "600"]].concat());
+}
+
+fn end_of(containers: &[ContainerView], name: &str) -> Option<(Ending, String)> {
+    let container = named(containers, name)?;
+    Some((container.ending?, container.reason.clone()?))
+}
+
+/// What was asked for is no problem, whoever asked, and before Slipway listened too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_told_from_a_failure() {
+    let engine = with_a_deaf_container("before");
+    run_deaf(&engine, "while");
+    engine.docker_ok(&["stop", "before"]);
+    let slipway = follow(&engine);
+    let stopped = Some((Ending::Stopped, "stopped (killed after 1 s)".to_owned()));
+    shows(
+        &slipway,
+        Duration::from_secs(10),
+        "the stop before",
+        |all| end_of(all, "before") == stopped,
+    )
+    .await;
+    engine.docker_ok(&["stop", "while"]);
+    shows(&slipway, Duration::from_secs(5), "the stop", |all| {
+        end_of(all, "while") == stopped
+    })
+    .await;
+    let detail = slipway.container_detail("while").await.expect("it exists");
+    assert_eq!(detail.container.exit_code, Some(137));
+    assert_eq!(detail.container.ending, Some(Ending::Stopped));
+    assert_eq!(detail.last_lines, None);
+    // The same exit code of the next run is another end.
+    engine.docker_ok(&["start", "while"]);
+    engine.docker_ok(&["kill", "while"]);
+    shows(&slipway, Duration::from_secs(5), "the kill", |all| {
+        end_of(all, "while") == Some((Ending::Killed, "killed".to_owned()))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_told_from_a_failure_on_podman_too() {
+    let podman = tokio::task::spawn_blocking(|| Podman::start().expect("Podman"))
+        .await
+        .expect("no panic");
+    podman
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    let image = "docker.io/slipway/busybox:latest";
+    let run = |name: &str| {
+        let output = podman.podman(&["run", "-d", "--name", name, image, "sleep", "600"]);
+        assert!(output.status.success(), "{output:?}");
+    };
+    let stop = |name: &str| {
+        let output = podman.podman(&["stop", "--time", "1", name]);
+        assert!(output.status.success(), "{output:?}");
+    };
+    run("before");
+    stop("before");
+    let slipway = follow_at(&podman.host(), "/nonexistent/settings.json".into());
+    let stopped = |all: &[ContainerView], name: &str| {
+        named(all, name)
+            .is_some_and(|c| c.state == ContainerState::Exited && c.ending == Some(Ending::Stopped))
+    };
+    shows(
+        &slipway,
+        Duration::from_secs(20),
+        "the stop before",
+        |all| stopped(all, "before"),
+    )
+    .await;
+    run("while");
+    stop("while");
+    shows(&slipway, Duration::from_secs(20), "the stop", |all| {
+        stopped(all, "while")
+    })
+    .await;
+}
+
+/// An engine that was shut down has forgotten why its containers ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_that_go_down_with_the_engine_have_no_problem() {
+    let mut engine = with_a_deaf_container("deaf");
+    let slipway = follow(&engine);
+    shows(&slipway, Duration::from_secs(10), "the start", |all| {
+        named(all, "deaf").is_some_and(|c| c.state == ContainerState::Running)
+    })
+    .await;
+    let engine = tokio::task::spawn_blocking(move || {
+        engine.stop().expect("it stops");
+        engine.start_again().expect("it starts");
+        engine
+    });
+    let _engine = engine.await.expect("no panic");
+    shows(&slipway, Duration::from_secs(20), "the end", |all| {
+        named(all, "deaf").is_some_and(|c| c.ending == Some(Ending::Stopped))
+    })
+    .await;
+}
+
+/// A crash loop is counted, and its exit code is known also while it runs for a moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_loop_is_counted() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    let slipway = follow(&engine);
+    connects(&slipway, &engine.host()).await;
+    let crash = ["sh", "-c", "echo no such host: db >&2; sleep 0.2; exit 3"];
+    let run = [
+        "run",
+        "-d",
+        "--name",
+        "loop",
+        "--restart",
+        "always",
+        "slipway/busybox",
+    ];
+    engine.docker_ok(&[&run[..], &crash].concat());
+    shows(&slipway, Duration::from_secs(20), "it restarts", |all| {
+        named(all, "loop").is_some_and(|c| {
+            c.state == ContainerState::Restarting
+                && c.restart_count.is_some_and(|count| count >= 2)
+                && c.exit_code == Some(3)
+        })
+    })
+    .await;
+    shows(&slipway, Duration::from_secs(20), "it runs", |all| {
+        named(all, "loop").is_some_and(|c| {
+            c.state == ContainerState::Running
+                && c.restart_count.is_some_and(|count| count >= 2)
+                && c.last_exit_code == Some(3)
+        })
+    })
+    .await;
+    let detail = slipway.container_detail("loop").await.expect("it exists");
+    let lines = detail.last_lines.expect("it wrote something");
+    assert!(lines.contains("no such host: db"), "{lines}");
 }
 
 /// Whoever shows what the disk holds has to hear of volumes too.
