@@ -95,7 +95,7 @@ it.each(["stop", "restart"] as const)(
 		screen.getByTestId(`machine-${action}`).click();
 		const dialog = await screen.findByTestId("machine-stop-dialog");
 		expect(dialog.textContent).toContain("14 running containers will be stopped.");
-		expect(dialog.textContent).toContain("db, web have no restart policy");
+		expect(dialog.textContent).toContain("db and web have no restart policy");
 		expect(act).not.toHaveBeenCalled();
 		screen.getByTestId("machine-stop-confirm").click();
 		await waitFor(() => expect(act).toHaveBeenCalledWith(action));
