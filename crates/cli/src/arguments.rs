@@ -96,7 +96,7 @@ pub(crate) enum Command {
     Engines,
     /// Choose the engine to use, in the window as well
     Use(Use),
-    /// Slipway's own Linux machine, for a computer without an engine
+    /// Slipway's machine: a Linux virtual machine with an engine
     #[command(subcommand)]
     Machine(Machine),
     /// Show or change settings; `slipway machine settings` has those of the machine

@@ -757,7 +757,7 @@ mod tests {
         elsewhere.state = MachineState::OutOfReach {
             reason: failure::invalid(
                 "The machine belongs to another session: slipwayd (process 12) listens in /run/user/1000/slipway",
-                "It is reached from here with `XDG_RUNTIME_DIR=/run/user/1000 slipway …`",
+                "Use it from here with `XDG_RUNTIME_DIR=/run/user/1000 slipway …`",
             ),
         };
         elsewhere.runs_with = None;

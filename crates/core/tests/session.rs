@@ -363,3 +363,121 @@ async fn images_know_the_followed_containers() {
     users.sort_unstable();
     assert_eq!(users, [("down", false), ("up", true)]);
 }
+
+/// What a person has configured: a home with Docker contexts, and Slipway's settings.
+struct Home {
+    directory: tempfile::TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self { directory }
+    }
+
+    fn settings(&self) -> SettingsFile {
+        SettingsFile::at(self.directory.path().join(".config/slipway/settings.json"))
+    }
+
+    fn follow(&self) -> Slipway {
+        let mut environment = Environment::from_process();
+        environment.variables = HashMap::new();
+        environment.home = Some(self.directory.path().to_owned());
+        // No well-known socket of this computer is a candidate.
+        environment.root = self.directory.path().join("root");
+        Slipway::follow(environment, self.settings())
+    }
+
+    /// As `docker context create` does.
+    fn create_context(&self, name: &str, engine: &Engine) {
+        let directory = self
+            .directory
+            .path()
+            .join(".docker/contexts/meta")
+            .join(name);
+        std::fs::create_dir_all(&directory).expect("writable");
+        let meta = serde_json::json!({
+            "Name": name,
+            "Metadata": {},
+            "Endpoints": { "docker": { "Host": engine.host(), "SkipTLSVerify": false } },
+        });
+        std::fs::write(directory.join("meta.json"), meta.to_string()).expect("writable");
+    }
+
+    /// As `docker context use` does: a new file in the place of the old one.
+    fn use_context(&self, name: &str) {
+        let directory = self.directory.path().join(".docker");
+        let config = serde_json::json!({ "currentContext": name });
+        let new = directory.join("config.json.new");
+        std::fs::write(&new, config.to_string()).expect("writable");
+        std::fs::rename(new, directory.join("config.json")).expect("writable");
+    }
+}
+
+/// What is done in a terminal shows in the window: contexts that come, the one that is chosen, and Slipway's own choice.
+#[tokio::test(flavor = "multi_thread")]
+async fn contexts_and_settings_that_are_written_elsewhere_take_effect() {
+    let first = Engine::start().expect("an engine");
+    let second = Engine::start().expect("an engine");
+    let home = Home::new();
+    std::fs::create_dir(home.directory.path().join(".config")).expect("writable");
+    let slipway = home.follow();
+    let mut states = slipway.engine_states().expect("it follows");
+    states
+        .wait_for(|state| matches!(state, EngineState::NoEngine { chosen: None, .. }))
+        .await
+        .expect("it follows");
+
+    // There is no directory of Docker's yet; the context comes with it, and the one engine there is will do.
+    let mut changes = slipway.configuration_changes().expect("it follows");
+    home.create_context("one", &first);
+    tokio::time::timeout(Duration::from_secs(10), changes.changed())
+        .await
+        .expect("the system tells")
+        .expect("it follows");
+    connects(&slipway, &first.host()).await;
+
+    // Another one does not take its place before it is chosen.
+    changes.mark_unchanged();
+    home.create_context("two", &second);
+    tokio::time::timeout(Duration::from_secs(10), changes.changed())
+        .await
+        .expect("the system tells")
+        .expect("it follows");
+    assert!(
+        matches!(slipway.engine_state(), EngineState::Connected { engine } if engine.address == first.host())
+    );
+    home.use_context("two");
+    connects(&slipway, &second.host()).await;
+
+    // `slipway use one`, in a process of its own.
+    home.settings()
+        .update(|settings| settings.engine = Some("one".to_owned()))
+        .expect("writable");
+    connects(&slipway, &first.host()).await;
+    assert_eq!(slipway.settings_view().await.engine.as_deref(), Some("one"));
+}
+
+/// An engine that the user chose is not replaced by another one; what responds is named beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chosen_engine_is_waited_for_and_others_are_offered() {
+    let engine = Engine::start().expect("an engine");
+    let home = Home::new();
+    home.create_context("one", &engine);
+    home.settings()
+        .update(|settings| settings.engine = Some("machine".to_owned()))
+        .expect("writable");
+    let slipway = home.follow();
+    let mut states = slipway.engine_states().expect("it follows");
+    let offered = states.wait_for(|state| {
+        matches!(
+            state,
+            EngineState::NoEngine { chosen: Some(chosen), machine_helps: true, tried, .. }
+                if chosen == "machine" && tried.iter().any(|it| it.name == "one" && it.engine.is_some())
+        )
+    });
+    tokio::time::timeout(Duration::from_secs(20), offered)
+        .await
+        .expect("in time")
+        .expect("it follows");
+}

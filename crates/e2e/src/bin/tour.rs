@@ -290,6 +290,9 @@ async fn machine(tour: &mut Tour) -> Result<()> {
     slipway_testkit::signal(qemu, "CONT")?;
     tour.app.machine_is("running").await?;
     tour.app.click("machine-stop").await?;
+    tour.app.find("machine-stop-dialog").await?;
+    tour.picture("machine-stop").await?;
+    tour.app.click("machine-stop-confirm").await?;
     tour.app.machine_is("stopping").await?;
     tour.picture("machine-stopping").await?;
     tour.app.machine_is("stopped").await?;

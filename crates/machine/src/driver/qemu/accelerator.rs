@@ -102,7 +102,7 @@ impl Verdicts {
         let verdict = if let Some(verdict) = failed.or(known) {
             verdict
         } else {
-            tell("Trying out the processor's virtualization");
+            tell("Testing hardware acceleration");
             let failed = match probe(program, candidate, spec).await {
                 Ok(()) => None,
                 Err(MachineError::Ended { reason } | MachineError::Stuck { reason }) => {
