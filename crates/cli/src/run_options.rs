@@ -312,6 +312,7 @@ mod tests {
                 docker_run: String::new(),
                 docker_run_full: String::new(),
                 findings: Vec::new(),
+                local_folders: false,
             },
         }
     }
