@@ -128,7 +128,7 @@ async fn main() -> Result<()> {
     tour.app.click("detail-close").await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     tour.picture("containers").await?;
-    tour.app.click("container-row-colours").await?;
+    tour.app.open_container("colours").await?;
     tour.app.click("tab-logs").await?;
     tour.app.find("log-row").await?;
     tour.picture("logs-colours").await?;
@@ -219,7 +219,7 @@ async fn sizes(tour: &mut Tour) -> Result<()> {
         tour.app.click("nav-containers").await?;
         tour.app.find("container-row-nginx").await?;
         tour.picture(&format!("{size}-containers")).await?;
-        tour.app.click("container-row-nginx").await?;
+        tour.app.open_container("nginx").await?;
         tour.app.find("container-detail").await?;
         tour.app.click("tab-overview").await?;
         tour.picture(&format!("{size}-overview")).await?;
