@@ -20,6 +20,7 @@ use crate::arguments::{
 use crate::exit::Exit;
 use crate::failure::{self, Failure};
 use crate::interrupt;
+use crate::moment;
 use crate::output::{Output, Tone};
 use crate::progress::Progress;
 use crate::raw_terminal::RawTerminal;
@@ -320,7 +321,11 @@ fn state_in_words(state: &MachineState) -> String {
 
 fn phase_in_words(phase: &MachinePhase) -> String {
     match phase.took_ms {
-        Some(took) => format!("{} ({}.{} s)", phase.name, took / 1000, took % 1000 / 100),
+        Some(took) => format!(
+            "{} ({})",
+            phase.name,
+            moment::took(Duration::from_millis(took))
+        ),
         None => format!("{} …", phase.name),
     }
 }

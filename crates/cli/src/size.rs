@@ -26,6 +26,7 @@ pub(crate) fn parse(text: &str) -> Result<u64, ApiError> {
         "m" | "mb" | "mib" => 20,
         "g" | "gb" | "gib" => 30,
         "t" | "tb" | "tib" => 40,
+        "p" | "pb" | "pib" => 50,
         _ => return Err(wrong()),
     };
     if let Ok(whole) = number.parse::<u64>() {
@@ -122,6 +123,7 @@ mod tests {
         check("1.5g", Some(3 << 29));
         check(" 64 MiB ", Some(64 << 20));
         check("6mb", Some(6 << 20));
+        check("1 PB", Some(1 << 50));
         check("0", Some(0));
         check("", None);
         check("m", None);
