@@ -34,7 +34,7 @@ pub struct CatalogEntry {
     pub env: Vec<CatalogEnv>,
     /// Slugs of entries that it wants beside it.
     pub needs: Vec<String>,
-    /// What to know on first use.
+    /// What to know on first use, as far as it holds for every container.
     pub note: Option<String>,
     /// Where its documentation is.
     pub docs_url: Option<String>,
@@ -91,6 +91,17 @@ pub struct CatalogEnv {
     pub secret: bool,
     /// Whether Slipway makes up a value.
     pub generated: bool,
+}
+
+/// How a client connects to what runs in a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct ConnectionString {
+    /// From where it can be used: "This computer", "Containers on the network `shop`".
+    pub from: String,
+    /// The string, with the secrets in it.
+    pub value: String,
+    /// The same with secrets masked, to be on a screen; equal to `value` where there are none.
+    pub masked: String,
 }
 
 /// A category of the catalog.

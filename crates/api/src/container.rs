@@ -205,6 +205,8 @@ pub struct ContainerDetail {
     pub docker_run_full: String,
     /// First-use note of its catalog entry, with its own values filled in.
     pub note: Option<String>,
+    /// How to connect to it, while it runs.
+    pub connections: Vec<crate::catalog::ConnectionString>,
 }
 
 /// A network that a container is attached to.

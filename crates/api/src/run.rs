@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::catalog::CatalogEntry;
+use crate::catalog::{CatalogEntry, ConnectionString};
 use crate::container::{ContainerView, EnvVar, MountKind, RestartPolicy};
 use crate::error::ApiError;
 use crate::image::ImageConfig;
@@ -166,6 +166,8 @@ pub struct RunOutcome {
     pub ready: bool,
     /// First-use note with values filled in.
     pub note: Option<String>,
+    /// How to connect to it.
+    pub connections: Vec<ConnectionString>,
     /// Things worth knowing, such as a port that was moved.
     pub notices: Vec<String>,
 }

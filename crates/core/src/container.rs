@@ -1,6 +1,5 @@
 //! Containers: list, detail, actions.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -20,7 +19,7 @@ use crate::error::{api_error, invalid, not_found};
 use crate::machine::held_ports;
 use crate::run::last_words::LastWords;
 use crate::selection::Selected;
-use crate::{Slipway, exit_reason, run, view};
+use crate::{Slipway, connection_string, exit_reason, run, view};
 
 /// Actions on many containers run this many at a time.
 const PARALLEL: usize = 8;
@@ -124,6 +123,12 @@ impl Slipway {
         }
         let held = self.held_ports(&selected.endpoint).await;
         held_ports::put_in(&mut view.container, &held);
+        let entry = view::catalog_entry(
+            detail.labels.get(view::CATALOG_LABEL).map(String::as_str),
+            &detail.image,
+        );
+        let host = view::engine_host(&selected.endpoint);
+        view.connections = connection_string::of(entry, &detail, &view.container, host);
         Ok(view)
     }
 
@@ -319,15 +324,11 @@ fn detail_view(
     image: Option<&domain::ImageDetail>,
 ) -> ContainerDetail {
     let env: Vec<_> = detail.env.iter().map(|line| view::env_var(line)).collect();
-    let values: HashMap<&str, &str> = env
-        .iter()
-        .map(|variable| (variable.name.as_str(), variable.value.as_str()))
-        .collect();
     let entry = view::catalog_entry(
         detail.labels.get(view::CATALOG_LABEL).map(String::as_str),
         &detail.image,
     );
-    let note = view::note(entry, |name| values.get(name).copied(), true);
+    let note = connection_string::note(entry, detail, &container, true);
     let plan = run::plan_of(detail, &container, image);
     ContainerDetail {
         docker_run: docker_run_line_of(&plan, detail, image, false),
@@ -373,6 +374,8 @@ fn detail_view(
         start_error: detail.state.error.clone().filter(|error| !error.is_empty()),
         last_lines: None,
         note,
+        // Where its ports are held is put in afterwards.
+        connections: Vec::new(),
         env,
         container,
     }

@@ -11,6 +11,7 @@ mod blocking;
 mod catalog;
 mod configuration_watch;
 mod connection;
+mod connection_string;
 mod container;
 mod container_store;
 mod docker_run_line;

@@ -513,34 +513,10 @@ pub(crate) fn entry(entry: &Entry) -> CatalogEntry {
             })
             .collect(),
         needs: entry.needs.clone(),
-        note: entry.note.as_ref().map(|note| note.render(|_| None)),
+        note: entry.note.as_ref().and_then(|note| note.fill(|_| None)),
         docs_url: Some(entry.docs.clone()).filter(|docs| !docs.is_empty()),
         architectures: entry.architectures.clone(),
     }
-}
-
-/// An entry's first-use note with the container's own values. `masked` leaves secrets out: a note is always on the
-/// screen, and the values are beside it for those who ask.
-pub(crate) fn note<'v>(
-    entry: Option<&Entry>,
-    value: impl Fn(&str) -> Option<&'v str>,
-    masked: bool,
-) -> Option<String> {
-    let entry = entry?;
-    let secret = |name: &str| {
-        entry
-            .env
-            .iter()
-            .any(|known| known.name == name && (known.secret || known.generate.is_some()))
-    };
-    let note = entry.note.as_ref()?;
-    Some(note.render(|name| {
-        if masked && secret(name) {
-            value(name).map(|_| "••••••••")
-        } else {
-            value(name)
-        }
-    }))
 }
 
 pub(crate) fn stats(id: &str, sample: &domain::StatsSample) -> StatsView {

@@ -232,7 +232,7 @@ export type CatalogEntry = {
 	env: CatalogEnv[],
 	/**  Slugs of entries that it wants beside it. */
 	needs: string[],
-	/**  What to know on first use. */
+	/**  What to know on first use, as far as it holds for every container. */
 	note: string | null,
 	/**  Where its documentation is. */
 	docs_url: string | null,
@@ -284,6 +284,16 @@ export type CatalogVolume = {
 	path: string,
 	/**  What it holds. */
 	holds: string,
+};
+
+/**  How a client connects to what runs in a container. */
+export type ConnectionString = {
+	/**  From where it can be used: "This computer", "Containers on the network `shop`". */
+	from: string,
+	/**  The string, with the secrets in it. */
+	value: string,
+	/**  The same with secrets masked, to be on a screen; equal to `value` where there are none. */
+	masked: string,
 };
 
 /**  What can be done to containers, one or many at a time. */
@@ -361,6 +371,8 @@ export type ContainerDetail = {
 	docker_run_full: string,
 	/**  First-use note of its catalog entry, with its own values filled in. */
 	note: string | null,
+	/**  How to connect to it, while it runs. */
+	connections: ConnectionString[],
 };
 
 /**  All containers at one revision. */
@@ -1241,6 +1253,8 @@ export type RunOutcome = {
 	ready: boolean,
 	/**  First-use note with values filled in. */
 	note: string | null,
+	/**  How to connect to it. */
+	connections: ConnectionString[],
 	/**  Things worth knowing, such as a port that was moved. */
 	notices: string[],
 };

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use slipway_api::catalog::ConnectionString;
 use slipway_api::container::{ContainerView, MountKind};
 use slipway_api::run::{PlanFinding, RunEvent, RunFailure, RunOutcome, RunPlan, RunStep};
 use slipway_api::{ApiError, ErrorKind};
@@ -26,7 +27,7 @@ use crate::run::undo::{self, Made, Undo, may_be_done, remove};
 use crate::run::{readiness, spec};
 use crate::selection::Selected;
 use crate::view::RUN_LABEL;
-use crate::{Slipway, exit_reason, image, shipped_image, view, web_page};
+use crate::{Slipway, connection_string, exit_reason, image, shipped_image, view, web_page};
 
 /// How long a container may take to answer before it is handed over as "running, but does not answer yet".
 const READY_DEADLINE: Duration = Duration::from_secs(90);
@@ -67,6 +68,7 @@ impl Slipway {
             notices: Vec::new(),
             made: Made::Nothing,
             field: None,
+            detail: None,
         };
         let result = tokio::select! {
             result = run.execute(cancel) => result,
@@ -77,6 +79,7 @@ impl Slipway {
                 let held = self.held_ports(&run.selected.endpoint).await;
                 held_ports::put_in(&mut outcome.container, &held);
                 outcome.url = run.url(&outcome.container);
+                outcome.connections = run.connections(&outcome.container);
                 Ok(outcome)
             }
             Err(error) => Err(RunFailure {
@@ -109,6 +112,8 @@ struct Run<'a, E> {
     made: Made,
     /// The field of the plan that the error is about.
     field: Option<String>,
+    /// The container as it was when the run ended well.
+    detail: Option<ContainerDetail>,
 }
 
 impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
@@ -550,25 +555,26 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             .and_then(|port| port.url.clone())
     }
 
-    fn outcome(&self, detail: &ContainerDetail, ready: bool) -> RunOutcome {
+    fn connections(&self, container: &ContainerView) -> Vec<ConnectionString> {
+        let host = view::engine_host(&self.selected.endpoint);
+        let detail = self.detail.as_ref();
+        detail.map_or_else(Vec::new, |detail| {
+            connection_string::of(self.entry, detail, container, host)
+        })
+    }
+
+    fn outcome(&mut self, detail: &ContainerDetail, ready: bool) -> RunOutcome {
         let container = view::inspected(detail, view::engine_host(&self.selected.endpoint));
         let url = self.url(&container);
-        let note = view::note(
-            self.entry,
-            |name| {
-                self.plan
-                    .env
-                    .iter()
-                    .find(|variable| variable.name == name)
-                    .map(|variable| variable.value.as_str())
-            },
-            self.in_window,
-        );
+        let note = connection_string::note(self.entry, detail, &container, self.in_window);
+        self.detail = Some(detail.clone());
         RunOutcome {
             container,
             url,
             ready,
             note,
+            // Where its ports are held is known once it runs.
+            connections: Vec::new(),
             notices: self.notices.clone(),
         }
     }

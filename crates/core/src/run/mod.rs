@@ -70,7 +70,7 @@ pub(crate) fn looks_secret(plan: &RunPlan, variable: &str) -> bool {
 
 /// Whether a variable's name says that its value is a secret. The window has the same rule in
 /// `ui/src/format/secret.ts`.
-fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     const WORDS: [&str; 12] = [
         "PASS",
         "PASSWORD",

@@ -38,6 +38,7 @@ const detail: ContainerDetail = {
 	docker_run: "docker run -d --name web nginx",
 	docker_run_full: "docker run -d --name web nginx",
 	note: "Sign in as `admin`",
+	connections: [],
 };
 
 describe("Overview", () => {
