@@ -5,10 +5,14 @@ import { machine } from "./machine.svelte";
 /** What to say, and to offer, where there is no engine. */
 class MissingEngine {
 	#state = $derived(engine.state.type === "no_engine" ? engine.state : null);
-	/** The machine is what the user chose, or was used until it stopped. */
-	#ofMachine = $derived(machine.over || (this.#state?.chosen === "machine" && machine.view !== null));
+	/** It is the machine that is missing: the user chose it, it was used until it stopped, or it is there to be started. */
+	ofMachine = $derived(
+		machine.over ||
+			(this.#state?.chosen === "machine" && machine.view !== null) ||
+			(machine.offered && machine.exists),
+	);
 	title: string = $derived.by(() => {
-		if (this.#ofMachine) {
+		if (this.ofMachine) {
 			switch (machine.view?.state.is) {
 				case "stopped":
 					return "The machine is stopped";

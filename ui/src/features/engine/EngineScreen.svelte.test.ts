@@ -6,7 +6,9 @@ import { fixture } from "../../host/fixture/index";
 import { machineView } from "../../host/fixture/machine";
 import type { Scene } from "../../host/fixture/scene";
 import { host } from "../../host/host";
+import { register } from "../../shell/commands";
 import MachineStopDialog from "../../shell/MachineStopDialog.svelte";
+import { commands } from "../../state/commands.svelte";
 import { engine } from "../../state/engine.svelte";
 import { machine } from "../../state/machine.svelte";
 import { toasts } from "../../state/toasts.svelte";
@@ -101,6 +103,18 @@ it.each(["stop", "restart"] as const)(
 		await waitFor(() => expect(act).toHaveBeenCalledWith(action));
 	},
 );
+
+it("asks the same when the machine is stopped from the palette", async () => {
+	await shown("machine-running");
+	const act = vi.spyOn(host, "machineAct");
+	register();
+	commands
+		.list()
+		.find(({ id }) => id === "machine.stop")
+		?.run();
+	await waitFor(() => expect(machine.confirming).toMatchObject({ action: "stop", effect: { running: 14 } }));
+	expect(act).not.toHaveBeenCalled();
+});
 
 it("stops a machine without running containers at once", async () => {
 	await shown("machine-running");
