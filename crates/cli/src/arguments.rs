@@ -88,9 +88,9 @@ pub(crate) enum Command {
     Stats(Stats),
     /// Pull an image
     Pull(Pull),
-    /// List images
-    Images,
-    /// Remove images
+    /// List images, or show one in full
+    Images(Images),
+    /// Remove images, or all that no container uses
     Rmi(RemoveImages),
     /// List the engines found on this computer, and show which one is in use
     Engines,
@@ -340,10 +340,26 @@ pub(crate) struct Pull {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Images {
+    /// Show everything about this image, by tag or id
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RemoveImages {
     /// Tags or ids of the images
-    #[arg(required = true, value_name = "IMAGE")]
+    #[arg(required_unless_present = "unused", value_name = "IMAGE")]
     pub(crate) images: Vec<String>,
+    /// Remove all images that no container uses, running or stopped
+    #[arg(long, conflicts_with_all = ["images", "force"])]
+    pub(crate) unused: bool,
+    /// With --unused: only images without a tag
+    #[arg(long, requires = "unused")]
+    pub(crate) untagged: bool,
+    /// With --unused: do not ask
+    #[arg(short, long, requires = "unused")]
+    pub(crate) yes: bool,
     /// Remove an image that has more tags, or that stopped containers use
     #[arg(short, long)]
     pub(crate) force: bool,

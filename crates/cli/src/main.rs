@@ -132,7 +132,7 @@ async fn with_engine(
         Command::Logs(what) => logs::logs(&what, slipway, output).await,
         Command::Stats(what) => stats::stats(&what, slipway, output).await,
         Command::Pull(what) => images::pull(&what, slipway, output).await,
-        Command::Images => images::list(slipway, output).await,
+        Command::Images(what) => images::images(&what, slipway, output).await,
         Command::Rmi(what) => images::remove(&what, slipway, output).await,
         Command::Engines => engines::list(slipway, output).await,
         Command::Use(what) => engines::choose(&what, slipway, open, output).await,

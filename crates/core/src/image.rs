@@ -284,6 +284,7 @@ fn pull_error(engine: &Engine, reference: &ImageReference, error: &EngineError) 
         }
         _ => {}
     }
+    shown.message = naming(&familiar, &shown.message);
     let may_be_mistyped = matches!(
         error,
         EngineError::ImageNotFound { .. }
@@ -297,6 +298,18 @@ fn pull_error(engine: &Engine, reference: &ImageReference, error: &EngineError) 
         });
     }
     shown
+}
+
+/// A message that says which image could not be pulled.
+fn naming(image: &str, message: &str) -> String {
+    if message.contains(image) {
+        return message.to_owned();
+    }
+    let reason = match message.strip_prefix("The ") {
+        Some(rest) => format!("the {rest}"),
+        None => message.to_owned(),
+    };
+    format!("`{image}` could not be pulled: {reason}")
 }
 
 /// What is offered to somebody who typed almost the name of something in the catalog.
@@ -319,6 +332,23 @@ fn meant(reference: &ImageReference) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failed_pull_names_its_image() {
+        let check = |message: &str, wanted: &str| assert_eq!(naming("a/b:1", message), wanted);
+        check(
+            "The engine's disk is full",
+            "`a/b:1` could not be pulled: the engine's disk is full",
+        );
+        check(
+            "Docker does not respond",
+            "`a/b:1` could not be pulled: Docker does not respond",
+        );
+        check(
+            "The registry has no image `a/b:1`",
+            "The registry has no image `a/b:1`",
+        );
+    }
 
     #[test]
     fn a_mistyped_name_is_answered_with_what_was_meant() {
