@@ -264,3 +264,57 @@ fn command_lines() {
         .says("--jsno", "--json");
     assert_eq!(ended.error()["kind"], "invalid_input");
 }
+
+/// What the engine refuses names the field that it is about, by which the window marks it.
+#[test]
+fn a_refusal_names_its_field() {
+    let slipway = Slipway::with(shared());
+    for (name, arguments, code, field, error) in [
+        (
+            "many-cpus",
+            &["nginx:latest", "--cpus", "999"][..],
+            2,
+            "cpus",
+            "The engine has",
+        ),
+        (
+            "no-network",
+            &["slipway/busybox", "--network", "there-is-none"],
+            1,
+            "network",
+            "there-is-none",
+        ),
+        (
+            "no-program",
+            &["slipway/busybox", "--entrypoint", "/there-is-none"],
+            2,
+            "entrypoint",
+            "/there-is-none",
+        ),
+        (
+            "no-source",
+            &["slipway/busybox", "-v", "/there/is/none:/x"],
+            2,
+            "mounts.0.source",
+            "There is no folder",
+        ),
+        (
+            "no-address",
+            &["slipway/busybox", "-p", "192.0.2.1:8080:80"],
+            1,
+            "ports.0.host_ip",
+            "",
+        ),
+    ] {
+        let line = [&["run", "--json", "--name", name], arguments].concat();
+        let ended = slipway.run(&line).exits(code);
+        let failure = ended.failure();
+        assert_eq!(failure["field"], field, "{ended:#?}");
+        let message = failure["error"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains(error), "{ended:#?}");
+        assert!(
+            !containers(shared()).contains(&name.to_owned()),
+            "{ended:#?}"
+        );
+    }
+}

@@ -651,7 +651,7 @@ fn wrong_architecture(reference: &ImageReference, selected: &Selected, detail: &
             reference.familiar(),
             view::oci_arch(&selected.engine.info().arch)
         ),
-        hint: Some("Use a tag or an image that is".to_owned()),
+        hint: Some("Use another tag or image".to_owned()),
         detail: Some(detail.to_owned()),
     }
 }
