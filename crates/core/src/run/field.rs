@@ -58,7 +58,7 @@ fn field_in(plan: &RunPlan, text: &str) -> Option<String> {
     }
     if has_one(&["cannot assign requested address", "bind: permission denied"]) {
         let index = plan.ports.iter().position(|port| {
-            port.host_ip.as_deref().is_some_and(|ip| has(ip))
+            port.host_ip.as_deref().is_some_and(&has)
                 || port.host_port.is_some_and(|port| has(&format!(":{port}")))
         })?;
         let part = if has("cannot assign") {

@@ -246,14 +246,14 @@ fn network_problem(plan: &RunPlan) -> Option<Problem> {
     })
 }
 
-fn port_number(port: u32, part: &'static str, what: &str) -> Result<u16, Problem> {
-    u16::try_from(port)
+fn port_number(number: u32, part: &'static str, side: &str) -> Result<u16, Problem> {
+    u16::try_from(number)
         .ok()
         .filter(|port| *port > 0)
         .ok_or_else(|| {
             Problem::new(
                 part,
-                format!("{port} is not a valid {what} port"),
+                format!("{number} is not a valid {side} port"),
                 "Ports go from 1 to 65535",
             )
         })
