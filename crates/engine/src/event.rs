@@ -285,11 +285,14 @@ impl Engine {
     /// is returned, however the stream ends.
     pub async fn past_container_events(&self, since: Timestamp) -> Vec<Event> {
         let (most, deadline, silence) = PAST;
-        let filters = serde_json::json!({
-            "type": ["container"],
-            // Podman says `died`.
-            "event": ["start", "kill", "stop", "die", "died"],
-        });
+        let filters = match self.info().product {
+            Product::Docker => serde_json::json!({
+                "type": ["container"],
+                "event": ["start", "kill", "stop", "die"],
+            }),
+            // Podman 4 wants an event to be all of them at once.
+            Product::Podman => serde_json::json!({ "type": ["container"] }),
+        };
         let mut past = Vec::new();
         let reading = async {
             let bytes = self
