@@ -99,13 +99,37 @@ fn an_engine_is_chosen_and_the_choice_forgotten() {
     assert!(
         slipway
             .ok(&["use", "--default"])
-            .contains("no engine answers now")
+            .contains("none is responding")
     );
     slipway.run(&["ps"]).exits(3);
     slipway
         .run(&["use", "nonesuch"])
         .exits(3)
         .says("`nonesuch`", "DOCKER_HOST");
+}
+
+#[test]
+fn settings_are_shown_and_changed() {
+    let engine = shared();
+    let slipway = Slipway::at("unix:///nowhere/docker.sock");
+    assert_eq!(slipway.ok(&["settings"]), "engine  automatic\n");
+    let none = slipway.json(&["settings"]);
+    assert_eq!(none, serde_json::json!({ "engine": null }));
+    let host = engine.host();
+    slipway.ok(&["settings", "engine", &host]);
+    assert_eq!(slipway.ok(&["settings", "engine"]), format!("{host}\n"));
+    assert_eq!(slipway.json(&["settings"])["engine"], host.as_str());
+    slipway.ok(&["ps"]);
+    slipway.ok(&["settings", "engine", "automatic"]);
+    assert_eq!(slipway.ok(&["settings", "engine"]), "automatic\n");
+    slipway.run(&["ps"]).exits(3);
+    // One that does not respond is not chosen.
+    slipway
+        .run(&["settings", "engine", "nonesuch"])
+        .exits(3)
+        .says("`nonesuch`", "DOCKER_HOST");
+    slipway.run(&["settings", "colour", "blue"]).exits(2);
+    assert_eq!(slipway.ok(&["settings", "engine"]), "automatic\n");
 }
 
 #[test]
@@ -129,7 +153,7 @@ fn a_damaged_settings_file_is_kept_and_told() {
     };
     assert_eq!(says("settings.json cannot be used"), "warning");
     slipway.ok(&["use", "--default"]);
-    assert_eq!(says("is kept as"), "ok");
+    assert_eq!(says("was kept as"), "ok");
     let kept = std::fs::read_to_string(directory.join("settings.damaged-1.json"));
     assert_eq!(kept.expect("kept"), "engine = work");
 }
