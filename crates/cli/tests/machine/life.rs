@@ -160,7 +160,11 @@ fn tells_how_it_is(own: &Own) {
         assert!(told.contains(words), "{told}");
     }
     let slow = view["accelerator"]["name"] == "tcg";
-    assert_eq!(told.contains("Hardware acceleration is unavailable"), slow, "{told}");
+    assert_eq!(
+        told.contains("Hardware acceleration is unavailable"),
+        slow,
+        "{told}"
+    );
     if slow && let Some(hint) = view["accelerator"]["hint"].as_str() {
         assert!(told.contains(hint), "{told}");
     }
