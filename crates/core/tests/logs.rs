@@ -94,11 +94,10 @@ async fn matching_lines_are_a_log_of_their_own() {
     let told = Told::default();
     let sink = Arc::clone(&told);
     let matching = slipway
-        .log_matching(session, query, move |extent| {
+        .log_matching(session, &query, move |extent| {
             sink.lock().expect("no panic").push(extent);
             true
         })
-        .await
         .expect("the log is open");
     let extent = until(&told, |it| !it.following && it.older == LogOlder::None).await;
     // Ten in each thousand.

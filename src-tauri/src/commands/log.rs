@@ -52,8 +52,7 @@ pub(crate) async fn log_matching(
     query: LogQuery,
     extent: Channel<LogExtent>,
 ) -> Result<u32, ApiError> {
-    core.log_matching(session, query, move |e| extent.send(e).is_ok())
-        .await
+    core.log_matching(session, &query, move |e| extent.send(e).is_ok())
 }
 
 /// Number in the whole log of a line of such a view. `None` if it is not held any more.

@@ -267,15 +267,16 @@ impl Slipway {
     }
 
     /// Opens a view of the lines of a log that match, now and as it grows. It is a log by itself, whose lines are
-    /// numbered without gaps; `extent` is told when there are more, as by [`Self::log_open`].
-    pub async fn log_matching(
+    /// numbered without gaps; `extent` is told when there are more, as by [`Self::log_open`]. To be called in a
+    /// runtime, which searches.
+    pub fn log_matching(
         &self,
         session: u32,
-        query: LogQuery,
+        query: &LogQuery,
         extent: impl Fn(LogExtent) -> bool + Send + 'static,
     ) -> Result<u32, ApiError> {
         let log = self.logs.log(session)?;
-        let regex = search::expression(&query)?;
+        let regex = search::expression(query)?;
         let matching = MatchingSession::open(log, regex, Box::new(extent));
         Ok(lock(&self.logs.inner).add_matching(matching))
     }
