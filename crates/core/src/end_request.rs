@@ -2,7 +2,7 @@
 //!
 //! An exit code does not say that: 137 is a stop that took longer than its grace period, `docker kill`, or the kernel.
 //! The engine's events do. A stop is `kill` with the stop signal, after the grace period `kill` with SIGKILL, `die`,
-//! `stop`; Podman sends only `died` and `stop`, in either order.
+//! `stop`; Podman sends `stop` and `die`, in either order, and no `stop` when its cleanup is quicker.
 
 use std::collections::HashMap;
 use std::time::Duration;

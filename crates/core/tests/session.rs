@@ -52,6 +52,13 @@ async fn shows(
         if right(&containers) {
             return began.elapsed();
         }
+        eprintln!(
+            "DBG {:?}",
+            containers
+                .iter()
+                .map(|c| (&c.name, c.state, c.ending, &c.status, c.exit_code))
+                .collect::<Vec<_>>()
+        );
         began.within(within, what);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

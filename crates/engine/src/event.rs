@@ -293,18 +293,28 @@ impl Engine {
             // Podman 4 wants an event to be all of them at once.
             Product::Podman => serde_json::json!({ "type": ["container"] }),
         };
+        // Podman stops reading its log at `until`, be that before the first line.
+        let until = match self.info().product {
+            Product::Docker => Timestamp::now(),
+            Product::Podman => Timestamp::from_unix_nanos(
+                Timestamp::now().unix_nanos()
+                    + i64::try_from(deadline.as_nanos()).unwrap_or_default(),
+            ),
+        };
         let mut past = Vec::new();
         let reading = async {
             let bytes = self
                 .call(Method::GET, &["events"])
                 .query("since", &since.as_parameter())
-                .query("until", &Timestamp::now().as_parameter())
+                .query("until", &until.as_parameter())
                 .query("filters", &filters.to_string())
                 .stream(WHAT)
                 .await?;
             let mut events = JsonStream::new(bytes);
             while past.len() < most {
-                match timeout(silence, events.next(parse)).await {
+                // The first one takes the engine a moment.
+                let patience = if past.is_empty() { deadline } else { silence };
+                match timeout(patience, events.next(parse)).await {
                     Ok(Ok(Some(event))) => past.push(event),
                     Ok(Err(error)) => return Err(error),
                     Ok(Ok(None)) | Err(_) => break,
