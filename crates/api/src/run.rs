@@ -172,6 +172,28 @@ pub struct RunOutcome {
     pub notices: Vec<String>,
 }
 
+/// A service that an image needs beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct NeededService {
+    /// What is needed.
+    pub entry: CatalogEntry,
+    /// The network that both would share.
+    pub network: String,
+    /// Whether that network is there already.
+    pub network_exists: bool,
+    /// Containers that run what is needed.
+    pub running: Vec<ServiceContainer>,
+}
+
+/// A container that may serve another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct ServiceContainer {
+    /// Full id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+}
+
 /// How a run that failed or was cancelled left the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct RunFailure {

@@ -13,6 +13,11 @@ use crate::view;
 /// Networks that every engine has, on which containers do not find each other by name.
 const WITHOUT_NAMES: [&str; 4] = ["bridge", "host", "none", "podman"];
 
+/// Whether containers find each other by name on a network.
+pub(crate) fn finds_by_name(network: &str) -> bool {
+    !WITHOUT_NAMES.contains(&network) && network != "default" && !network.starts_with("container:")
+}
+
 /// Connection strings of a running container: from where its ports are published, then from the containers of each
 /// network that it shares with them by name.
 pub(crate) fn of(
@@ -81,7 +86,7 @@ fn written(
         }
     }
     for network in networks {
-        if WITHOUT_NAMES.contains(network) {
+        if !finds_by_name(network) {
             continue;
         }
         for &port in &ports {

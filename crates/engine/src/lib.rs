@@ -25,6 +25,7 @@ mod image;
 mod json;
 mod log;
 mod log_decoder;
+mod network;
 mod probe;
 mod pull;
 mod refusal;

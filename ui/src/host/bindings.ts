@@ -87,6 +87,15 @@ export const commands = {
 	 *  [`operation_cancel`] finds it.
 	 */
 	runStart: (plan: RunPlan, operation: string, events: Channel<RunEvent>) => typedError<RunOutcome, RunFailure>(__TAURI_INVOKE("run_start", { plan, operation, events })),
+	/**  What a plan's image needs beside it, with the containers that could be it. */
+	runNeeds: (plan: RunPlan) => typedError<NeededService[], ApiError>(__TAURI_INVOKE("run_needs", { plan })),
+	/**
+	 *  Runs what a plan's image needs (a slug of the catalog), and returns the plan on the network that both share, with
+	 *  what names the service in its variables. [`operation_cancel`] finds it by `operation`.
+	 */
+	runNeeded: (plan: RunPlan, needed: string, operation: string, events: Channel<RunEvent>) => typedError<RunPlan, RunFailure>(__TAURI_INVOKE("run_needed", { plan, needed, operation, events })),
+	/**  The same with a container that runs, by id. */
+	runUse: (plan: RunPlan, needed: string, container: string) => typedError<RunPlan, ApiError>(__TAURI_INVOKE("run_use", { plan, needed, container })),
 	/**  Asks for a folder of this computer, to mount it. `None` when the dialog was cancelled. */
 	pickFolder: () => typedError<string | null, ApiError>(__TAURI_INVOKE("pick_folder")),
 	/**  Cancels a pull or a run. Cancelling what has ended is no error. */
@@ -533,6 +542,26 @@ chosen: string | null };
 
 /**  Docker's configuration or Slipway's settings were written: other engines may be known, or another one chosen. */
 export type ConfigurationChanged = null;
+
+/**  A service that an image needs beside it. */
+export type NeededService = {
+	/**  What is needed. */
+	entry: CatalogEntry,
+	/**  The network that both would share. */
+	network: string,
+	/**  Whether that network is there already. */
+	network_exists: boolean,
+	/**  Containers that run what is needed. */
+	running: ServiceContainer[],
+};
+
+/**  A container that may serve another one. */
+export type ServiceContainer = {
+	/**  Full id. */
+	id: string,
+	/**  Name. */
+	name: string,
+};
 
 /**  The settings that the window and the `slipway` command share. */
 export type SettingsView = {

@@ -5,6 +5,7 @@ mod draft;
 mod execute;
 mod field;
 pub(crate) mod last_words;
+mod needed;
 pub(crate) mod port;
 mod readiness;
 mod spec;

@@ -329,6 +329,19 @@ export class PlanForm {
 		this.#opened = edited ? null : JSON.stringify(this.plan);
 	}
 
+	/** Takes the network and the variables of a plan that names a service, and says which variables are new. */
+	fill(plan: RunPlan): string[] {
+		this.network = plan.network ?? "";
+		const changed = plan.env.filter(({ name, value }) => {
+			const row = this.env.find((it) => it.name === name);
+			if (row?.value === value) return false;
+			if (row) row.value = value;
+			else this.env.push(new EnvRow(name, value, null));
+			return true;
+		});
+		return changed.map(({ name }) => name);
+	}
+
 	/** Whether closing the form would lose something. */
 	get dirty(): boolean {
 		if (this.#opened === null || JSON.stringify(this.plan) !== this.#opened) return true;

@@ -84,7 +84,9 @@ class Sheet {
 		this.loading = false;
 		this.entry = draft.entry;
 		const form = new PlanForm(draft);
-		if (how === "now" && form.runnable && engine.connected) this.start(form.plan);
+		// What it needs beside it is offered before it runs without it.
+		const needs = form.entry?.needs.length;
+		if (how === "now" && form.runnable && !needs && engine.connected) this.start(form.plan);
 		else this.form = form;
 	}
 
