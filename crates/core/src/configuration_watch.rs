@@ -1,7 +1,8 @@
 //! Notices that Docker's configuration or Slipway's settings were written, by this or another program, without polling.
 //!
 //! A Docker context that is made or chosen in a terminal, and `slipway use`, take effect in the window: what the user chose
-//! is selected anew, and whoever shows the engines is told. What cannot be watched is found by the next look.
+//! is selected anew, and whoever shows the engines is told. Only where the system does not tell, which is when too many
+//! programs watch files, the choice is read every few seconds.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +21,9 @@ use crate::settings::SettingsFile;
 
 /// `docker context create` writes a directory, then a file: what comes within this time is one change.
 const GATHER: Duration = Duration::from_millis(200);
+
+/// How often the choice is read where the system does not tell.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// The handle of the task. Dropping it ends the task.
 pub(crate) struct ConfigurationWatch {
@@ -61,12 +65,20 @@ async fn follow(
     // Watched before the first look, so that nothing falls in between.
     let mut watcher = watch_places(&places, &written).await;
     let mut known = chosen(&environment, &settings).await;
-    while watcher.is_some() {
-        written.notified().await;
-        tokio::time::sleep(GATHER).await;
+    loop {
+        let told = watcher.is_some();
+        if told {
+            written.notified().await;
+            tokio::time::sleep(GATHER).await;
+        } else {
+            tokio::time::sleep(LOOK).await;
+        }
         // Directories may have come or gone. The old watcher goes after the new one is there.
         watcher = watch_places(&places, &written).await;
         let now = chosen(&environment, &settings).await;
+        if !told && now == known {
+            continue;
+        }
         let is_current = match (&now, &*selected.borrow()) {
             (Some(now), Ok(selected)) => now.address == selected.endpoint.address,
             _ => false,
