@@ -652,18 +652,15 @@ impl Follower {
         for view in list {
             let asked_for = self.end_requests.put_in(view);
             let old = self.store.get(&view.id);
-            let question = match view.state {
-                ContainerState::Restarting => {
-                    let known = old.is_some_and(|old| {
-                        old.state == ContainerState::Restarting && old.restart_count.is_some()
-                    });
-                    (!known).then_some(Question::HowOftenRestarted)
-                }
-                _ => {
-                    let is_news = view.exit_code == Some(137)
-                        && old.is_none_or(|old| old.ending.is_none() || old.exit_code != Some(137));
-                    (is_news && !asked_for).then_some(Question::WhyKilled)
-                }
+            let question = if view.state == ContainerState::Restarting {
+                let known = old.is_some_and(|old| {
+                    old.state == ContainerState::Restarting && old.restart_count.is_some()
+                });
+                (!known).then_some(Question::HowOftenRestarted)
+            } else {
+                let is_news = view.exit_code == Some(137)
+                    && old.is_none_or(|old| old.ending.is_none() || old.exit_code != Some(137));
+                (is_news && !asked_for).then_some(Question::WhyKilled)
             };
             if let Some(question) = question {
                 self.inquiries.ask(&selected.engine, &view.id, question);
