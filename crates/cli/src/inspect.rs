@@ -218,6 +218,7 @@ mod tests {
             docker_run: String::new(),
             docker_run_full: String::new(),
             note: None,
+            connections: Vec::new(),
         };
         insta::assert_snapshot!(summary(&detail).render(false));
     }
