@@ -12,7 +12,7 @@ export const commands = {
 	/**  Opens a web page in the person's browser. */
 	openUrl: (url: string) => typedError<null, ApiError>(__TAURI_INVOKE("open_url", { url })),
 	/**  Shows the page larger or smaller; 1 is its own size. The page remembers the factor. */
-	windowZoom: (factor: number) => typedError<null, ApiError>(__TAURI_INVOKE("window_zoom", { factor })),
+	windowZoom: (factor: number | null) => typedError<null, ApiError>(__TAURI_INVOKE("window_zoom", { factor })),
 	/**  What is true of the engine now. Changes arrive as [`crate::events::EngineStateChanged`]. */
 	engineState: () => typedError<EngineState, ApiError>(__TAURI_INVOKE("engine_state")),
 	/**  Every endpoint that Slipway knows, probed now. */
@@ -34,10 +34,10 @@ export const commands = {
 	windowWatched: (watched: boolean) => typedError<null, ApiError>(__TAURI_INVOKE("window_watched", { watched })),
 	/**  The machine now; `None` before the first look. Changes arrive as [`crate::events::MachineChanged`]. */
 	machineState: () => typedError<MachineView | null, ApiError>(__TAURI_INVOKE("machine_state")),
-	/**  What stopping it would end. */
-	machineStopEffect: () => typedError<MachineStopEffect, ApiError>(__TAURI_INVOKE("machine_stop_effect")),
 	/**  Begins to start, stop, restart or delete it. What comes of it is told by its state. */
 	machineAct: (action: MachineAction) => typedError<null, ApiError>(__TAURI_INVOKE("machine_act", { action })),
+	/**  What stopping it would end. */
+	machineStopEffect: () => typedError<MachineStopEffect, ApiError>(__TAURI_INVOKE("machine_stop_effect")),
 	/**  Gives space that nothing uses any more back to this computer; how many bytes that was. */
 	machineReclaim: () => typedError<number, ApiError>(__TAURI_INVOKE("machine_reclaim")),
 	/**  Chooses settings. What runs keeps its own until it is restarted. */
@@ -295,6 +295,9 @@ export type CatalogVolume = {
 	holds: string,
 };
 
+/**  Docker's configuration or Slipway's settings were written: other engines may be known, or another one chosen. */
+export type ConfigurationChanged = null;
+
 /**  How a client connects to what runs in a container. */
 export type ConnectionString = {
 	/**  From where it can be used: "This computer", "Containers on the network `shop`". */
@@ -455,19 +458,6 @@ export type ContainerView = {
 /**  Containers came, changed or went. */
 export type ContainersChanged = ContainerDelta;
 
-/**  How a container ended. A problem is [`Ending::Failed`] or [`Ending::OutOfMemory`] and nothing else. */
-export type Ending = 
-/**  By itself, with exit code 0. */
-"finished" | 
-/**  Somebody asked for it: a stop, a signal that ends programs, the engine's shutdown. */
-"stopped" | 
-/**  It was killed, by a person or by nobody knows whom. */
-"killed" | 
-/**  The kernel killed it for want of memory. */
-"out_of_memory" | 
-/**  By itself, with another exit code, or it could not be started. */
-"failed";
-
 /**  What an engine keeps on its disk, in bytes. */
 export type DiskUsageView = {
 	/**  Images, layers that several share counted once. */
@@ -492,6 +482,19 @@ version: string } |
 { is: "restarting"; 
 /**  Why. */
 why: string };
+
+/**  How a container ended. A problem is [`Ending::Failed`] or [`Ending::OutOfMemory`] and nothing else. */
+export type Ending = 
+/**  By itself, with exit code 0. */
+"finished" | 
+/**  Somebody asked for it: a stop, a signal that ends programs, the engine's shutdown. */
+"stopped" | 
+/**  It was killed, by a person or by nobody knows whom. */
+"killed" | 
+/**  The kernel killed it for want of memory. */
+"out_of_memory" | 
+/**  By itself, with another exit code, or it could not be started. */
+"failed";
 
 /**  An endpoint at which an engine was looked for, with what was found there. */
 export type EndpointView = {
@@ -539,43 +542,6 @@ tried: EndpointView[];
 machine_helps: boolean; 
 /**  The engine that the user chose, here or with Docker's own settings; no other is used in its place. */
 chosen: string | null };
-
-/**  Docker's configuration or Slipway's settings were written: other engines may be known, or another one chosen. */
-export type ConfigurationChanged = null;
-
-/**  A service that an image needs beside it. */
-export type NeededService = {
-	/**  What is needed. */
-	entry: CatalogEntry,
-	/**  The network that both would share. */
-	network: string,
-	/**  Whether that network is there already. */
-	network_exists: boolean,
-	/**  Containers that run what is needed. */
-	running: ServiceContainer[],
-};
-
-/**  A container that may serve another one. */
-export type ServiceContainer = {
-	/**  Full id. */
-	id: string,
-	/**  Name. */
-	name: string,
-};
-
-/**  The settings that the window and the `slipway` command share. */
-export type SettingsView = {
-	/**  Name or address of the engine to use; `None` selects one automatically. */
-	engine: string | null,
-};
-
-/**  What a stop of the machine ends. */
-export type MachineStopEffect = {
-	/**  Number of running containers; `None` where the machine's engine does not respond. */
-	running: number | null,
-	/**  Names of those that the next start of the machine leaves stopped, because they have no restart policy. */
-	stays_stopped: string[],
-};
 
 /**  The engine's state is another one now. */
 export type EngineStateChanged = EngineState;
@@ -1030,6 +996,14 @@ export type MachineStats = {
 	load: number,
 };
 
+/**  What a stop of the machine ends. */
+export type MachineStopEffect = {
+	/**  Number of running containers; `None` where the machine's engine does not respond. */
+	running: number | null,
+	/**  Names of those that the next start of the machine leaves stopped, because they have no restart policy. */
+	stays_stopped: string[],
+};
+
 /**  The machine as it is now. */
 export type MachineView = {
 	/**  Its state. */
@@ -1095,6 +1069,18 @@ export type MountView = {
 	read_only: boolean,
 	/**  Whether it is a volume that nobody named. */
 	anonymous: boolean,
+};
+
+/**  A service that an image needs beside it. */
+export type NeededService = {
+	/**  What is needed. */
+	entry: CatalogEntry,
+	/**  The network that both would share. */
+	network: string,
+	/**  Whether that network is there already. */
+	network_exists: boolean,
+	/**  Containers that run what is needed. */
+	running: ServiceContainer[],
 };
 
 /**  A network that a container is attached to. */
@@ -1328,8 +1314,22 @@ export type RunStep =
 "create" | 
 /**  Start it. */
 "start" | 
-/**  Wait until it answers: healthy, or its port accepts a connection. */
+/**  Wait until it responds: healthy, or an answer at its port. */
 "wait";
+
+/**  A container that may serve another one. */
+export type ServiceContainer = {
+	/**  Full id. */
+	id: string,
+	/**  Name. */
+	name: string,
+};
+
+/**  The settings that the window and the `slipway` command share. */
+export type SettingsView = {
+	/**  Name or address of the engine to use; `None` selects one automatically. */
+	engine: string | null,
+};
 
 /**  One measurement of one container. What the engine does not report is absent. */
 export type StatsView = {
