@@ -267,7 +267,7 @@ async fn remove_unused(
         if !person {
             return Err(failure::invalid(
                 "Removing unused images has to be confirmed",
-                &format!("Add `--yes`: {}", offer(images.len(), frees)),
+                format!("Add `--yes`: {}", offer(images.len(), frees)),
             )
             .into());
         }
@@ -296,11 +296,11 @@ async fn remove_unused(
     if output.json_wanted() {
         output.print_json(&result)?;
     } else {
-        let freed = result
+        let saved = result
             .freed_bytes
             .map(|bytes| format!(", {} freed", size::bytes(bytes)))
             .unwrap_or_default();
-        output.print_line(&format!("{}{freed}", images_removed(result.removed)))?;
+        output.print_line(&format!("{}{saved}", images_removed(result.removed)))?;
     }
     if result.cancelled {
         return Err(interrupt::cancelled().into());

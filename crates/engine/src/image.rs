@@ -507,7 +507,7 @@ mod tests {
         let error = names("{\"errorDetail\":{\"message\":\"write: no space left on device\"},\"error\":\"write: no space left on device\"}").unwrap_err();
         assert!(matches!(error, EngineError::NoSpace { .. }), "{error:?}");
         let error = names("{\"error\":\"invalid archive\"}").unwrap_err();
-        assert_eq!(error.to_string(), "invalid archive");
+        assert_eq!(error.to_string(), "Invalid archive");
         assert!(names("<html>").is_err());
     }
 
