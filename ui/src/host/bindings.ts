@@ -11,8 +11,8 @@ export const commands = {
 	appInfo: () => typedError<AppInfo, ApiError>(__TAURI_INVOKE("app_info")),
 	/**  Opens a web page in the person's browser. */
 	openUrl: (url: string) => typedError<null, ApiError>(__TAURI_INVOKE("open_url", { url })),
-	/**  Shows the page larger or smaller; 1 is its own size. The page remembers the factor. */
-	windowZoom: (factor: number | null) => typedError<null, ApiError>(__TAURI_INVOKE("window_zoom", { factor })),
+	/**  Shows the page larger or smaller, in percent of its own size. The page remembers it. */
+	windowZoom: (percent: number) => typedError<null, ApiError>(__TAURI_INVOKE("window_zoom", { percent })),
 	/**  What is true of the engine now. Changes arrive as [`crate::events::EngineStateChanged`]. */
 	engineState: () => typedError<EngineState, ApiError>(__TAURI_INVOKE("engine_state")),
 	/**  Every endpoint that Slipway knows, probed now. */
