@@ -44,7 +44,7 @@ class Zoom {
 	}
 
 	async #apply() {
-		await host.windowZoom(this.level / 100);
+		await host.windowZoom(this.level);
 	}
 }
 

@@ -36,7 +36,7 @@ it("zooms within the bounds, and back", async () => {
 	const level = () => screen.getByTestId("zoom-level").textContent;
 	await fireEvent.click(screen.getByTestId("zoom-in"));
 	await waitFor(() => expect(level()).toBe("110 %"));
-	expect(zoomed).toHaveBeenLastCalledWith(1.1);
+	expect(zoomed).toHaveBeenLastCalledWith(110);
 	expect(localStorage.getItem("slipway.zoom")).toBe("110");
 	await zoom.set(1000);
 	await waitFor(() => expect(level()).toBe("300 %"));
