@@ -43,6 +43,15 @@ fn what_needs_no_engine_works_without() {
     let found = slipway.json(&["search", "postgres", "--source", "catalog"]);
     assert_eq!(found["entries"][0]["slug"], "postgres");
     assert!(slipway.ok(&["search", "postgres"]).contains("postgres:"));
+    // A category narrows, and does not hide that others have it.
+    let shelf = slipway.run(&["search", "nginx", "--category", "monitoring"]);
+    let shelf = shelf.exits(0);
+    assert!(
+        shelf.stderr.contains("`nginx` (web-servers)"),
+        "{}",
+        shelf.stderr
+    );
+    assert!(!shelf.stderr.contains("Nothing"), "{}", shelf.stderr);
     let checks = slipway.run(&["doctor", "--json"]).exits(3).document();
     assert!(checks.as_array().is_some_and(|checks| checks.len() >= 4));
     assert!(
