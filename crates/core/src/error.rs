@@ -70,7 +70,7 @@ pub(crate) fn endpoint_error(source: &EndpointSource, error: &EngineError) -> Ap
 pub(crate) fn machine_not_running() -> ApiError {
     ApiError {
         kind: ErrorKind::NoEngine,
-        message: "Slipway's machine does not run".to_owned(),
+        message: "Slipway's machine is not running".to_owned(),
         hint: Some("Start it with `slipway machine start`".to_owned()),
         detail: None,
     }
@@ -82,7 +82,7 @@ pub(crate) fn machine_stopping() -> ApiError {
         kind: ErrorKind::NoEngine,
         message: "Slipway's machine is stopping".to_owned(),
         hint: Some(
-            "Start it again once it is stopped, with `slipway machine start`; `slipway machine stop --now` cuts the stop short"
+            "Wait until it has stopped, then start it with `slipway machine start`. `slipway machine stop --now` switches it off without waiting"
                 .to_owned(),
         ),
         detail: None,
