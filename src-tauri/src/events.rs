@@ -26,3 +26,7 @@ pub(crate) struct VolumesChanged;
 /// Slipway's own machine is another one now.
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
 pub(crate) struct MachineChanged(pub(crate) MachineView);
+
+/// Docker's configuration or Slipway's settings were written: other engines may be known, or another one chosen.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+pub(crate) struct ConfigurationChanged;

@@ -151,6 +151,14 @@ fn forward(app: &AppHandle, core: &Slipway) {
             }
         });
     }
+    if let Some(mut changes) = core.configuration_changes() {
+        let app = app.clone();
+        tauri::async_runtime::spawn(async move {
+            while changes.changed().await.is_ok() {
+                emit(&events::ConfigurationChanged, &app);
+            }
+        });
+    }
     if let Some(mut changes) = core.changes() {
         let app = app.clone();
         tauri::async_runtime::spawn(async move {

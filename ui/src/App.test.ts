@@ -49,7 +49,7 @@ test("while the engine does not answer, the window says so and stays usable", {
 	await waitFor(() => screen.getByTestId("card-nginx"), patience);
 	fixture.emit("engineStateChanged", engineState("not-responding"));
 	await waitFor(() =>
-		expect(screen.getByTestId("engine-banner").textContent).toContain("has not answered since"),
+		expect(screen.getByTestId("engine-banner").textContent).toContain("has not responded since"),
 	);
 	expect(screen.getByTestId("card-run-nginx")).toBeTruthy();
 	fixture.emit("engineStateChanged", engineState("normal"));

@@ -14,6 +14,15 @@ pub struct AppInfo {
     pub os: String,
     /// `x86_64` or `aarch64`.
     pub arch: String,
+    /// Web page of the project's source code, where releases are listed.
+    pub repository: Option<String>,
+}
+
+/// The settings that the window and the `slipway` command share.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct SettingsView {
+    /// Name or address of the engine to use; `None` selects one automatically.
+    pub engine: Option<String>,
 }
 
 /// One named check of `slipway doctor`.

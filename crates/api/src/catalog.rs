@@ -34,7 +34,7 @@ pub struct CatalogEntry {
     pub env: Vec<CatalogEnv>,
     /// Slugs of entries that it wants beside it.
     pub needs: Vec<String>,
-    /// What to know on first use.
+    /// What to know on first use, as far as it holds for every container.
     pub note: Option<String>,
     /// Where its documentation is.
     pub docs_url: Option<String>,
@@ -93,6 +93,17 @@ pub struct CatalogEnv {
     pub generated: bool,
 }
 
+/// How a client connects to what runs in a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct ConnectionString {
+    /// From where it can be used: "This computer", "Containers on the network `shop`".
+    pub from: String,
+    /// The string, with the secrets in it.
+    pub value: String,
+    /// The same with secrets masked, to be on a screen; equal to `value` where there are none.
+    pub masked: String,
+}
+
 /// A category of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct CatalogCategory {
@@ -105,8 +116,10 @@ pub struct CatalogCategory {
 /// Answer to a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct CatalogResults {
-    /// Matching entries, best first.
+    /// Matching entries of the category that was asked for, or of all of them; best first.
     pub entries: Vec<CatalogEntry>,
-    /// When the words are an image reference that no entry has: the reference in short form, to run as it is.
+    /// What the words match in other categories, best first. Empty without a category, and without words.
+    pub elsewhere: Vec<CatalogEntry>,
+    /// When the words are an image reference, and not what an entry runs: the reference in short form, to run as it is.
     pub reference: Option<String>,
 }

@@ -25,10 +25,16 @@ pub struct ContainerView {
     pub since: Option<String>,
     /// Result of its health check, when it has one.
     pub health: Option<Health>,
-    /// Exit code, when it has ended.
+    /// Exit code, when it has ended or waits to be started again by its restart policy.
     pub exit_code: Option<i32>,
-    /// Why it ended, in words, when that is known: "out of memory (limit 64 MB)".
+    /// How it ended, when it has.
+    pub ending: Option<Ending>,
+    /// Why it ended, in words, when that is known: "out of memory (limit 64 MB)", "stopped (killed after 10 s)".
     pub reason: Option<String>,
+    /// How often its restart policy has started it again, where that was looked at: for what is being restarted.
+    pub restart_count: Option<u32>,
+    /// Exit code of the run before this one, where Slipway heard it end by itself.
+    pub last_exit_code: Option<i32>,
     /// When it was created, RFC 3339 in UTC.
     pub created_at: String,
     /// Its ports, by container port.
@@ -61,6 +67,22 @@ pub enum ContainerState {
     Unknown,
 }
 
+/// How a container ended. A problem is [`Ending::Failed`] or [`Ending::OutOfMemory`] and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// By itself, with exit code 0.
+    Finished,
+    /// Somebody asked for it: a stop, a signal that ends programs, the engine's shutdown.
+    Stopped,
+    /// It was killed, by a person or by nobody knows whom.
+    Killed,
+    /// The kernel killed it for want of memory.
+    OutOfMemory,
+    /// By itself, with another exit code, or it could not be started.
+    Failed,
+}
+
 /// Result of a health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "snake_case")]
@@ -80,10 +102,12 @@ pub struct PortView {
     pub container_port: u16,
     /// `tcp`, `udp` or `sctp`.
     pub protocol: String,
-    /// The host address it is reachable at.
+    /// The host address it is reachable at. With `exposed` none: where it will be once the container runs.
     pub host_ip: Option<String>,
-    /// The host port it is reachable at.
+    /// The host port it is reachable at. With `exposed` none: the one that it will have once the container runs.
     pub host_port: Option<u16>,
+    /// Whether other computers reach it: it is published at more than the loopback address.
+    pub open_to_network: bool,
     /// What to open, when it is a published TCP port.
     pub url: Option<String>,
     /// How it is reachable.
@@ -173,12 +197,16 @@ pub struct ContainerDetail {
     pub health_output: Option<String>,
     /// The error with which the engine failed to start it.
     pub start_error: Option<String>,
+    /// The last lines of its log, of a container that failed or is restarted again and again.
+    pub last_lines: Option<String>,
     /// The same container as a `docker run` line, with values of secrets left out.
     pub docker_run: String,
     /// The same line with the values of secrets, for the clipboard.
     pub docker_run_full: String,
     /// First-use note of its catalog entry, with its own values filled in.
     pub note: Option<String>,
+    /// How to connect to it, while it runs.
+    pub connections: Vec<crate::catalog::ConnectionString>,
 }
 
 /// A network that a container is attached to.

@@ -78,6 +78,8 @@ pub enum EngineState {
         tried: Vec<EndpointView>,
         /// Whether Slipway's machine would be used if it ran: no other engine was chosen explicitly.
         machine_helps: bool,
+        /// The engine that the user chose, here or with Docker's own settings; no other is used in its place.
+        chosen: Option<String>,
     },
 }
 

@@ -57,9 +57,10 @@ pub struct LogRow {
 pub struct LogSpan {
     /// The text.
     pub text: String,
-    /// Foreground: 0–15 the theme's ANSI colours, `#rrggbb` others.
+    /// Colour of the text: 0–15 the theme's ANSI colours, `#rrggbb` others, `background` the colour of the view
+    /// (reverse video).
     pub fg: Option<String>,
-    /// Background.
+    /// Colour behind the text, likewise; `foreground` is the colour of text without one.
     pub bg: Option<String>,
     /// Bold.
     pub bold: bool,

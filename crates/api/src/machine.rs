@@ -166,6 +166,9 @@ pub struct AcceleratorView {
     pub reason: Option<String>,
     /// What can be done about that.
     pub hint: Option<String>,
+    /// What QEMU or the system said, for a report.
+    #[serde(default)]
+    pub detail: Option<String>,
 }
 
 /// What a person can choose about the machine.
@@ -273,6 +276,15 @@ pub enum MachineLogSource {
     Kernel,
     /// The serial console: what came before the agent.
     Console,
+}
+
+/// What a stop of the machine ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct MachineStopEffect {
+    /// Number of running containers; `None` where the machine's engine does not respond.
+    pub running: Option<u32>,
+    /// Names of those that the next start of the machine leaves stopped, because they have no restart policy.
+    pub stays_stopped: Vec<String>,
 }
 
 /// What a person does to the machine as a whole.

@@ -35,3 +35,14 @@ pub enum PullPhase {
     /// Complete.
     Done,
 }
+
+/// How far the removal of several images is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct RemovalProgress {
+    /// The image that is being removed.
+    pub image: String,
+    /// Images that were tried before it.
+    pub done: u32,
+    /// Images in all.
+    pub total: u32,
+}

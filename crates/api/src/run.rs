@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::catalog::CatalogEntry;
+use crate::catalog::{CatalogEntry, ConnectionString};
 use crate::container::{ContainerView, EnvVar, MountKind, RestartPolicy};
 use crate::error::ApiError;
 use crate::image::ImageConfig;
@@ -91,12 +91,15 @@ pub struct PlanCheck {
     pub docker_run_full: String,
     /// What stands in the way (`blocking`) or is worth knowing.
     pub findings: Vec<PlanFinding>,
+    /// Whether folders of this computer can be mounted: the engine runs on it, and not in Slipway's machine.
+    pub local_folders: bool,
 }
 
 /// Something found out about one field of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct PlanFinding {
-    /// Which field: `image`, `name`, `ports.0`, `env.2`, `mounts.1`, `memory`, `cpus`.
+    /// Which field: `image`, `name`, `ports.0.host_port`, `env.2.name`, `mounts.1.source`, `memory`, `cpus`,
+    /// `entrypoint`, `command`, `network`; `env` for a variable that the plan does not have.
     pub field: String,
     /// Whether the plan cannot be run like this.
     pub blocking: bool,
@@ -120,7 +123,7 @@ pub enum RunStep {
     Create,
     /// Start it.
     Start,
-    /// Wait until it answers: healthy, or its port accepts a connection.
+    /// Wait until it responds: healthy, or an answer at its port.
     Wait,
 }
 
@@ -163,8 +166,32 @@ pub struct RunOutcome {
     pub ready: bool,
     /// First-use note with values filled in.
     pub note: Option<String>,
+    /// How to connect to it.
+    pub connections: Vec<ConnectionString>,
     /// Things worth knowing, such as a port that was moved.
     pub notices: Vec<String>,
+}
+
+/// A service that an image needs beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct NeededService {
+    /// What is needed.
+    pub entry: CatalogEntry,
+    /// The network that both would share.
+    pub network: String,
+    /// Whether that network is there already.
+    pub network_exists: bool,
+    /// Containers that run what is needed.
+    pub running: Vec<ServiceContainer>,
+}
+
+/// A container that may serve another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct ServiceContainer {
+    /// Full id.
+    pub id: String,
+    /// Name.
+    pub name: String,
 }
 
 /// How a run that failed or was cancelled left the engine.
@@ -174,4 +201,6 @@ pub struct RunFailure {
     pub error: ApiError,
     /// What was undone: "the container `web` was removed".
     pub undone: Vec<String>,
+    /// The field of the plan that the error is about, named as in [`PlanFinding`].
+    pub field: Option<String>,
 }

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 
 use crate::catalog::CatalogError;
+use crate::connection::Connection;
 use crate::entry::{Badge, Category, Color, Entry, EnvVariable, Port, Protocol, VolumeMount};
 use crate::secret::SecretSpec;
-use crate::template::{Template, TemplateError};
+use crate::template::{Note, Template, TemplateError};
 
 /// One file for each category.
 pub(crate) const FILES: [&str; 9] = [
@@ -57,6 +58,8 @@ struct Written {
     #[serde(default)]
     tty: bool,
     note: Option<String>,
+    #[serde(default)]
+    connections: Vec<WrittenConnection>,
     docs: String,
     architectures: Vec<String>,
     featured: Option<u16>,
@@ -92,6 +95,15 @@ struct WrittenEnv {
     from: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenConnection {
+    port: u16,
+    uri: String,
+    /// `NAME=value`
+    when: Option<String>,
+}
+
 /// Reads one file. What a single entry can get wrong is found here; the catalog checks the rest.
 pub(crate) fn read(text: &str) -> Result<Vec<Entry>, CatalogError> {
     let File { category, entries } = toml::from_str(text)?;
@@ -118,7 +130,18 @@ fn entry(written: Written, category: Category) -> Result<Entry, CatalogError> {
         slug: slug.clone(),
         source,
     };
-    let note = template(written.note.as_deref()).map_err(in_entry)?;
+    let note = written
+        .note
+        .as_deref()
+        .map(Note::parse)
+        .transpose()
+        .map_err(in_entry)?;
+    let connections = written
+        .connections
+        .into_iter()
+        .map(connection)
+        .collect::<Result<_, _>>()
+        .map_err(in_entry)?;
     let env = written
         .env
         .into_iter()
@@ -133,6 +156,7 @@ fn entry(written: Written, category: Category) -> Result<Entry, CatalogError> {
         image,
         color,
         note,
+        connections,
         ports: ports(written.ports, primary),
         env,
         slug: written.slug,
@@ -181,6 +205,17 @@ fn env_variable(written: WrittenEnv) -> Result<EnvVariable, TemplateError> {
         generate: written.generate,
         prefix: written.prefix,
         from: template(written.from.as_deref())?,
+    })
+}
+
+fn connection(written: WrittenConnection) -> Result<Connection, TemplateError> {
+    Ok(Connection {
+        port: written.port,
+        uri: Template::parse(&written.uri)?,
+        when: written.when.map(|when| {
+            let (name, value) = when.split_once('=').unwrap_or((&when, ""));
+            (name.to_owned(), value.to_owned())
+        }),
     })
 }
 

@@ -169,8 +169,8 @@ impl Catalog {
     /// are no words. Case and accents do not count. A mistyped word is forgiven where nothing
     /// matches it as it is. An image reference, also inside a pasted command, finds its entry or
     /// nothing.
-    pub fn search(&self, words: &str, category: Option<Category>) -> Vec<Hit<'_>> {
-        self.index.search(self, words, category)
+    pub fn search(&self, words: &str) -> Vec<Hit<'_>> {
+        self.index.search(self, words)
     }
 }
 
@@ -178,7 +178,7 @@ impl Catalog {
 mod tests {
     use super::*;
     use crate::entry::VolumeMount;
-    use crate::template::Template;
+    use crate::template::{Note, Template};
 
     fn bundled() -> Vec<Entry> {
         bundled::FILES
@@ -205,7 +205,8 @@ mod tests {
                 );
             }
             if let Some(note) = &entry.note {
-                assert!(!note.render(|_| Some("x")).contains("{{"), "{}", entry.slug);
+                let said = note.fill(|_| Some("x".into())).unwrap();
+                assert!(!said.contains("{{"), "{}", entry.slug);
             }
         }
     }
@@ -309,7 +310,19 @@ mod tests {
         );
         check(
             "`postgres`: its note mentions a variable that is not there (`NO_SUCH`)",
-            |entry| entry.note = Some(Template::parse("{{NO_SUCH}}").unwrap()),
+            |entry| entry.note = Some(Note::parse("{{NO_SUCH}}").unwrap()),
+        );
+        check(
+            "`postgres`: its note mentions a variable that is not there (`mount:/else`)",
+            |entry| entry.note = Some(Note::parse("{{mount:/else}}").unwrap()),
+        );
+        check(
+            "`postgres`: a connection is to a port that is not there (`1`)",
+            |entry| entry.connections[0].port = 1,
+        );
+        check(
+            "`postgres`: a connection mentions a variable that is not there (`NO_SUCH`)",
+            |entry| entry.connections[0].uri = Template::parse("{{host}}{{NO_SUCH}}").unwrap(),
         );
         check(
             "`postgres`: it needs an entry that is not there (`db2`)",

@@ -4,9 +4,10 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::connection::Connection;
 use crate::image_reference::ImageReference;
 use crate::secret::{SecretError, SecretSpec};
-use crate::template::Template;
+use crate::template::{Note, Template};
 
 /// Something that can be run with one click.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,8 +47,11 @@ pub struct Entry {
     /// Whether it needs a terminal with an open standard input to stay alive: language and system
     /// images, whose command is an interactive prompt.
     pub tty: bool,
-    /// What to know at first use: where to sign in, and as whom. Placeholders name variables in `env`.
-    pub note: Option<Template>,
+    /// What to know at first use: where to sign in, and as whom. Placeholders name variables in `env`;
+    /// `{{mount:/path}}` is what is mounted at the path of one of `volumes`.
+    pub note: Option<Note>,
+    /// How clients connect to its ports. Of several for one port, the first that can be written counts.
+    pub connections: Vec<Connection>,
     /// The image's or the product's documentation.
     pub docs: String,
     /// The architectures it is published for, in OCI terms: `amd64`, `arm64`.

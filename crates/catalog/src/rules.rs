@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::catalog::CatalogError;
-use crate::entry::{Entry, EnvVariable};
+use crate::entry::{Entry, EnvVariable, Protocol};
 use crate::secret::SecretSpec;
 use crate::template::Template;
 
@@ -220,9 +220,31 @@ fn check_env(
     }
     if let Some(note) = &entry.note {
         for name in note.variables() {
+            let is_there = match name.strip_prefix("mount:") {
+                Some(path) => entry.volumes.iter().any(|volume| volume.path == path),
+                None => declares(entry, name),
+            };
             rule(
-                declares(entry, name),
+                is_there,
                 "its note mentions a variable that is not there",
+                name,
+            )?;
+        }
+    }
+    for way in &entry.connections {
+        rule(
+            entry
+                .ports
+                .iter()
+                .any(|port| port.number == way.port && port.protocol == Protocol::Tcp),
+            "a connection is to a port that is not there",
+            &way.port.to_string(),
+        )?;
+        let when = way.when.iter().map(|(name, _)| name.as_str());
+        for name in way.uri.variables().chain(when) {
+            rule(
+                matches!(name, "host" | "port") || declares(entry, name),
+                "a connection mentions a variable that is not there",
                 name,
             )?;
         }

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::catalog::Catalog;
-use crate::entry::{Category, Entry};
+use crate::entry::Entry;
 use crate::pasted;
 
 /// The shortest word in which a typo is forgiven.
@@ -70,19 +70,12 @@ impl Index {
         }
     }
 
-    pub(crate) fn search<'c>(
-        &self,
-        catalog: &'c Catalog,
-        words: &str,
-        category: Option<Category>,
-    ) -> Vec<Hit<'c>> {
-        let wanted = |entry: &Entry| category.is_none_or(|category| entry.category == category);
+    pub(crate) fn search<'c>(&self, catalog: &'c Catalog, words: &str) -> Vec<Hit<'c>> {
         let phrase = fold(words.trim());
         if phrase.is_empty() {
             return catalog
                 .entries()
                 .iter()
-                .filter(|entry| wanted(entry))
                 .map(|entry| Hit {
                     entry,
                     matched: Match::Everything,
@@ -97,7 +90,6 @@ impl Index {
         if words.contains(['/', ':', '@']) && !is_keyword() {
             return pasted::image_in(words)
                 .and_then(|image| catalog.entry_for_image(&image))
-                .filter(|entry| wanted(entry))
                 .map(|entry| Hit {
                     entry,
                     matched: Match::Image,
@@ -112,7 +104,6 @@ impl Index {
                 .terms
                 .iter()
                 .zip(catalog.entries())
-                .filter(|(_, entry)| wanted(entry))
                 .filter_map(|(terms, entry)| {
                     let rank = terms.rank(&phrase, &typed, forgiving)?;
                     Some((rank, entry))
@@ -247,9 +238,9 @@ mod tests {
 
     use super::*;
 
-    fn slugs(words: &str, category: Option<Category>) -> Vec<&'static str> {
+    fn slugs(words: &str) -> Vec<&'static str> {
         Catalog::bundled()
-            .search(words, category)
+            .search(words)
             .into_iter()
             .map(|hit| hit.entry.slug.as_str())
             .collect()
@@ -257,12 +248,12 @@ mod tests {
 
     /// The best hits, in order; there may be more.
     fn check(words: &str, expected: &[&str]) {
-        let found = slugs(words, None);
+        let found = slugs(words);
         assert!(found.starts_with(expected), "{words}: {found:?}");
     }
 
     fn check_only(words: &str, expected: &[&str]) {
-        assert_eq!(slugs(words, None), expected, "{words}");
+        assert_eq!(slugs(words), expected, "{words}");
     }
 
     #[test]
@@ -286,7 +277,7 @@ mod tests {
         check("mongo", &["mongo", "mongo-express"]);
         check("uptimekuma", &["uptime-kuma"]);
         check("s3", &["minio"]);
-        let sql = slugs("sql", None);
+        let sql = slugs("sql");
         assert!(
             ["postgres", "mysql", "mssql"]
                 .iter()
@@ -318,7 +309,7 @@ mod tests {
         check_only("mistql", &[]);
         check_only("rdi", &[]);
         // Where a word matches as it is, nothing is guessed: `node` is not `code`.
-        assert!(!slugs("node", None).contains(&"code-server"));
+        assert!(!slugs("node").contains(&"code-server"));
     }
 
     #[test]
@@ -355,21 +346,10 @@ mod tests {
     #[test]
     fn no_words_give_the_recommended_order() {
         let all = Catalog::bundled().entries();
-        let found = slugs(" \t", None);
+        let found = slugs(" \t");
         assert_eq!(found.len(), all.len());
         assert_eq!(found[0], "welcome");
         check_only("!!!", &[]);
-    }
-
-    #[test]
-    fn a_category_keeps_others_out() {
-        for category in Category::ALL {
-            let hits = Catalog::bundled().search("", Some(category));
-            assert!(!hits.is_empty(), "{category:?}");
-            assert!(hits.iter().all(|hit| hit.entry.category == category));
-        }
-        assert!(slugs("postgres:16", Some(Category::Apps)).is_empty());
-        assert_eq!(slugs("redis", Some(Category::Databases))[0], "redis");
     }
 
     #[test]
@@ -382,7 +362,7 @@ mod tests {
             "docker run nginx:1",
         ] {
             let start = Instant::now();
-            slugs(words, None);
+            slugs(words);
             // A release build takes well under a millisecond; this is for debug builds on a busy machine.
             assert!(start.elapsed() < Duration::from_millis(250), "{words}");
         }

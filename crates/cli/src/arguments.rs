@@ -88,18 +88,20 @@ pub(crate) enum Command {
     Stats(Stats),
     /// Pull an image
     Pull(Pull),
-    /// List images
-    Images,
-    /// Remove images
+    /// List images, or show one in full
+    Images(Images),
+    /// Remove images, or all that no container uses
     Rmi(RemoveImages),
-    /// List the engines that this computer knows of, and say which one is used
+    /// List the engines found on this computer, and show which one is in use
     Engines,
-    /// Use another engine from now on, in the window as well
+    /// Choose the engine to use, in the window as well
     Use(Use),
-    /// Slipway's own Linux machine, for a computer without an engine
+    /// Slipway's machine: a Linux virtual machine with an engine
     #[command(subcommand)]
     Machine(Machine),
-    /// Check whatever keeps people from running containers
+    /// Show or change settings; `slipway machine settings` has those of the machine
+    Settings(Settings),
+    /// Check everything that running containers needs
     Doctor,
     /// Show the versions of Slipway and of the engine
     Version,
@@ -170,7 +172,7 @@ With --json, the container is printed as `slipway ps --json` has it, with url, r
 pub(crate) struct Run {
     /// A catalog entry such as `postgres`, or an image such as `nginx:1.27`
     pub(crate) image: String,
-    /// Name of the container; a free one is found without it
+    /// Name of the container; without it, a free name is used
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// Publish a port: [[ADDRESS:]HOST_PORT:]PORT[/udp], or `none` for no ports but those given
@@ -188,7 +190,7 @@ pub(crate) struct Run {
     /// Attach to this network
     #[arg(long)]
     pub(crate) network: Option<String>,
-    /// When the engine starts it again by itself
+    /// Restart policy
     #[arg(long, value_enum, value_name = "POLICY")]
     pub(crate) restart: Option<Restart>,
     /// Limit memory, for example 512m or 1g
@@ -197,7 +199,7 @@ pub(crate) struct Run {
     /// Limit CPUs, for example 1.5
     #[arg(long, value_name = "CPUS")]
     pub(crate) cpus: Option<String>,
-    /// Give it a terminal
+    /// Allocate a terminal
     #[arg(short, long)]
     pub(crate) tty: bool,
     /// Run this program instead of the image's own
@@ -220,13 +222,13 @@ pub(crate) struct Run {
 /// When the engine starts a container again by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Restart {
-    /// Never
+    /// Never restart
     No,
-    /// When it ended with an error
+    /// Restart after an exit with an error
     OnFailure,
-    /// Always, unless a person stopped it
+    /// Always restart, unless it was stopped
     UnlessStopped,
-    /// Always
+    /// Always restart
     Always,
 }
 
@@ -338,10 +340,26 @@ pub(crate) struct Pull {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Images {
+    /// Show everything about this image, by tag or id
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RemoveImages {
     /// Tags or ids of the images
-    #[arg(required = true, value_name = "IMAGE")]
+    #[arg(required_unless_present = "unused", value_name = "IMAGE")]
     pub(crate) images: Vec<String>,
+    /// Remove all images that no container uses, running or stopped
+    #[arg(long, conflicts_with_all = ["images", "force"])]
+    pub(crate) unused: bool,
+    /// With --unused: only images without a tag
+    #[arg(long, requires = "unused")]
+    pub(crate) untagged: bool,
+    /// With --unused: do not ask
+    #[arg(short, long, requires = "unused")]
+    pub(crate) yes: bool,
     /// Remove an image that has more tags, or that stopped containers use
     #[arg(short, long)]
     pub(crate) force: bool,
@@ -357,34 +375,51 @@ pub(crate) struct Use {
     pub(crate) default: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// A setting; all of them when left out
+    #[arg(value_enum)]
+    pub(crate) key: Option<Setting>,
+    /// Its new value: for `engine` a name of `slipway engines`, an address, or `automatic`
+    #[arg(requires = "key")]
+    pub(crate) value: Option<String>,
+}
+
+/// A setting that the window and the command share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Setting {
+    /// The engine to use
+    Engine,
+}
+
 /// What to do with the machine.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Machine {
-    /// Show how it is
+    /// Show its state
     Status,
-    /// Start it, and wait until its engine answers; the first start makes it
+    /// Start it and wait until its engine responds; the first start creates it
     Start,
-    /// Stop its containers and it
+    /// Stop its containers, then the machine
     Stop(StopMachine),
-    /// Stop it and start it again
+    /// Stop it, then start it
     Restart,
-    /// Remove it with everything in it: containers, images, volumes
+    /// Delete it with everything in it: containers, images, volumes
     Delete(DeleteMachine),
-    /// Show a log of it
+    /// Show one of its logs
     Log(MachineLog),
-    /// Open a shell in it, for diagnosis; exits with the code of what it ran
+    /// Open a shell in it, for diagnosis; exits with the exit code of the command
     Shell(MachineShell),
-    /// Start it, and repair its disk on the way if that is damaged
+    /// Start it, and repair its disk if that is damaged
     Repair,
-    /// Give the space of removed images and volumes back to this computer
+    /// Return the space of removed images and volumes to this computer
     Reclaim,
-    /// Show its settings, or change those that are given
+    /// Show its settings, or change the given ones
     Settings(MachineOptions),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StopMachine {
-    /// Switch it off without waiting for its containers, also in the middle of a stop
+    /// Switch it off without waiting for its containers, even while it is stopping
     #[arg(long)]
     pub(crate) now: bool,
 }
@@ -398,7 +433,7 @@ pub(crate) struct DeleteMachine {
 
 #[derive(Debug, Args)]
 pub(crate) struct MachineLog {
-    /// Whose log
+    /// Which log
     #[arg(value_enum, default_value_t = MachinePart::Host)]
     pub(crate) source: MachinePart,
     /// Go on with what comes
@@ -425,7 +460,7 @@ pub(crate) enum MachinePart {
 
 #[derive(Debug, Args)]
 pub(crate) struct MachineShell {
-    /// What to run rather than a shell
+    /// Command to run instead of a shell
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }

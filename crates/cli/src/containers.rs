@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use slipway_api::container::{
-    ActionOutcome, ContainerAction, ContainerState, ContainerView, Exposed, Health, PortView,
+    ActionOutcome, ContainerAction, ContainerState, ContainerView, Ending, Exposed, Health,
+    PortView,
 };
 use slipway_core::Slipway;
 
@@ -71,6 +72,7 @@ pub(crate) fn state_cell(container: &ContainerView) -> Cell {
         | (ContainerState::Paused | ContainerState::Restarting, _) => Tone::Warning,
         (ContainerState::Running, _) => Tone::Good,
         (ContainerState::Dead, _) => Tone::Error,
+        _ if matches!(container.ending, Some(Ending::Failed | Ending::OutOfMemory)) => Tone::Error,
         _ => Tone::Faint,
     };
     Cell::new(state_name(container.state), tone)
@@ -84,12 +86,24 @@ pub(crate) fn health_name(health: Health) -> &'static str {
     }
 }
 
-/// The engine's words, and why a container ended.
+/// The engine's words, why a container ended, and how often it was restarted.
 fn status(container: &ContainerView) -> String {
-    match &container.reason {
-        Some(reason) if container.status.is_empty() => reason.clone(),
-        Some(reason) => format!("{}: {reason}", container.status),
+    let restarts = container
+        .restart_count
+        .filter(|count| *count > 0 && container.state == ContainerState::Restarting)
+        .map(restarted);
+    match container.reason.as_ref().or(restarts.as_ref()) {
+        Some(more) if container.status.is_empty() => more.clone(),
+        Some(more) => format!("{}: {more}", container.status),
         None => container.status.clone(),
+    }
+}
+
+/// `restarted once`, `restarted 7 times`
+pub(crate) fn restarted(count: u32) -> String {
+    match count {
+        1 => "restarted once".to_owned(),
+        count => format!("restarted {count} times"),
     }
 }
 
@@ -101,7 +115,7 @@ pub(crate) fn ports_in_short(ports: &[PortView]) -> String {
 
 pub(crate) fn port_in_short(port: &PortView) -> String {
     let mut text = String::new();
-    if let Some(address) = host_address(port) {
+    if let Some(address) = host_address(port).filter(|_| port.exposed != Exposed::None) {
         text = format!("{address}->");
     }
     // Writing to memory does not fail.
@@ -158,7 +172,8 @@ fn ports_table(ports: &[PortView]) -> Table<4> {
             match port.exposed {
                 Exposed::Published => Cell::new("published", Tone::Good),
                 Exposed::Live => Cell::new("live", Tone::Good),
-                Exposed::None => Cell::new("none", Tone::Faint),
+                Exposed::None if port.host_port.is_some() => Cell::new("when it runs", Tone::Faint),
+                Exposed::None => Cell::new("not published", Tone::Faint),
             },
             port.url.as_deref().unwrap_or_default().into(),
         ]);
@@ -211,7 +226,7 @@ pub(crate) async fn act(
     for outcome in &outcomes {
         match &outcome.error {
             Some(error) => {
-                report(output, error, None);
+                report(output, error);
                 exit = Exit::Failed;
             }
             None if output.json_wanted() => {}
@@ -279,6 +294,7 @@ pub(crate) mod tests {
             url: host
                 .filter(|_| protocol == "tcp")
                 .map(|(ip, port)| format!("http://{ip}:{port}")),
+            open_to_network: host.is_some_and(|(ip, _)| ip == "0.0.0.0"),
             exposed: host.map_or(Exposed::None, |_| Exposed::Published),
             unreachable: None,
         }
@@ -295,7 +311,10 @@ pub(crate) mod tests {
             status: status.to_owned(),
             health: None,
             exit_code: None,
+            ending: None,
             reason: None,
+            restart_count: None,
+            last_exit_code: None,
             created_at: "2026-05-04T10:00:00.000000000Z".to_owned(),
             ports: Vec::new(),
             mounts: Vec::new(),
@@ -316,11 +335,18 @@ pub(crate) mod tests {
         job.reason = Some("out of memory (limit 64 MB)".to_owned());
         job.image = "sha256:0123456789abcdef0123".to_owned();
         let new = container("new", ContainerState::Created, "Created");
-        insta::assert_snapshot!(table(&[web, job, new]).render(false, None), @r"
-        NAME  IMAGE         STATE    PORTS                                        STATUS
-        web   nginx:1.27    running  127.0.0.1:8080->80, 443, [::1]:5353->53/udp  Up 2 hours (healthy)
-        job   0123456789ab  exited                                                Exited (137) 3 minutes ago: out of memory (limit 64 MB)
-        new   nginx:1.27    created                                               Created
+        let mut looping = container(
+            "loop",
+            ContainerState::Restarting,
+            "Restarting (1) 5 seconds ago",
+        );
+        looping.restart_count = Some(7);
+        insta::assert_snapshot!(table(&[web, job, new, looping]).render(false, None), @r"
+        NAME  IMAGE         STATE       PORTS                                        STATUS
+        web   nginx:1.27    running     127.0.0.1:8080->80, 443, [::1]:5353->53/udp  Up 2 hours (healthy)
+        job   0123456789ab  exited                                                   Exited (137) 3 minutes ago: out of memory (limit 64 MB)
+        new   nginx:1.27    created                                                  Created
+        loop  nginx:1.27    restarting                                               Restarting (1) 5 seconds ago: restarted 7 times
         ");
         insta::assert_snapshot!(table(&[]).render(false, None), @"NAME  IMAGE  STATE  PORTS  STATUS");
     }
@@ -333,9 +359,9 @@ pub(crate) mod tests {
             port(53, "udp", Some(("0.0.0.0", 53))),
         ];
         insta::assert_snapshot!(ports_table(&ports).render(false, None), @r"
-        PORT      REACHED AT      EXPOSED    URL
-        80/tcp    127.0.0.1:8080  published  http://127.0.0.1:8080
-        9000/tcp  -               none
+        PORT      REACHED AT      EXPOSED        URL
+        80/tcp    127.0.0.1:8080  published      http://127.0.0.1:8080
+        9000/tcp  -               not published
         53/udp    0.0.0.0:53      published
         ");
     }
@@ -351,9 +377,9 @@ pub(crate) mod tests {
             @"127.0.0.1:8080->80: taken by nginx (process 12), 443"
         );
         insta::assert_snapshot!(ports_table(&ports).render(false, None), @r"
-        PORT     REACHED AT  EXPOSED    URL
-        80/tcp   -           published  127.0.0.1:8080: taken by nginx (process 12)
-        443/tcp  -           none
+        PORT     REACHED AT  EXPOSED        URL
+        80/tcp   -           published      127.0.0.1:8080: taken by nginx (process 12)
+        443/tcp  -           not published
         ");
     }
 

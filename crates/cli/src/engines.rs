@@ -6,7 +6,7 @@ use slipway_api::app::{AppInfo, DoctorCheck, Verdict};
 use slipway_api::engine::{EndpointView, EngineView};
 use slipway_core::Slipway;
 
-use crate::arguments::Use;
+use crate::arguments::{Setting, Settings, Use};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, Tone};
@@ -23,9 +23,9 @@ pub(crate) async fn list(slipway: &Slipway, output: &Output) -> Result<Exit, Fai
     output.print(&table(&endpoints).for_output(output))?;
     if endpoints.iter().all(|endpoint| endpoint.engine.is_none()) {
         let hint = if slipway.machine_helps().await {
-            "None of them answers: start Docker or Podman, or Slipway's own machine with `slipway machine start`"
+            "No engine is responding: start Docker or Podman, or Slipway's machine with `slipway machine start`"
         } else {
-            "None of them answers: start Docker or Podman, then try again"
+            "No engine is responding: start Docker or Podman, then try again"
         };
         output.complain(Tone::Hint, "hint: ", hint);
     }
@@ -33,7 +33,7 @@ pub(crate) async fn list(slipway: &Slipway, output: &Output) -> Result<Exit, Fai
 }
 
 fn table(endpoints: &[EndpointView]) -> Table<5> {
-    let mut table = Table::new(["", "NAME", "ENGINE", "ADDRESS", "FOUND AS"]);
+    let mut table = Table::new(["", "NAME", "ENGINE", "ADDRESS", "SOURCE"]);
     for endpoint in endpoints {
         let engine = match (&endpoint.engine, &endpoint.error) {
             (Some(engine), _) => Cell::new(&product(engine), Tone::Good),
@@ -50,6 +50,39 @@ fn table(endpoints: &[EndpointView]) -> Table<5> {
     }
     table
 }
+
+/// `slipway settings [KEY [VALUE]]`
+pub(crate) async fn settings(
+    what: &Settings,
+    slipway: &Slipway,
+    open: &dyn Fn() -> Slipway,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    if let (Some(Setting::Engine), Some(value)) = (what.key, &what.value) {
+        let chosen = (value != AUTOMATIC).then(|| value.clone());
+        let default = chosen.is_none();
+        let choice = Use {
+            name: chosen,
+            default,
+        };
+        return choose(&choice, slipway, open, output).await;
+    }
+    let settings = slipway.settings_view().await;
+    let engine = settings.engine.as_deref().unwrap_or(AUTOMATIC);
+    if output.json_wanted() {
+        output.print_json(&settings)?;
+    } else if what.key.is_some() {
+        output.print_line(engine)?;
+    } else {
+        let mut fields = Fields::default();
+        fields.field("engine", engine);
+        output.print(&fields.for_output(output))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The value of the setting `engine` that lets Slipway select one.
+const AUTOMATIC: &str = "automatic";
 
 fn product(engine: &EngineView) -> String {
     format!("{} {}", engine.product, engine.version)
@@ -68,7 +101,7 @@ pub(crate) async fn choose(
             output.print_json(&chosen)?;
         } else {
             let engine = chosen.engine.as_ref().map(product).unwrap_or_default();
-            output.print_line(&format!("Using {engine} at {} from now on", chosen.address))?;
+            output.print_line(&format!("Now using {engine} at {}", chosen.address))?;
         }
         return Ok(Exit::Done);
     }
@@ -80,12 +113,12 @@ pub(crate) async fn choose(
     } else {
         output.print_line(&match now {
             Ok(engine) => format!(
-                "Nothing is chosen any more; used now: {} at {}",
+                "The engine is now selected automatically: {} at {}",
                 product(&engine),
                 engine.address
             ),
             Err(error) => format!(
-                "Nothing is chosen any more, and no engine answers now: {}",
+                "The engine is now selected automatically, but none is responding: {}",
                 error.message
             ),
         })?;
@@ -255,7 +288,7 @@ mod tests {
             endpoint("Podman", "Podman socket", "unix:///run/podman/podman.sock"),
         ];
         insta::assert_snapshot!(table(&endpoints).render(false, None), @r"
-           NAME     ENGINE                                      ADDRESS                         FOUND AS
+           NAME     ENGINE                                      ADDRESS                         SOURCE
         *  default  Docker 29.1.0                               unix:///var/run/docker.sock     Docker socket
            Podman   Nothing listens at /run/podman/podman.sock  unix:///run/podman/podman.sock  Podman socket
         ");
@@ -267,6 +300,7 @@ mod tests {
             version: "0.1.0".to_owned(),
             os: "linux".to_owned(),
             arch: "x86_64".to_owned(),
+            repository: None,
         };
         let with = Versions {
             client: client.clone(),
@@ -300,7 +334,11 @@ mod tests {
         let checks = [
             check(Verdict::Ok, "Docker 29.1.0", None),
             check(Verdict::Warning, "No swap limit support", None),
-            check(Verdict::Failed, "None of 2 answers", Some(no_socket())),
+            check(
+                Verdict::Failed,
+                "None of the 2 found is responding",
+                Some(no_socket()),
+            ),
         ];
         insta::assert_snapshot!(checklist(&checks, true, false), @r"
         ✓ The engine in use
@@ -308,7 +346,7 @@ mod tests {
         ! The engine in use
           No swap limit support
         ✗ The engine in use
-          None of 2 answers
+          None of the 2 found is responding
           Nothing listens at /run/podman/podman.sock
           hint: Start Podman's service
         ");
@@ -318,7 +356,7 @@ mod tests {
         warn The engine in use
              No swap limit support
         FAIL The engine in use
-             None of 2 answers
+             None of the 2 found is responding
              Nothing listens at /run/podman/podman.sock
              hint: Start Podman's service
         ");

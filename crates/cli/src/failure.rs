@@ -55,15 +55,16 @@ impl Failure {
     pub(crate) fn report(&self, output: &Output) -> Exit {
         match self {
             Self::Api(error) => {
-                report(output, error, None);
+                report(output, error);
                 Exit::of(error.kind)
             }
             Self::Run(failure) => {
-                report(output, &failure.error, Some(&failure.undone));
+                let run = Some((failure.undone.as_slice(), failure.field.as_deref()));
+                tell(output, &failure.error, run);
                 Exit::of(failure.error.kind)
             }
             Self::File(error) => {
-                report(output, error, None);
+                report(output, error);
                 Exit::Failed
             }
             Self::OutputClosed => Exit::Done,
@@ -78,10 +79,22 @@ struct Document<'a> {
     /// Only for a run: what was undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     undone: Option<&'a [String]>,
+    /// Only for a run: the field of its plan that the error is about, such as `cpus` or `ports.0.host_port`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
 }
 
-/// Tells an error: what happened, what was undone, what to try.
-pub(crate) fn report(output: &Output, error: &ApiError, undone: Option<&[String]>) {
+/// Tells an error: what happened, what to try.
+pub(crate) fn report(output: &Output, error: &ApiError) {
+    tell(output, error, None);
+}
+
+/// Tells an error; of a run also what was undone, and the field that it is about.
+fn tell(output: &Output, error: &ApiError, run: Option<(&[String], Option<&str>)>) {
+    let (undone, field) = (
+        run.map(|(undone, _)| undone),
+        run.and_then(|(_, field)| field),
+    );
     let error = &with_hint(error);
     if error.kind == ErrorKind::Cancelled {
         output.complain(Tone::Plain, "", &error.message);
@@ -102,7 +115,11 @@ pub(crate) fn report(output: &Output, error: &ApiError, undone: Option<&[String]
         }
     }
     if output.json_wanted() {
-        let document = Document { error, undone };
+        let document = Document {
+            error,
+            undone,
+            field,
+        };
         if let Ok(text) = serde_json::to_string(&document) {
             output.complain_raw(&text);
         }
@@ -162,7 +179,7 @@ pub(crate) fn usage(error: &clap::Error) -> Exit {
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
     let (shown, usage) = readable(error, &arguments);
-    report(&output, &shown, None);
+    report(&output, &shown);
     if let Some(usage) = usage.filter(|_| !output.json_wanted()) {
         output.complain_raw(&usage);
     }

@@ -1,27 +1,112 @@
 //! `images`, `pull` and `rmi`.
 
+use std::io::IsTerminal as _;
 use std::sync::Mutex;
 
 use serde::Serialize;
 use slipway_api::ApiError;
-use slipway_api::image::ImageView;
+use slipway_api::image::{ImageDetail, ImageView, ReclaimableBytes};
 use slipway_api::operation::PullProgress;
 use slipway_core::Slipway;
 use slipway_engine::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::arguments::{Pull, RemoveImages};
+use crate::arguments::{Images, Pull, RemoveImages};
 use crate::exit::Exit;
-use crate::failure::{Failure, report};
+use crate::failure::{self, Failure, report};
 use crate::interrupt;
+use crate::machine::ask;
 use crate::moment;
 use crate::output::{Output, Tone};
 use crate::progress::Progress;
 use crate::size;
-use crate::table::{Cell, Table};
+use crate::table::{Cell, Fields, Table};
 
-/// `slipway images`
-pub(crate) async fn list(slipway: &Slipway, output: &Output) -> Result<Exit, Failure> {
+/// `slipway images [IMAGE]`
+pub(crate) async fn images(
+    what: &Images,
+    slipway: &Slipway,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    match &what.image {
+        Some(image) => show(image, slipway, output).await,
+        None => list(slipway, output).await,
+    }
+}
+
+async fn show(image: &str, slipway: &Slipway, output: &Output) -> Result<Exit, Failure> {
+    let detail = slipway.image_detail(image).await?;
+    if output.json_wanted() {
+        output.print_json(&detail)?;
+    } else {
+        output.print(&summary(&detail).for_output(output))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn summary(detail: &ImageDetail) -> Fields {
+    let (image, config) = (&detail.image, &detail.config);
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let mut fields = Fields::default();
+    fields
+        .list("Tags", image.tags.iter().map(String::as_str))
+        .field("Id", image.id.as_str())
+        .list("Digests", image.digests.iter().map(String::as_str))
+        .list(
+            "Used by",
+            image.used_by.iter().map(|user| {
+                let state = if user.running { "running" } else { "stopped" };
+                format!("{} ({state})", user.name)
+            }),
+        )
+        .field(
+            "Size",
+            format!(
+                "{} in {} layers",
+                size::bytes(image.size_bytes),
+                detail.layers
+            ),
+        )
+        .field("Created", image.created_at.as_str())
+        .field("Platform", config.platform.as_str())
+        .field("Command", config.command.join(" "))
+        .field("Working directory", text(&detail.working_dir))
+        .field("User", text(&detail.user))
+        .list(
+            "Exposed ports",
+            config
+                .ports
+                .iter()
+                .map(|port| format!("{}/{}", port.port, port.protocol)),
+        )
+        .list("Volumes", config.volumes.iter().map(String::as_str))
+        .field(
+            "Health check",
+            detail
+                .healthcheck
+                .get(1..)
+                .map(|words| words.join(" "))
+                .unwrap_or_default(),
+        )
+        .field("Stop signal", text(&detail.stop_signal))
+        .list(
+            "Environment",
+            config
+                .env
+                .iter()
+                .map(|variable| format!("{}={}", variable.name, variable.value)),
+        )
+        .list(
+            "Labels",
+            detail
+                .labels
+                .iter()
+                .map(|label| format!("{}={}", label.name, label.value)),
+        );
+    fields
+}
+
+async fn list(slipway: &Slipway, output: &Output) -> Result<Exit, Failure> {
     let images = slipway.images().await?;
     if output.json_wanted() {
         output.print_json(&images)?;
@@ -49,7 +134,7 @@ fn table(images: &[ImageView], now: Timestamp) -> Table<5> {
             table.row([
                 Cell::new(tag, Tone::Heading),
                 short_id(&image.id).into(),
-                size::human(image.size_bytes).into(),
+                size::bytes(image.size_bytes).into(),
                 moment::ago(&image.created_at, now).into(),
                 users.join(", ").into(),
             ]);
@@ -123,6 +208,9 @@ pub(crate) async fn remove(
     slipway: &Slipway,
     output: &Output,
 ) -> Result<Exit, Failure> {
+    if what.unused {
+        return remove_unused(what, slipway, output).await;
+    }
     // Without an engine there is one error, not one for each image.
     slipway.engine_view().await?;
     let mut exit = Exit::Done;
@@ -136,7 +224,7 @@ pub(crate) async fn remove(
                 error: None,
             },
             Err(error) => {
-                report(output, &error, None);
+                report(output, &error);
                 exit = Exit::Failed;
                 Removed {
                     image: image.clone(),
@@ -157,6 +245,91 @@ pub(crate) async fn remove(
     Ok(exit)
 }
 
+/// `slipway rmi --unused`
+async fn remove_unused(
+    what: &RemoveImages,
+    slipway: &Slipway,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let usage = slipway.image_usage().await?;
+    let frees = if what.untagged {
+        usage.reclaimable_untagged
+    } else {
+        usage.reclaimable
+    };
+    let images: Vec<ImageView> = usage
+        .unused
+        .into_iter()
+        .filter(|image| !what.untagged || image.tags.is_empty())
+        .collect();
+    let person = std::io::stdin().is_terminal() && output.stderr_is_terminal();
+    if !images.is_empty() && !what.yes {
+        if !person {
+            return Err(failure::invalid(
+                "Removing unused images has to be confirmed",
+                format!("Add `--yes`: {}", offer(images.len(), frees)),
+            )
+            .into());
+        }
+        let listed = table(&images, Timestamp::now()).for_output(output);
+        let question = format!("{listed}{}. Go on? [y/N] ", offer(images.len(), frees));
+        let answer = ask(&question, output).await?;
+        if !matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+            return Err(interrupt::cancelled().into());
+        }
+    }
+    let cancel = interrupt::cancels();
+    let progress = Progress::new(output, output.json_wanted());
+    let ids: Vec<String> = images.into_iter().map(|image| image.id).collect();
+    let result = slipway
+        .images_remove_unused(&ids, &cancel, |at| {
+            progress.step(
+                &format!("Removing {} ({} of {})", at.image, at.done + 1, at.total),
+                &format!("Removed {}", at.image),
+            );
+        })
+        .await?;
+    progress.abandon();
+    for kept in &result.kept {
+        report(output, &kept.error);
+    }
+    if output.json_wanted() {
+        output.print_json(&result)?;
+    } else {
+        let saved = result
+            .freed_bytes
+            .map(|bytes| format!(", {} freed", size::bytes(bytes)))
+            .unwrap_or_default();
+        output.print_line(&format!("{}{saved}", images_removed(result.removed)))?;
+    }
+    if result.cancelled {
+        return Err(interrupt::cancelled().into());
+    }
+    Ok(if result.kept.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn images_removed(count: u32) -> String {
+    match count {
+        1 => "1 image removed".to_owned(),
+        _ => format!("{count} images removed"),
+    }
+}
+
+/// What removing unused images would do. How much they share with others is known, but not with which.
+fn offer(count: usize, frees: ReclaimableBytes) -> String {
+    let images = if count == 1 { "image" } else { "images" };
+    let bytes = match frees.at_least {
+        Some(least) if least >= frees.at_most => size::bytes(least),
+        Some(least) => format!("{} to {}", size::bytes(least), size::bytes(frees.at_most)),
+        None => format!("up to {}", size::bytes(frees.at_most)),
+    };
+    format!("{count} {images} will be removed, which frees {bytes}")
+}
+
 fn told(removed: &Removed) -> String {
     if removed.deleted.is_empty() {
         // Other tags, or containers, keep the image.
@@ -171,6 +344,31 @@ mod tests {
     use slipway_api::image::ImageUser;
 
     use super::*;
+
+    #[test]
+    fn an_offer_says_how_much_is_freed() {
+        let check = |count, at_least, at_most, wanted: &str| {
+            assert_eq!(offer(count, ReclaimableBytes { at_least, at_most }), wanted);
+        };
+        check(
+            1,
+            Some(5_000_000),
+            5_000_000,
+            "1 image will be removed, which frees 5 MB",
+        );
+        check(
+            3,
+            Some(5_000_000),
+            7_000_000,
+            "3 images will be removed, which frees 5 MB to 7 MB",
+        );
+        check(
+            3,
+            None,
+            7_000_000,
+            "3 images will be removed, which frees up to 7 MB",
+        );
+    }
 
     #[test]
     fn images_in_a_table() {
@@ -196,9 +394,9 @@ mod tests {
         ];
         insta::assert_snapshot!(table(&images, now).render(false, None), @r"
         IMAGE         ID            SIZE    BUILT       USED BY
-        nginx:1.27    0123456789ab  179 MB  3 days ago  web, proxy
-        nginx:latest  0123456789ab  179 MB  3 days ago  web, proxy
-        <untagged>    0123456789ab  179 MB  3 days ago
+        nginx:1.27    0123456789ab  188 MB  3 days ago  web, proxy
+        nginx:latest  0123456789ab  188 MB  3 days ago  web, proxy
+        <untagged>    0123456789ab  188 MB  3 days ago
         ");
     }
 }

@@ -4,7 +4,7 @@ use slipway_api::container::{ContainerDetail, EnvVar, MountKind, MountView, Rest
 use slipway_core::Slipway;
 
 use crate::arguments::Inspect;
-use crate::containers::{health_name, port_in_short, state_cell};
+use crate::containers::{health_name, port_in_short, restarted, state_cell};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -58,6 +58,14 @@ fn summary(detail: &ContainerDetail) -> Fields {
         )
         .field("Health output", text(&detail.health_output))
         .field("Start error", text(&detail.start_error))
+        .list(
+            "Last lines",
+            detail
+                .last_lines
+                .iter()
+                .flat_map(|lines| lines.lines())
+                .map(str::to_owned),
+        )
         .field(
             "Exit code",
             container
@@ -92,10 +100,10 @@ fn summary(detail: &ContainerDetail) -> Fields {
         .field("User", detail.user.as_str())
         .field("Host name", detail.hostname.as_str())
         .field("Terminal", if detail.tty { "yes" } else { "" })
-        .field("Restart", restart(detail))
+        .field("Restart policy", restart(detail))
         .field(
             "Memory limit",
-            detail.memory_limit.map(size::human).unwrap_or_default(),
+            detail.memory_limit.map(size::memory).unwrap_or_default(),
         )
         .field(
             "CPU limit",
@@ -116,9 +124,9 @@ fn pair(variable: &EnvVar) -> String {
 fn mount(mount: &MountView) -> String {
     let source = match (mount.kind, &mount.source) {
         (MountKind::Tmpfs, _) => "memory",
-        (_, Some(_)) if mount.anonymous => "volume without a name",
+        (_, Some(_)) if mount.anonymous => "unnamed volume",
         (_, Some(source)) => source,
-        (_, None) => "volume without a name",
+        (_, None) => "unnamed volume",
     };
     let read_only = if mount.read_only { " (read-only)" } else { "" };
     format!("{source} at {}{read_only}", mount.target)
@@ -148,7 +156,7 @@ fn restart(detail: &ContainerDetail) -> String {
     };
     match detail.restart_count {
         0 => policy.to_owned(),
-        count => format!("{policy} (restarted {count} times)"),
+        count => format!("{policy} ({})", restarted(count)),
     }
 }
 
@@ -206,9 +214,11 @@ mod tests {
             platform: Some("linux/amd64".to_owned()),
             health_output: None,
             start_error: None,
+            last_lines: Some("listening\nno space\n".to_owned()),
             docker_run: String::new(),
             docker_run_full: String::new(),
             note: None,
+            connections: Vec::new(),
         };
         insta::assert_snapshot!(summary(&detail).render(false));
     }

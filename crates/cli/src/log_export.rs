@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::logs::{BUFFER_BYTES, matches, write_line};
+use crate::numbers;
 use crate::output::Output;
 use crate::size;
 
@@ -81,8 +82,8 @@ pub(crate) async fn export(
     } else {
         output.print_line(&format!(
             "Saved {} lines ({}) to {}",
-            exported.lines,
-            size::human(exported.bytes),
+            numbers::count(exported.lines),
+            size::bytes(exported.bytes),
             path.display()
         ))?;
     }

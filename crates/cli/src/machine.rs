@@ -20,6 +20,7 @@ use crate::arguments::{
 use crate::exit::Exit;
 use crate::failure::{self, Failure};
 use crate::interrupt;
+use crate::moment;
 use crate::output::{Output, Tone};
 use crate::progress::Progress;
 use crate::raw_terminal::RawTerminal;
@@ -48,7 +49,7 @@ pub(crate) async fn machine(
         }
         Machine::Start => {
             let view = start(slipway, output, &interrupt::cancels(), false).await?;
-            said(&view, "The machine runs", output)?;
+            said(&view, "The machine is running", output)?;
         }
         Machine::Stop(how) => stop(how.now, slipway, output).await?,
         Machine::Restart => {
@@ -57,7 +58,7 @@ pub(crate) async fn machine(
                 slipway.machine_restart(&cancel, tell).await
             })
             .await?;
-            said(&view, "The machine runs", output)?;
+            said(&view, "The machine is running", output)?;
         }
         Machine::Repair => {
             let cancel = interrupt::cancels();
@@ -65,7 +66,7 @@ pub(crate) async fn machine(
                 slipway.machine_repair(&cancel, tell).await
             })
             .await?;
-            said(&view, "The machine runs", output)?;
+            said(&view, "The machine is running", output)?;
         }
         Machine::Delete(how) => return delete(&how, slipway, output).await,
         Machine::Log(what) => log(&what, slipway, output).await?,
@@ -76,10 +77,7 @@ pub(crate) async fn machine(
             if output.json_wanted() {
                 output.print_json(&Reclaimed { bytes })?;
             } else {
-                output.print_line(&format!(
-                    "{} given back to this computer",
-                    size::human(bytes)
-                ))?;
+                output.print_line(&format!("{} returned to this computer", size::bytes(bytes)))?;
             }
         }
         Machine::Settings(options) => settings(&options, slipway, output).await?,
@@ -92,7 +90,7 @@ async fn stop(at_once: bool, slipway: &Slipway, output: &Output) -> Result<(), F
     let stays_stopped = match before.state {
         MachineState::Absent => return said(&before, "There is no machine", output),
         MachineState::Running { .. } if !output.json_wanted() => {
-            slipway.machine_stays_stopped().await
+            slipway.machine_stop_effect().await.stays_stopped
         }
         _ => Vec::new(),
     };
@@ -196,7 +194,7 @@ async fn say_that_a_stop_is_long(
         let ends = stopping.wait_for(|stops| !stops);
         if tokio::time::timeout(STOP_IS_LONG, ends).await.is_err() {
             progress.note(
-                "Containers are still coming to an end; `slipway machine stop --now` switches the machine off at once",
+                "Containers are still stopping; `slipway machine stop --now` switches the machine off without waiting",
             );
             break;
         }
@@ -254,14 +252,14 @@ fn told(view: &MachineView) -> Fields {
     let chosen = settings_in_words(&view.settings);
     match &view.runs_with {
         Some(now) => fields
-            .field("Settings", format!("{chosen}, from the next start on"))
-            .field("Runs with", settings_in_words(now)),
+            .field("Settings", format!("{chosen} (after a restart)"))
+            .field("Current", settings_in_words(now)),
         None => fields.field("Settings", chosen),
     };
     if let Some(accelerator) = &view.accelerator
         && let Some(reason) = &accelerator.reason
     {
-        let slow = format!("emulated, which is slow: {reason}");
+        let slow = format!("Hardware acceleration is unavailable: {reason}");
         fields.list(
             "Speed",
             [slow.as_str()]
@@ -273,9 +271,8 @@ fn told(view: &MachineView) -> Fields {
         fields.field(
             "Memory",
             format!(
-                "{} of {} used",
-                size::human(stats.memory_used),
-                size::human(stats.memory_total)
+                "{} used",
+                size::memory_of(stats.memory_used, stats.memory_total)
             ),
         );
     }
@@ -283,9 +280,9 @@ fn told(view: &MachineView) -> Fields {
         fields.field(
             "Disk",
             format!(
-                "takes {} of this computer's, up to {}",
-                size::human(disk.used_on_host),
-                size::human(disk.size)
+                "{} on this computer, up to {}",
+                size::bytes(disk.used_on_host),
+                size::memory(disk.size)
             ),
         );
     }
@@ -299,23 +296,23 @@ fn settings_in_words(settings: &MachineSettings) -> String {
         "{} CPU{}, {} of memory, {} of disk",
         settings.cpus,
         if settings.cpus == 1 { "" } else { "s" },
-        size::human(u64::from(settings.memory_mb) * MEBIBYTE),
-        size::human(u64::from(settings.disk_gb) * GIBIBYTE),
+        size::memory(u64::from(settings.memory_mb) * MEBIBYTE),
+        size::memory(u64::from(settings.disk_gb) * GIBIBYTE),
     )
 }
 
 fn state_in_words(state: &MachineState) -> String {
     match state {
-        MachineState::Absent => "there is none yet: `slipway machine start` makes one".to_owned(),
-        MachineState::Preparing { what, .. } => format!("is being prepared: {what}"),
+        MachineState::Absent => "not created: `slipway machine start` creates it".to_owned(),
+        MachineState::Preparing { what, .. } => format!("preparing: {what}"),
         MachineState::Stopped => "stopped".to_owned(),
         MachineState::Starting { phase, .. } => format!("starting: {phase}"),
         MachineState::Running { docker, .. } => match docker {
-            DockerState::Starting => "running, its engine is starting".to_owned(),
+            DockerState::Starting => "running, engine starting".to_owned(),
             DockerState::Running { version } => format!("running, Docker {version}"),
-            DockerState::Restarting { why } => format!("running, its engine starts again: {why}"),
+            DockerState::Restarting { why } => format!("running, engine restarting: {why}"),
         },
-        MachineState::Unresponsive { .. } => "does not answer".to_owned(),
+        MachineState::Unresponsive { .. } => "not responding".to_owned(),
         MachineState::Stopping => "stopping".to_owned(),
         MachineState::OutOfReach { reason } => format!("out of reach: {}", reason.message),
         MachineState::Broken { reason, .. } => format!("broken: {}", reason.message),
@@ -324,7 +321,11 @@ fn state_in_words(state: &MachineState) -> String {
 
 fn phase_in_words(phase: &MachinePhase) -> String {
     match phase.took_ms {
-        Some(took) => format!("{} ({}.{} s)", phase.name, took / 1000, took % 1000 / 100),
+        Some(took) => format!(
+            "{} ({})",
+            phase.name,
+            moment::took(Duration::from_millis(took))
+        ),
         None => format!("{} …", phase.name),
     }
 }
@@ -348,13 +349,13 @@ async fn delete(how: &DeleteMachine, slipway: &Slipway, output: &Output) -> Resu
     if !how.yes {
         if !std::io::stdin().is_terminal() || !output.stderr_is_terminal() {
             return Err(failure::invalid(
-                "Deleting the machine has to be confirmed",
-                "Add `--yes`: its containers, images and volumes go with it",
+                "Deleting the machine needs confirmation",
+                "Add `--yes`: this deletes its containers, images and volumes",
             )
             .into());
         }
-        let question = "This removes the machine with all of its containers, images and volumes.\n\
-                        Type `machine` to go on: ";
+        let question = "This deletes the machine with all of its containers, images and volumes.\n\
+                        Type `machine` to confirm: ";
         if ask(question, output).await?.trim() != NAME {
             return Err(interrupt::cancelled().into());
         }
@@ -363,7 +364,7 @@ async fn delete(how: &DeleteMachine, slipway: &Slipway, output: &Output) -> Resu
         slipway.machine_delete(tell).await
     })
     .await?;
-    said(&view, "The machine is gone", output)?;
+    said(&view, "The machine was deleted", output)?;
     Ok(Exit::Done)
 }
 
@@ -392,8 +393,8 @@ pub(crate) async fn ask(question: &str, output: &Output) -> Result<String, Failu
 async fn needs_running(slipway: &Slipway) -> Result<(), ApiError> {
     let (message, hint) = match slipway.machine().await?.state {
         MachineState::Absent => (
-            "There is no machine yet",
-            "`slipway machine start` makes one",
+            "The machine is not created",
+            "`slipway machine start` creates it",
         ),
         MachineState::Stopped => (
             "The machine is stopped",
@@ -401,7 +402,7 @@ async fn needs_running(slipway: &Slipway) -> Result<(), ApiError> {
         ),
         MachineState::Stopping => (
             "The machine is stopping",
-            "Start it again with `slipway machine start`",
+            "Start it with `slipway machine start`",
         ),
         MachineState::OutOfReach { reason } | MachineState::Broken { reason, .. } => {
             return Err(reason);
@@ -515,8 +516,8 @@ async fn connect(shell: Shell, terminal: bool) -> Result<u8, Failure> {
                 None => {
                     return Err(ApiError {
                         kind: ErrorKind::Other,
-                        message: "The shell was cut off".to_owned(),
-                        hint: Some("`slipway machine status` says how the machine is".to_owned()),
+                        message: "The connection to the shell was lost".to_owned(),
+                        hint: Some("`slipway machine status` shows the state of the machine".to_owned()),
                         detail: None,
                     }
                     .into());
@@ -587,16 +588,16 @@ async fn settings(
         .field("CPUs", settings.cpus.to_string())
         .field(
             "Memory",
-            size::human(u64::from(settings.memory_mb) * MEBIBYTE),
+            size::memory(u64::from(settings.memory_mb) * MEBIBYTE),
         )
-        .field("Disk", size::human(u64::from(settings.disk_gb) * GIBIBYTE))
+        .field("Disk", size::memory(u64::from(settings.disk_gb) * GIBIBYTE))
         .field("Driver", driver_name(settings.driver));
     output.print(&fields.for_output(output))?;
     if view.restart_needed {
         output.complain(
             Tone::Note,
             "note: ",
-            "They hold from the next start on: `slipway machine restart`",
+            "The changes apply after a restart: `slipway machine restart`",
         );
     }
     Ok(())
@@ -642,7 +643,7 @@ fn in_units(option: &str, text: &str, unit: u64, example: &str) -> Result<u32, A
 
 fn driver_name(driver: MachineDriver) -> &'static str {
     match driver {
-        MachineDriver::Automatic => "the best that this system has",
+        MachineDriver::Automatic => "automatic",
         MachineDriver::Qemu => "QEMU",
         MachineDriver::Vz => "Apple's Virtualization framework",
         MachineDriver::HyperV => "Hyper-V",
@@ -668,9 +669,9 @@ pub(crate) async fn have_engine(
     let wanted = start_it
         || person && !quiet && {
             let question = if slipway.machine_is_stopping().await {
-                "Slipway's machine is stopping. Start it again after that? [Y/n] "
+                "Slipway's machine is stopping. Start it again when it has stopped? [Y/n] "
             } else {
-                "No container engine answers. Start Slipway's own machine? [Y/n] "
+                "No container engine is responding. Start Slipway's machine? [Y/n] "
             };
             let answer = ask(question, output).await?;
             matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes")
@@ -761,7 +762,7 @@ mod tests {
         elsewhere.state = MachineState::OutOfReach {
             reason: failure::invalid(
                 "The machine belongs to another session: slipwayd (process 12) listens in /run/user/1000/slipway",
-                "It is reached from here with `XDG_RUNTIME_DIR=/run/user/1000 slipway …`",
+                "Use it from here with `XDG_RUNTIME_DIR=/run/user/1000 slipway …`",
             ),
         };
         elsewhere.runs_with = None;

@@ -22,6 +22,7 @@ mod logs;
 mod machine;
 mod moment;
 mod mount_spec;
+mod numbers;
 mod output;
 mod port_spec;
 mod progress;
@@ -131,10 +132,11 @@ async fn with_engine(
         Command::Logs(what) => logs::logs(&what, slipway, output).await,
         Command::Stats(what) => stats::stats(&what, slipway, output).await,
         Command::Pull(what) => images::pull(&what, slipway, output).await,
-        Command::Images => images::list(slipway, output).await,
+        Command::Images(what) => images::images(&what, slipway, output).await,
         Command::Rmi(what) => images::remove(&what, slipway, output).await,
         Command::Engines => engines::list(slipway, output).await,
         Command::Use(what) => engines::choose(&what, slipway, open, output).await,
+        Command::Settings(what) => engines::settings(&what, slipway, open, output).await,
         Command::Machine(what) => machine::machine(what, slipway, output).await,
         Command::Doctor => engines::doctor(slipway, output).await,
         Command::Version => engines::version(slipway, output).await,

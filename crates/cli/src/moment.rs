@@ -1,5 +1,7 @@
 //! Moments in time, as people write them on a command line and read them in a table.
 
+use std::time::Duration;
+
 use slipway_api::ApiError;
 use slipway_engine::Timestamp;
 
@@ -61,6 +63,29 @@ fn duration(text: &str) -> Option<i64> {
         rest = &unit[name.len()..];
     }
     (!text.is_empty()).then_some(total)
+}
+
+/// How long something took, as the window writes it (`ui/src/format/time.ts`): `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
+pub(crate) fn took(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    if milliseconds < 9_950 {
+        return format!("{:.1} s", (duration.as_secs_f64() * 10.0).round() / 10.0);
+    }
+    let seconds = (milliseconds + 500) / 1000;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    let (first, second) = if seconds < 60 {
+        return format!("{seconds} s");
+    } else if minutes < 60 {
+        (format!("{minutes} min"), (seconds % 60, "s"))
+    } else if hours < 24 {
+        (format!("{hours} h"), (minutes % 60, "min"))
+    } else {
+        (format!("{days} d"), (hours % 24, "h"))
+    };
+    match second {
+        (0, _) => first,
+        (rest, unit) => format!("{first} {rest} {unit}"),
+    }
 }
 
 /// "3 days ago", for a time as the engine writes it. Empty when that cannot be read.
@@ -138,6 +163,13 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(ago(time, now()), wanted);
+        }
+    }
+
+    #[test]
+    fn what_something_took_is_written_as_in_the_window() {
+        for (milliseconds, wanted) in crate::numbers::shown_in_both("duration") {
+            assert_eq!(took(Duration::from_secs_f64(milliseconds / 1000.0)), wanted);
         }
     }
 

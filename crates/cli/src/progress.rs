@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use slipway_api::operation::{PullPhase, PullProgress};
 
+use crate::moment;
 use crate::output::{Output, Tone};
 use crate::size;
 use crate::text;
@@ -161,10 +162,10 @@ impl Progress {
         let mut line = format!("{mark} {}", text::line(&step.done));
         let took = step.began.elapsed();
         if step.downloaded > 0 {
-            line = format!("{line}, {}", size::human(step.downloaded));
+            line = format!("{line}, {}", size::bytes(step.downloaded));
         }
         if took >= WORTH_A_NUMBER {
-            line = format!("{line}, {:.1} s", took.as_secs_f32());
+            line = format!("{line}, {}", moment::took(took));
         }
         self.line(&line);
     }
@@ -203,12 +204,8 @@ fn download(output: &Output) -> ProgressStyle {
             "got",
             |state: &ProgressState, to: &mut dyn std::fmt::Write| {
                 // A line that cannot be drawn is drawn again in a moment.
-                let _ = write!(
-                    to,
-                    "{} of {}",
-                    size::human(state.pos()),
-                    size::human(state.len().unwrap_or_default())
-                );
+                let got = size::bytes_of(state.pos(), state.len().unwrap_or_default());
+                let _ = write!(to, "{got}");
             },
         )
         .with_key(
@@ -220,7 +217,7 @@ fn download(output: &Output) -> ProgressStyle {
                     reason = "a rate is positive and far below 2^64"
                 )]
                 let rate = state.per_sec() as u64;
-                let _ = write!(to, "{}/s", size::human(rate));
+                let _ = write!(to, "{}/s", size::bytes(rate));
             },
         )
         .with_key(

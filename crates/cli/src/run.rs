@@ -1,6 +1,7 @@
 //! `slipway run`: a draft for what is to be run, the options on top, and the run.
 
 use serde::Serialize;
+use slipway_api::catalog::ConnectionString;
 use slipway_api::container::ContainerView;
 use slipway_api::run::{RunEvent, RunOutcome, RunStep};
 use slipway_core::Slipway;
@@ -78,7 +79,7 @@ async fn run_with_progress(
         .run(plan, cancel, |event| tell(&event, progress))
         .await?;
     if !outcome.ready {
-        progress.will_be("It runs, but does not answer yet");
+        progress.will_be("Running, but not responding yet");
     }
     Ok(outcome)
 }
@@ -91,8 +92,8 @@ fn tell(event: &RunEvent, progress: &Progress) {
             // Told with the image's own words when the pull begins.
             RunStep::Pull => {}
             RunStep::Create => progress.step("Creating the container", "Created the container"),
-            RunStep::Start => progress.step("Starting it", "Started it"),
-            RunStep::Wait => progress.step("Waiting until it answers", "It answers"),
+            RunStep::Start => progress.step("Starting the container", "Started the container"),
+            RunStep::Wait => progress.step("Waiting for a response", "Responding"),
         },
         RunEvent::Pull { progress: at } => progress.pull(at),
         RunEvent::Created { name, .. } => progress.will_be(&format!("Created {name}")),
@@ -108,6 +109,7 @@ struct Document {
     url: Option<String>,
     ready: bool,
     note: Option<String>,
+    connections: Vec<ConnectionString>,
     notices: Vec<String>,
 }
 
@@ -118,6 +120,7 @@ impl From<RunOutcome> for Document {
             url: outcome.url,
             ready: outcome.ready,
             note: outcome.note,
+            connections: outcome.connections,
             notices: outcome.notices,
         }
     }
@@ -141,6 +144,10 @@ fn told(outcome: &RunOutcome, output: &Output) -> String {
                 .map(port_in_short),
         ),
     };
+    fields.list(
+        "Connect",
+        outcome.connections.iter().map(|it| it.value.as_str()),
+    );
     let mut told = fields.for_output(output);
     if let Some(note) = &outcome.note {
         told.push('\n');

@@ -68,7 +68,7 @@ impl Options {
         if run.name.as_deref().is_some_and(str::is_empty) {
             return Err(invalid(
                 "The name is empty",
-                "Leave --name out to get a free one",
+                "Leave out --name to use a free name",
             ));
         }
         Ok(Self {
@@ -185,7 +185,11 @@ fn missing(draft: &RunDraft, plan: &RunPlan) -> Result<(), ApiError> {
     };
     let names: Vec<&str> = lacking.iter().map(|known| known.name.as_str()).collect();
     Err(invalid(
-        format!("{} needs a value for {}", entry.name, names.join(" and ")),
+        format!(
+            "{} requires a value for {}",
+            entry.name,
+            names.join(" and ")
+        ),
         format!("Add -e {}=… ({})", first.name, first.description),
     ))
 }
@@ -202,8 +206,8 @@ fn variable(
     };
     if name.trim().is_empty() {
         return Err(invalid(
-            format!("`{text}` is no variable: its name is missing"),
-            "Write for example -e LANG=en",
+            format!("The name of the variable is missing in `{text}`"),
+            "For example -e LANG=en",
         ));
     }
     Ok(value.or_else(|| environment(name)).map(|value| EnvVar {
@@ -219,8 +223,8 @@ fn cpus(text: &str) -> Result<f64, ApiError> {
         .filter(|cpus| cpus.is_finite() && (0.01..=1024.0).contains(cpus))
         .ok_or_else(|| {
             invalid(
-                format!("`{text}` is no number of CPUs"),
-                "Write for example 0.5 or 2",
+                format!("`{text}` is not a number of CPUs"),
+                "For example 0.5 or 2",
             )
         })
 }
@@ -308,6 +312,7 @@ mod tests {
                 docker_run: String::new(),
                 docker_run_full: String::new(),
                 findings: Vec::new(),
+                local_folders: false,
             },
         }
     }

@@ -1,6 +1,6 @@
 //! `slipway search`: the catalog. Needs no engine.
 
-use slipway_api::catalog::{Badge, CatalogResults};
+use slipway_api::catalog::{Badge, CatalogEntry, CatalogResults};
 use slipway_core::Slipway;
 
 use crate::arguments::{Search, Source};
@@ -32,20 +32,44 @@ pub(crate) fn search(what: &Search, slipway: &Slipway, output: &Output) -> Resul
     if !results.entries.is_empty() {
         output.print(&table(&results).for_output(output))?;
     }
+    if let Some(note) = in_other_categories(&results.elsewhere) {
+        output.complain(Tone::Note, "note: ", &note);
+    }
     match &results.reference {
         Some(reference) => output.complain(
             Tone::Note,
             "note: ",
-            &format!("`slipway run {reference}` runs what is not in the catalog"),
+            &if results.entries.is_empty() && results.elsewhere.is_empty() {
+                format!("`slipway run {reference}` runs what is not in the catalog")
+            } else {
+                format!("`slipway run {reference}` runs this version")
+            },
         ),
-        None if results.entries.is_empty() => output.complain(
+        None if results.entries.is_empty() && results.elsewhere.is_empty() => output.complain(
             Tone::Note,
             "note: ",
-            &format!("Nothing in the catalog is called `{words}`"),
+            &format!("Nothing in the catalog matches `{words}`"),
         ),
         None => {}
     }
     Ok(Exit::Done)
+}
+
+/// Which matches a category leaves out, as many as fit on a line.
+fn in_other_categories(elsewhere: &[CatalogEntry]) -> Option<String> {
+    const SHOWN: usize = 5;
+    if elsewhere.is_empty() {
+        return None;
+    }
+    let mut names: Vec<_> = elsewhere
+        .iter()
+        .take(SHOWN)
+        .map(|entry| format!("`{}` ({})", entry.slug, entry.category))
+        .collect();
+    if elsewhere.len() > SHOWN {
+        names.push(format!("{} more", elsewhere.len() - SHOWN));
+    }
+    Some(format!("Also in other categories: {}", names.join(", ")))
 }
 
 fn table(results: &CatalogResults) -> Table<4> {

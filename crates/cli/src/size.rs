@@ -1,4 +1,7 @@
-//! Numbers of bytes, as people write and read them: powers of 1024, as engines count limits.
+//! Numbers of bytes, as people write and read them. The window's rule is the same: see `ui/src/format/bytes.ts`.
+//!
+//! What is stored or sent is counted in powers of 1000, as `docker images` does; memory, and what is set like memory, in
+//! powers of 1024, as engines count limits. Both are labelled KB, MB, GB.
 
 use slipway_api::ApiError;
 
@@ -8,7 +11,7 @@ use crate::failure::invalid;
 pub(crate) fn parse(text: &str) -> Result<u64, ApiError> {
     let wrong = || {
         invalid(
-            format!("`{text}` is no size"),
+            format!("`{text}` is not a size"),
             "Write for example 512m, 1g or 1.5g",
         )
     };
@@ -23,6 +26,7 @@ pub(crate) fn parse(text: &str) -> Result<u64, ApiError> {
         "m" | "mb" | "mib" => 20,
         "g" | "gb" | "gib" => 30,
         "t" | "tb" | "tib" => 40,
+        "p" | "pb" | "pib" => 50,
         _ => return Err(wrong()),
     };
     if let Ok(whole) = number.parse::<u64>() {
@@ -43,21 +47,56 @@ pub(crate) fn parse(text: &str) -> Result<u64, ApiError> {
     Ok(bytes as u64)
 }
 
-/// Writes `64 MB` or `1.5 GB`.
-pub(crate) fn human(bytes: u64) -> String {
+/// Images, downloads, files, disks and networks: 71800000 is `71.8 MB`.
+pub(crate) fn bytes(count: u64) -> String {
+    scaled(count, 1000.0)
+}
+
+/// Memory, and disks that are set in powers of two: 536870912 is `512 MB`.
+pub(crate) fn memory(count: u64) -> String {
+    scaled(count, 1024.0)
+}
+
+/// `12 of 72 MB`, `400 MB of 4 GB`.
+pub(crate) fn bytes_of(part: u64, whole: u64) -> String {
+    share_of(&bytes(part), &bytes(whole))
+}
+
+/// `1.2 of 2 GB`, `46.6 MB of 2 GB`.
+pub(crate) fn memory_of(part: u64, whole: u64) -> String {
+    share_of(&memory(part), &memory(whole))
+}
+
+/// Of a part and a whole in the same unit, the unit is said once.
+fn share_of(part: &str, whole: &str) -> String {
+    let same = |(number, unit): (&str, &str)| {
+        number == "0"
+            || whole
+                .rsplit_once(' ')
+                .is_some_and(|(_, other)| unit == other)
+    };
+    match part.split_once(' ') {
+        Some(cut) if same(cut) => format!("{} of {whole}", cut.0),
+        _ => format!("{part} of {whole}"),
+    }
+}
+
+/// One decimal below 100 unless it is zero, none above.
+fn scaled(count: u64, step: f64) -> String {
     const UNITS: [&str; 6] = ["B", "KB", "MB", "GB", "TB", "PB"];
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let mut value = bytes as f64;
+    let mut value = count as f64;
     let mut unit = 0;
-    // 1023.95 would be shown as 1024.0.
-    while value >= 1023.95 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
+    while value.round() >= step && unit + 1 < UNITS.len() {
+        value /= step;
         unit += 1;
     }
-    let digits = usize::from(unit > 0 && value < 99.95);
-    let number = format!("{value:.digits$}");
-    let number = number.strip_suffix(".0").unwrap_or(&number);
-    format!("{number} {}", UNITS[unit])
+    let rounded = if unit == 0 || value >= 100.0 {
+        value.round()
+    } else {
+        (value * 10.0).round() / 10.0
+    };
+    format!("{rounded} {}", UNITS[unit])
 }
 
 #[cfg(test)]
@@ -65,6 +104,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::numbers::shown_in_both;
 
     fn check(text: &str, wanted: Option<u64>) {
         match (parse(text), wanted) {
@@ -83,6 +123,7 @@ mod tests {
         check("1.5g", Some(3 << 29));
         check(" 64 MiB ", Some(64 << 20));
         check("6mb", Some(6 << 20));
+        check("1 PB", Some(1 << 50));
         check("0", Some(0));
         check("", None);
         check("m", None);
@@ -97,20 +138,28 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_written() {
-        for (bytes, wanted) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1 KB"),
-            (1536, "1.5 KB"),
-            (64 << 20, "64 MB"),
-            ((1 << 20) - 1, "1 MB"),
-            (187_654_321, "179 MB"),
-            (3 << 29, "1.5 GB"),
-            (u64::MAX, "16384 PB"),
-        ] {
-            assert_eq!(human(bytes), wanted);
+    fn sizes_are_written_as_in_the_window() {
+        for (kind, write) in [("bytes", bytes as fn(u64) -> String), ("memory", memory)] {
+            for (number, wanted) in shown_in_both(kind) {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "the table has whole numbers below 2^53"
+                )]
+                let number = number as u64;
+                assert_eq!(write(number), wanted, "{kind} {number}");
+            }
         }
+        assert_eq!(memory(u64::MAX), "16384 PB");
+    }
+
+    #[test]
+    fn a_part_and_a_whole_say_the_same_unit_once() {
+        assert_eq!(bytes_of(12_000_000, 72_000_000), "12 of 72 MB");
+        assert_eq!(bytes_of(400_000_000, 4_000_000_000), "400 MB of 4 GB");
+        assert_eq!(bytes_of(0, 500), "0 of 500 B");
+        assert_eq!(bytes_of(0, 4_000_000_000), "0 of 4 GB");
+        assert_eq!(memory_of(400 << 20, 2 << 30), "400 MB of 2 GB");
     }
 
     proptest! {
@@ -121,8 +170,8 @@ mod tests {
 
         #[test]
         fn what_is_written_is_read_as_nearly_the_same(bytes in 0_u64..1 << 50) {
-            let again = parse(&human(bytes)).expect("it was written by us");
-            prop_assert!(again.abs_diff(bytes) <= bytes / 20 + 1, "{bytes}: {}", human(bytes));
+            let again = parse(&memory(bytes)).expect("it was written by us");
+            prop_assert!(again.abs_diff(bytes) <= bytes / 20 + 1, "{bytes}: {}", memory(bytes));
         }
     }
 }

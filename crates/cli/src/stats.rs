@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::arguments::Stats;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::numbers::percent;
 use crate::output::{Output, Tone};
 use crate::size;
 use crate::table::{Cell, Table};
@@ -164,15 +165,16 @@ fn table(rows: &[Named]) -> Table<7> {
         "DISK IN / OUT",
         "PIDS",
     ]);
-    let bytes = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), size::human);
+    let memory = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), size::memory);
+    let bytes = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), size::bytes);
     for Named { name, used } in rows {
         table.row([
             Cell::new(name, Tone::Heading),
             used.cpu_percent
-                .map_or_else(|| "-".to_owned(), |percent| format!("{percent:.1}%"))
+                .map_or_else(|| "-".to_owned(), percent)
                 .into(),
-            bytes(used.memory_bytes).into(),
-            bytes(used.memory_limit).into(),
+            memory(used.memory_bytes).into(),
+            memory(used.memory_limit).into(),
             format!(
                 "{} / {}",
                 bytes(used.network_rx_bytes),
@@ -225,9 +227,9 @@ mod tests {
             used,
         });
         insta::assert_snapshot!(table(&rows).render(false, None), @r"
-        NAME          CPU     MEMORY  LIMIT  NET IN / OUT  DISK IN / OUT  PIDS
-        web           150.0%  64 MB   4 GB   1.5 KB / 0 B  1 MB / -       5
-        just-started  -       -       -      - / -         - / -          -
+        NAME          CPU   MEMORY  LIMIT  NET IN / OUT  DISK IN / OUT  PIDS
+        web           150%  64 MB   4 GB   1.5 KB / 0 B  1 MB / -       5
+        just-started  -     -       -      - / -         - / -          -
         ");
     }
 }

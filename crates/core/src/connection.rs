@@ -40,7 +40,7 @@ impl Connection {
 pub(crate) fn still_searching() -> ApiError {
     ApiError {
         kind: ErrorKind::NoEngine,
-        message: "Slipway is still looking for an engine".to_owned(),
+        message: "Slipway is still searching for an engine".to_owned(),
         hint: Some("Try again in a moment".to_owned()),
         detail: None,
     }

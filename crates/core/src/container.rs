@@ -1,23 +1,35 @@
 //! Containers: list, detail, actions.
 
-use std::collections::HashMap;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use slipway_api::container::{
-    ActionOutcome, ContainerAction, ContainerDetail, ContainerSnapshot, ContainerView, NetworkView,
-    RestartPolicy,
+    ActionOutcome, ContainerAction, ContainerDetail, ContainerSnapshot, ContainerState,
+    ContainerView, Ending, NetworkView, RestartPolicy,
 };
 use slipway_api::{ApiError, ErrorKind};
-use slipway_engine::{self as domain, Changed, EngineError, ListFilter, RemoveContainer};
+use slipway_engine::{
+    self as domain, Changed, EngineError, ListFilter, RemoveContainer, Timestamp,
+};
+use tokio::time::timeout;
 
-use crate::docker_run_line::docker_run_line;
+use crate::docker_run_line::docker_run_line_of;
+use crate::end_request::{self, EndRequests};
 use crate::error::{api_error, invalid, not_found};
 use crate::machine::held_ports;
+use crate::run::last_words::LastWords;
 use crate::selection::Selected;
-use crate::{Slipway, exit_reason, run, view};
+use crate::{Slipway, connection_string, exit_reason, run, view};
 
 /// Actions on many containers run this many at a time.
 const PARALLEL: usize = 8;
+/// For a list that is asked for once, at most this many containers are inspected as well.
+const MOST_INSPECTED: usize = 16;
+/// A container that has run for this long is no longer said to be restarted again and again. The window has the same
+/// in `ui/src/features/containers/status.ts`.
+const STABLE: Duration = Duration::from_mins(1);
+/// The end of a log has to be there within this time, or a container is shown without it.
+const LAST_WORDS_DEADLINE: Duration = Duration::from_secs(2);
 
 impl Slipway {
     /// All containers as they are followed. Empty for a command: that asks [`Self::container_list`].
@@ -44,14 +56,23 @@ impl Slipway {
             .await
             .map_err(|error| api_error(&error))?;
         let held = self.held_ports(&selected.endpoint).await;
-        Ok(containers
+        let mut views: Vec<ContainerView> = containers
             .into_iter()
             .map(|container| {
                 let mut view = view::container(container, host);
                 held_ports::put_in(&mut view, &held);
                 view
             })
-            .collect())
+            .collect();
+        if views.iter().any(end_request::may_have_been_asked_for) {
+            let mut requests = EndRequests::default();
+            requests.recall(&selected.engine).await;
+            for view in &mut views {
+                requests.put_in(view);
+            }
+        }
+        find_out(&selected.engine, &mut views).await;
+        Ok(views)
     }
 
     /// Everything about one container, by id or name.
@@ -62,8 +83,14 @@ impl Slipway {
             .inspect_container(id)
             .await
             .map_err(|error| api_error(&error))?;
-        if let (Some(session), Some(reason)) = (&self.session, exit_reason::of_detail(&detail)) {
-            session.learnt(&self.store, &detail.id, reason);
+        if let Some(session) = &self.session {
+            if let Some(ended) = exit_reason::found_by_inspect(&detail) {
+                session.tell(self.store.set_end(&detail.id, ended));
+            }
+            if detail.restart_count > 0 && view::is_up(view::state(&detail.state.state)) {
+                let count = u32::try_from(detail.restart_count).unwrap_or(u32::MAX);
+                session.tell(self.store.set_restart_count(&detail.id, count));
+            }
         }
         let image = match &detail.image_id {
             Some(id) => selected.engine.inspect_image(id).await.ok(),
@@ -71,11 +98,37 @@ impl Slipway {
         };
         let mut container = view::inspected(&detail, view::engine_host(&selected.endpoint));
         if let Some(listed) = self.store.get(&detail.id) {
+            let same_end =
+                (container.state, container.exit_code) == (listed.state, listed.exit_code);
+            let asked_for = matches!(listed.ending, Some(Ending::Stopped | Ending::Killed));
+            if same_end && asked_for && container.ending != Some(Ending::OutOfMemory) {
+                container.ending = listed.ending;
+                container.reason = listed.reason;
+            }
             container.status = listed.status;
+            container.last_exit_code = listed.last_exit_code;
+        } else if end_request::may_have_been_asked_for(&container) {
+            let mut requests = EndRequests::default();
+            requests.recall(&selected.engine).await;
+            requests.put_in(&mut container);
         }
         let mut view = detail_view(&detail, container, image.as_ref());
+        if exit_reason::is_problem(&view.container) || restarts_again_and_again(&detail) {
+            let last_words = LastWords::of(&selected.engine, &detail);
+            view.last_lines = timeout(LAST_WORDS_DEADLINE, last_words)
+                .await
+                .ok()
+                .map(|last_words| last_words.text())
+                .filter(|text| !text.trim().is_empty());
+        }
         let held = self.held_ports(&selected.endpoint).await;
         held_ports::put_in(&mut view.container, &held);
+        let entry = view::catalog_entry(
+            detail.labels.get(view::CATALOG_LABEL).map(String::as_str),
+            &detail.image,
+        );
+        let host = view::engine_host(&selected.endpoint);
+        view.connections = connection_string::of(entry, &detail, &view.container, host);
         Ok(view)
     }
 
@@ -152,6 +205,42 @@ impl Slipway {
             }
         }
     }
+}
+
+/// Whether its restart policy starts it again and again: it waits for that, or was started a moment ago.
+fn restarts_again_and_again(detail: &domain::ContainerDetail) -> bool {
+    let state = &detail.state;
+    let since_start = state.started_at.map_or(i64::MAX, |at| {
+        Timestamp::now()
+            .unix_nanos()
+            .saturating_sub(at.unix_nanos())
+    });
+    let just_started = Duration::from_nanos(since_start.unsigned_abs()) < STABLE;
+    state.state == domain::ContainerState::Restarting
+        || (detail.restart_count > 0
+            && state.state == domain::ContainerState::Running
+            && just_started)
+}
+
+/// Finds out what a list does not say of a few containers: whether memory ran out, and how often they were restarted.
+async fn find_out(engine: &domain::Engine, views: &mut [ContainerView]) {
+    let asked = views.iter_mut().filter(|view| {
+        view.ending == Some(Ending::Killed) || view.state == ContainerState::Restarting
+    });
+    let inquiries = asked.take(MOST_INSPECTED).map(|view| async move {
+        let Ok(detail) = engine.inspect_container(&view.id).await else {
+            return;
+        };
+        if view.state == ContainerState::Restarting {
+            view.restart_count = u32::try_from(detail.restart_count).ok();
+        } else if let Some(ended) = exit_reason::found_by_inspect(&detail) {
+            ended.put_in(view);
+        }
+    });
+    let _: Vec<()> = futures_util::stream::iter(inquiries)
+        .buffered(PARALLEL)
+        .collect()
+        .await;
 }
 
 /// Why an action failed, with what Slipway can find out about it.
@@ -235,19 +324,15 @@ fn detail_view(
     image: Option<&domain::ImageDetail>,
 ) -> ContainerDetail {
     let env: Vec<_> = detail.env.iter().map(|line| view::env_var(line)).collect();
-    let values: HashMap<&str, &str> = env
-        .iter()
-        .map(|variable| (variable.name.as_str(), variable.value.as_str()))
-        .collect();
     let entry = view::catalog_entry(
         detail.labels.get(view::CATALOG_LABEL).map(String::as_str),
         &detail.image,
     );
-    let note = view::note(entry, |name| values.get(name).copied(), true);
+    let note = connection_string::note(entry, detail, &container, true);
     let plan = run::plan_of(detail, &container, image);
     ContainerDetail {
-        docker_run: docker_run_line(&plan, false),
-        docker_run_full: docker_run_line(&plan, true),
+        docker_run: docker_run_line_of(&plan, detail, image, false),
+        docker_run_full: docker_run_line_of(&plan, detail, image, true),
         command: detail
             .entrypoint
             .iter()
@@ -287,7 +372,10 @@ fn detail_view(
             .as_ref()
             .and_then(|health| health.last_output.clone()),
         start_error: detail.state.error.clone().filter(|error| !error.is_empty()),
+        last_lines: None,
         note,
+        // Where its ports are held is put in afterwards.
+        connections: Vec::new(),
         env,
         container,
     }

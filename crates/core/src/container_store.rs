@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use slipway_api::container::{ContainerDelta, ContainerSnapshot, ContainerView};
+use slipway_api::container::{ContainerDelta, ContainerSnapshot, ContainerView, Ending};
 use slipway_engine::Timestamp;
+
+use crate::exit_reason::Ended;
+use crate::view::is_up;
 
 /// Containers by full id. Every change makes a new revision and a delta that leads to it.
 #[derive(Default)]
@@ -106,14 +109,39 @@ impl ContainerStore {
         })
     }
 
-    /// Says why a container ended, once that was found out. It may have been removed meanwhile.
-    pub(crate) fn set_reason(&self, id: &str, reason: String) -> Option<ContainerDelta> {
+    /// Says how a container ended, once that was found out. It may have been removed or started meanwhile.
+    pub(crate) fn set_end(&self, id: &str, ended: Ended) -> Option<ContainerDelta> {
+        self.change(id, |view| {
+            // A stop that was asked for explains an end, whatever else happened in the container.
+            if view.ending.is_some_and(|known| known != Ending::Stopped) {
+                ended.put_in(view);
+            }
+        })
+    }
+
+    /// Says how often a container was restarted by its policy.
+    pub(crate) fn set_restart_count(&self, id: &str, count: u32) -> Option<ContainerDelta> {
+        self.change(id, |view| view.restart_count = Some(count))
+    }
+
+    /// A container is started, or was stopped by a person: what was learnt of its last run and of restarts is over.
+    /// Nothing is told; a list follows.
+    pub(crate) fn forget_learnt(&self, id: &str) {
+        if let Some(view) = self.lock().containers.get_mut(id) {
+            view.restart_count = None;
+            view.last_exit_code = None;
+            view.ending = None;
+        }
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut ContainerView)) -> Option<ContainerDelta> {
         let mut inner = self.lock();
         let view = inner.containers.get_mut(id)?;
-        if view.reason.as_ref() == Some(&reason) || view.exit_code.is_none() {
+        let before = view.clone();
+        change(view);
+        if *view == before {
             return None;
         }
-        view.reason = Some(reason);
         let upserted = vec![view.clone()];
         inner.revision = inner.revision.wrapping_add(1);
         Some(ContainerDelta {
@@ -130,11 +158,16 @@ fn keep_learnt(old: &ContainerView, new: &mut ContainerView) {
     if old.state == new.state && is_same_time(old.since.as_deref(), new.since.as_deref()) {
         new.since.clone_from(&old.since);
     }
-    if old.exit_code.is_some() && old.exit_code == new.exit_code && old.state == new.state {
-        let learnt = old.reason.clone();
-        if learnt.is_some() {
-            new.reason = learnt;
-        }
+    let same_end = old.exit_code == new.exit_code && old.state == new.state;
+    // What events said meanwhile is newer than what was known.
+    let news = matches!(new.ending, Some(Ending::Stopped | Ending::OutOfMemory));
+    if old.exit_code.is_some() && same_end && old.ending.is_some() && !news {
+        new.ending = old.ending;
+        new.reason.clone_from(&old.reason);
+    }
+    if is_up(old.state) && is_up(new.state) {
+        new.restart_count = new.restart_count.or(old.restart_count);
+        new.last_exit_code = new.last_exit_code.or(old.last_exit_code);
     }
 }
 
@@ -154,6 +187,7 @@ fn is_same_time(known: Option<&str>, rounded: Option<&str>) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::exit_reason::of_exit_code;
     use slipway_api::container::ContainerState;
 
     /// A container that runs, with nothing else to be said of it.
@@ -168,7 +202,10 @@ pub(crate) mod tests {
             since: None,
             health: None,
             exit_code: None,
+            ending: None,
             reason: None,
+            restart_count: None,
+            last_exit_code: None,
             created_at: String::new(),
             ports: Vec::new(),
             mounts: Vec::new(),
@@ -208,9 +245,16 @@ pub(crate) mod tests {
         let mut ended = view("a", "etl");
         ended.state = ContainerState::Exited;
         ended.exit_code = Some(137);
+        ended.ending = Some(Ending::Killed);
         ended.reason = Some("killed".to_owned());
         store.reset(vec![ended.clone()]);
-        store.set_reason("a", "out of memory".to_owned());
+        store.set_end(
+            "a",
+            Ended {
+                ending: Ending::OutOfMemory,
+                reason: Some("out of memory".to_owned()),
+            },
+        );
         store.reset(vec![ended]);
         assert_eq!(
             store.get("a").and_then(|v| v.reason).as_deref(),
@@ -218,5 +262,46 @@ pub(crate) mod tests {
         );
         store.reset(vec![view("a", "etl")]);
         assert_eq!(store.get("a").and_then(|v| v.reason), None);
+    }
+
+    #[test]
+    fn the_same_exit_code_of_a_later_run_has_its_own_reason() {
+        let store = ContainerStore::default();
+        let mut ended = view("a", "etl");
+        ended.state = ContainerState::Exited;
+        ended.exit_code = Some(137);
+        of_exit_code(137).put_in(&mut ended);
+        store.reset(vec![ended.clone()]);
+        store.set_end(
+            "a",
+            Ended {
+                ending: Ending::OutOfMemory,
+                reason: Some("out of memory".to_owned()),
+            },
+        );
+        store.forget_learnt("a");
+        store.update(&[], vec![ended]);
+        assert_eq!(
+            store.get("a").and_then(|v| v.reason).as_deref(),
+            Some("killed")
+        );
+    }
+
+    #[test]
+    fn restarts_are_counted_while_it_is_up() {
+        let store = ContainerStore::default();
+        store.reset(vec![view("a", "etl")]);
+        assert!(store.set_restart_count("a", 3).is_some());
+        assert!(store.set_restart_count("a", 3).is_none());
+        let mut restarting = view("a", "etl");
+        restarting.state = ContainerState::Restarting;
+        store.update(&[], vec![restarting]);
+        let count = || store.get("a").and_then(|view| view.restart_count);
+        assert_eq!(count(), Some(3));
+        let mut ended = view("a", "etl");
+        ended.state = ContainerState::Exited;
+        store.update(&[], vec![ended]);
+        store.update(&[], vec![view("a", "etl")]);
+        assert_eq!(count(), None);
     }
 }

@@ -1,13 +1,81 @@
 //! A run plan as the `docker run` line that does the same.
 
+use std::time::Duration;
+
 use slipway_api::container::{MountKind, RestartPolicy};
 use slipway_api::run::RunPlan;
+use slipway_engine::{ContainerDetail, ImageDetail};
 
 use crate::run::looks_secret;
 
 /// The line, broken with backslashes when it is long. Without `secrets`, values of variables that look secret are
 /// left out (`-e POSTGRES_PASSWORD`, which takes the value from the caller's environment).
 pub(crate) fn docker_run_line(plan: &RunPlan, secrets: bool) -> String {
+    line(plan, &[], secrets)
+}
+
+/// The line for a container that exists, with the health check that it has and its image does not.
+pub(crate) fn docker_run_line_of(
+    plan: &RunPlan,
+    detail: &ContainerDetail,
+    image: Option<&ImageDetail>,
+    secrets: bool,
+) -> String {
+    line(plan, &health_options(detail, image), secrets)
+}
+
+fn health_options(detail: &ContainerDetail, image: Option<&ImageDetail>) -> Vec<String> {
+    let Some(check) = &detail.healthcheck else {
+        return Vec::new();
+    };
+    let of_image = image.map(|image| &image.raw["Config"]["Healthcheck"]);
+    let images = |field: &str| of_image.and_then(|check| check[field].as_u64());
+    let mut options = Vec::new();
+    let test: &[String] = image.map_or(&[], |image| &image.healthcheck);
+    match check.test.split_first() {
+        _ if check.test == test => {}
+        Some((kind, _)) if kind == "NONE" => {
+            return vec!["--no-healthcheck".to_owned()];
+        }
+        Some((kind, command)) if kind == "CMD-SHELL" => {
+            options.push(format!("--health-cmd {}", quote(&command.join(" "))));
+        }
+        // The option takes a shell's command, so the words become one.
+        Some((_, words)) => {
+            let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+            options.push(format!("--health-cmd {}", quote(&words.join(" "))));
+        }
+        None => {}
+    }
+    for (option, field, value) in [
+        ("--health-interval", "Interval", check.interval),
+        ("--health-timeout", "Timeout", check.timeout),
+        ("--health-start-period", "StartPeriod", check.start_period),
+    ] {
+        if let Some(value) = value
+            && images(field) != u64::try_from(value.as_nanos()).ok()
+        {
+            options.push(format!("{option} {}", go_duration(value)));
+        }
+    }
+    if let Some(retries) = check.retries
+        && images("Retries") != Some(retries.into())
+    {
+        options.push(format!("--health-retries {retries}"));
+    }
+    options
+}
+
+/// A duration as Go reads it.
+fn go_duration(duration: Duration) -> String {
+    if duration.subsec_nanos() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
+}
+
+fn line(plan: &RunPlan, health_options: &[String], secrets: bool) -> String {
     let mut parts = vec!["docker run -d".to_owned()];
     let mut push = |text: String| parts.push(text);
     if let Some(name) = plan.name.as_deref().filter(|name| !name.is_empty()) {
@@ -67,6 +135,9 @@ pub(crate) fn docker_run_line(plan: &RunPlan, secrets: bool) -> String {
     if let Some(network) = &plan.network {
         push(format!("--network {}", quote(network)));
     }
+    for option in health_options {
+        push(option.clone());
+    }
     match plan.restart {
         RestartPolicy::No => {}
         RestartPolicy::OnFailure => push("--restart on-failure".to_owned()),
@@ -91,13 +162,13 @@ pub(crate) fn docker_run_line(plan: &RunPlan, secrets: bool) -> String {
     fold(&parts)
 }
 
-/// Joins the parts to lines of at most about 80 columns.
+/// Joins the parts to lines of at most about 72 columns, which fit the run sheet.
 fn fold(parts: &[String]) -> String {
     let mut text = String::new();
     let mut column = 0;
     for (index, part) in parts.iter().enumerate() {
         if index > 0 {
-            if column + part.len() > 76 {
+            if column + part.len() > 68 {
                 text.push_str(" \\\n  ");
                 column = 2;
             } else {

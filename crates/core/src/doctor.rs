@@ -48,9 +48,10 @@ impl Slipway {
             },
             finding: broken.map_or_else(
                 || match discovery.candidates.len() {
-                    0 => "It names no engine, and no well-known one is there".to_owned(),
-                    1 => "One engine is configured or well known".to_owned(),
-                    count => format!("{count} engines are configured or well known"),
+                    0 => "No engine is configured, and none was found at the usual addresses"
+                        .to_owned(),
+                    1 => "One engine found".to_owned(),
+                    count => format!("{count} engines found"),
                 },
                 ToString::to_string,
             ),
@@ -73,17 +74,16 @@ impl Slipway {
                 .clone()
                 .unwrap_or_else(|| match kept.last() {
                     Some(kept) => format!(
-                        "They are readable; an earlier file that was damaged is kept as {}",
+                        "Readable; an earlier, damaged file was kept as {}",
                         kept.display()
                     ),
-                    None => "They are readable or at their defaults".to_owned(),
+                    None => "Readable".to_owned(),
                 }),
             error: damage.map(|damage| ApiError {
                 kind: ErrorKind::Other,
                 message: damage,
                 hint: Some(
-                    "The defaults are used. Repair or remove it; when a setting is changed, it is kept beside the \
-                     new one"
+                    "The defaults are in use. Repair or remove the file; the next change of a setting keeps a copy of it"
                         .to_owned(),
                 ),
                 detail: None,
@@ -122,7 +122,7 @@ impl Slipway {
 
     async fn check_engine_host(&self) -> Option<DoctorCheck> {
         let selected = self.selected().await.ok()?;
-        let title = "The engine's host".to_owned();
+        let title = "Host of the engine".to_owned();
         let name = "engine.host".to_owned();
         Some(match selected.engine.system_info().await {
             Ok(info) => DoctorCheck {
@@ -191,9 +191,9 @@ fn judge_machine(
         let reason = accelerator.reason.as_ref()?;
         Some(ApiError {
             kind: ErrorKind::Other,
-            message: format!("It is emulated, which is slow: {reason}"),
+            message: format!("Hardware acceleration is unavailable: {reason}"),
             hint: accelerator.hint.clone(),
-            detail: None,
+            detail: accelerator.detail.clone(),
         })
     });
     let finding = match &machine.state {
@@ -207,31 +207,29 @@ fn judge_machine(
         MachineState::Unresponsive { .. } => {
             let error = ApiError {
                 kind: ErrorKind::NotResponding,
-                message: "It runs and does not answer".to_owned(),
+                message: "It is running but not responding".to_owned(),
                 hint: Some("Restart it: `slipway machine restart`".to_owned()),
                 detail: None,
             };
             return (Verdict::Warning, error.message.clone(), Some(error));
         }
         MachineState::Running { docker, .. } => match docker {
-            DockerState::Running { version } => format!("It runs, with Docker {version}"),
+            DockerState::Running { version } => format!("Running Docker {version}"),
             DockerState::Starting | DockerState::Restarting { .. } => {
-                "It runs, and its engine is starting".to_owned()
+                "Running; its engine is starting".to_owned()
             }
         },
-        MachineState::Preparing { .. } | MachineState::Starting { .. } => {
-            "It is starting".to_owned()
-        }
-        MachineState::Stopping => "It is stopping".to_owned(),
+        MachineState::Preparing { .. } | MachineState::Starting { .. } => "Starting".to_owned(),
+        MachineState::Stopping => "Stopping".to_owned(),
         MachineState::Absent | MachineState::Stopped => {
             if let Some(missing) = missing {
                 let error = missing.to_api();
                 return (Verdict::Warning, error.message.clone(), Some(error));
             }
             let finding = if machine.state == MachineState::Stopped {
-                "It is stopped; `slipway machine start` starts it"
+                "Stopped; `slipway machine start` starts it"
             } else {
-                "There is none; `slipway machine start` makes one"
+                "Not created; `slipway machine start` creates and starts it"
             };
             return (Verdict::Ok, finding.to_owned(), None);
         }
@@ -256,7 +254,7 @@ fn check_endpoints(endpoints: &[EndpointView]) -> DoctorCheck {
         .filter(|_| answering.is_empty());
     DoctorCheck {
         name: "engine.found".to_owned(),
-        title: "Engines that are known".to_owned(),
+        title: "Engines".to_owned(),
         verdict: if answering.is_empty() {
             Verdict::Failed
         } else {
@@ -264,12 +262,12 @@ fn check_endpoints(endpoints: &[EndpointView]) -> DoctorCheck {
         },
         finding: if answering.is_empty() {
             match endpoints.len() {
-                0 => "There is none".to_owned(),
-                1 => "The only one does not answer".to_owned(),
-                count => format!("None of {count} answers"),
+                0 => "None found".to_owned(),
+                1 => "The only one found is not responding".to_owned(),
+                count => format!("None of the {count} found is responding"),
             }
         } else {
-            format!("Answering: {}", answering.join(", "))
+            format!("Responding: {}", answering.join(", "))
         },
         error,
     }
@@ -314,9 +312,9 @@ mod tests {
                 (wanted, Verdict::Failed)
             );
         };
-        check(0, "There is none");
-        check(1, "The only one does not answer");
-        check(2, "None of 2 answers");
+        check(0, "None found");
+        check(1, "The only one found is not responding");
+        check(2, "None of the 2 found is responding");
     }
 
     #[test]
@@ -354,7 +352,7 @@ mod tests {
             assert!(told.contains(hint), "{told}");
         };
         let absent = machine(MachineState::Absent);
-        check(&absent, None, Verdict::Ok, "There is none", "");
+        check(&absent, None, Verdict::Ok, "Not created", "");
         check(
             &absent,
             Some(no_qemu()),
@@ -375,8 +373,9 @@ mod tests {
         check(&running, Some(no_qemu()), Verdict::Ok, "Docker 26.1.5", "");
         running.accelerator = Some(AcceleratorView {
             name: Accelerator::Tcg,
-            reason: Some("this user may not use /dev/kvm".to_owned()),
+            reason: Some("your user may not use `/dev/kvm`".to_owned()),
             hint: Some("Join the group".to_owned()),
+            detail: None,
         });
         check(
             &running,
@@ -390,7 +389,7 @@ mod tests {
             &silent,
             None,
             Verdict::Warning,
-            "does not answer",
+            "not responding",
             "machine restart",
         );
     }

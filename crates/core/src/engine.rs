@@ -1,5 +1,6 @@
 //! Engines: which there are, which is used, how it is.
 
+use slipway_api::app::SettingsView;
 use slipway_api::engine::{DiskUsageView, EndpointView, EngineState};
 use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::Candidate;
@@ -23,6 +24,21 @@ impl Slipway {
     /// The same as it changes. `None` for a command.
     pub fn engine_states(&self) -> Option<watch::Receiver<EngineState>> {
         self.session.as_ref().map(crate::session::Session::state)
+    }
+
+    /// Changes whenever other engines may be known, or another one chosen: Docker's configuration or Slipway's settings
+    /// were written, by whatever program. `None` for a command.
+    pub fn configuration_changes(&self) -> Option<watch::Receiver<u64>> {
+        self.configuration
+            .as_ref()
+            .map(crate::configuration_watch::ConfigurationWatch::changes)
+    }
+
+    /// The settings that the window and the `slipway` command share.
+    pub async fn settings_view(&self) -> SettingsView {
+        SettingsView {
+            engine: self.settings.loaded().await.engine,
+        }
     }
 
     /// Changes of containers, images and volumes. `None` for a command.
@@ -87,7 +103,7 @@ impl Slipway {
         Ok(())
     }
 
-    /// Looks for the engine at once instead of after the current pause.
+    /// Looks for the engine now instead of after the current pause.
     pub fn engine_retry(&self) {
         if let Some(session) = &self.session {
             session.retry();

@@ -42,7 +42,16 @@ pub fn api_error(error: &EngineError) -> ApiError {
         kind,
         message: error.to_string(),
         hint: error.hint(),
-        detail: cause_chain(error),
+        detail: detail(error),
+    }
+}
+
+/// The raw text of the engine and the causes, one a line.
+fn detail(error: &EngineError) -> Option<String> {
+    match (error.raw(), cause_chain(error)) {
+        (Some(raw), Some(causes)) => Some(format!("{raw}\n{causes}")),
+        (Some(raw), None) => Some(raw.to_owned()),
+        (None, causes) => causes,
     }
 }
 
@@ -61,7 +70,7 @@ pub(crate) fn endpoint_error(source: &EndpointSource, error: &EngineError) -> Ap
 pub(crate) fn machine_not_running() -> ApiError {
     ApiError {
         kind: ErrorKind::NoEngine,
-        message: "Slipway's machine does not run".to_owned(),
+        message: "Slipway's machine is not running".to_owned(),
         hint: Some("Start it with `slipway machine start`".to_owned()),
         detail: None,
     }
@@ -73,7 +82,7 @@ pub(crate) fn machine_stopping() -> ApiError {
         kind: ErrorKind::NoEngine,
         message: "Slipway's machine is stopping".to_owned(),
         hint: Some(
-            "Start it again once it is stopped, with `slipway machine start`; `slipway machine stop --now` cuts the stop short"
+            "Wait until it has stopped, then start it with `slipway machine start`. `slipway machine stop --now` switches it off without waiting"
                 .to_owned(),
         ),
         detail: None,

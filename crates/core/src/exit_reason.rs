@@ -1,38 +1,134 @@
-//! Why a container ended, in words.
+//! Why a container ended, and whether that is a problem.
 
+use std::time::Duration;
+
+use slipway_api::container::{ContainerView, Ending};
 use slipway_engine::{ContainerDetail, ContainerState};
 
-/// What is known from the exit code alone. `None` for a normal end.
-pub(crate) fn of_exit_code(code: i64) -> Option<&'static str> {
-    Some(match code {
-        125 => "the engine could not start it",
-        126 => "its command cannot be executed",
-        127 => "its command was not found",
-        130 => "interrupted",
-        134 => "aborted",
-        137 => "killed",
-        139 => "crashed (segmentation fault)",
-        143 => "stopped",
-        _ => return None,
+/// How a container ended, with the reason in words where the exit code alone does not say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) ending: Ending,
+    pub(crate) reason: Option<String>,
+}
+
+/// What somebody asked for, and the container ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// A stop: by Slipway, by `docker stop`, by a signal.
+    Stop {
+        /// How long it did not react, until it was killed.
+        killed_after: Option<Duration>,
+    },
+    /// `docker kill`.
+    Kill,
+    /// The engine was shut down.
+    EngineShutdown,
+}
+
+impl Ended {
+    fn new(ending: Ending, reason: impl Into<Option<&'static str>>) -> Self {
+        Self {
+            ending,
+            reason: reason.into().map(str::to_owned),
+        }
+    }
+
+    /// Says it of a container in a list.
+    pub(crate) fn put_in(self, view: &mut ContainerView) {
+        view.ending = Some(self.ending);
+        view.reason = self.reason;
+    }
+}
+
+/// Whether somebody should look at how it ended.
+pub(crate) fn is_problem(view: &ContainerView) -> bool {
+    matches!(view.ending, Some(Ending::Failed | Ending::OutOfMemory))
+}
+
+/// What is known from the exit code alone. Exit code 137 is a kill by nobody knows whom, which is not called a problem.
+pub(crate) fn of_exit_code(code: i64) -> Ended {
+    match code {
+        0 => Ended::new(Ending::Finished, None),
+        130 => Ended::new(Ending::Stopped, "interrupted"),
+        137 => Ended::new(Ending::Killed, "killed"),
+        143 => Ended::new(Ending::Stopped, "stopped"),
+        _ => Ended::new(
+            Ending::Failed,
+            match code {
+                125 => Some("the engine could not start it"),
+                126 => Some("its command cannot be executed"),
+                127 => Some("its command was not found"),
+                132 => Some("crashed (illegal instruction)"),
+                134 => Some("aborted"),
+                135 => Some("crashed (bus error)"),
+                136 => Some("crashed (arithmetic error)"),
+                139 => Some("crashed (segmentation fault)"),
+                _ => None,
+            },
+        ),
+    }
+}
+
+/// What is known of an end that was asked for. It is no problem, whatever the exit code.
+pub(crate) fn asked_for(exit_code: Option<i32>, request: Request) -> Ended {
+    match request {
+        Request::Kill => Ended::new(Ending::Killed, "killed"),
+        Request::EngineShutdown => Ended::new(Ending::Stopped, "stopped with the engine"),
+        Request::Stop { killed_after: None } if exit_code == Some(137) => {
+            Ended::new(Ending::Stopped, "stopped (killed)")
+        }
+        Request::Stop { killed_after: None } => Ended::new(Ending::Stopped, "stopped"),
+        Request::Stop {
+            killed_after: Some(after),
+        } => Ended {
+            ending: Ending::Stopped,
+            // Half a second more is the engine's own work.
+            reason: Some(format!("stopped (killed after {} s)", after.as_secs())),
+        },
+    }
+}
+
+/// What inspect says that a list and events do not: a start that failed, and memory that ran out.
+pub(crate) fn found_by_inspect(detail: &ContainerDetail) -> Option<Ended> {
+    use ContainerState as S;
+    let state = &detail.state;
+    if !matches!(state.state, S::Exited | S::Dead | S::Restarting) {
+        return None;
+    }
+    if let Some(error) = state.error.as_deref().filter(|error| !error.is_empty()) {
+        return Some(Ended {
+            ending: Ending::Failed,
+            reason: Some(error.to_owned()),
+        });
+    }
+    state.oom_killed.then(|| Ended {
+        ending: Ending::OutOfMemory,
+        reason: Some(detail.limits.memory.map_or_else(
+            || "out of memory".to_owned(),
+            |limit| format!("out of memory (limit {})", bytes(limit)),
+        )),
     })
 }
 
-/// What is known from everything that the engine tells about it.
+/// What is known from everything that the engine tells about a container that has ended.
+pub(crate) fn of_ended(detail: &ContainerDetail) -> Option<Ended> {
+    found_by_inspect(detail).or_else(|| {
+        let ended = matches!(
+            detail.state.state,
+            ContainerState::Exited | ContainerState::Dead
+        );
+        ended.then(|| detail.state.exit_code.map(of_exit_code))?
+    })
+}
+
+/// The same in words, and why a container could not be started.
 pub(crate) fn of_detail(detail: &ContainerDetail) -> Option<String> {
-    let state = &detail.state;
-    if let Some(error) = state.error.as_deref().filter(|error| !error.is_empty()) {
-        return Some(error.to_owned());
-    }
-    if !matches!(state.state, ContainerState::Exited | ContainerState::Dead) {
-        return None;
-    }
-    if state.oom_killed {
-        return Some(detail.limits.memory.map_or_else(
-            || "out of memory".to_owned(),
-            |limit| format!("out of memory (limit {})", bytes(limit)),
-        ));
-    }
-    of_exit_code(state.exit_code?).map(str::to_owned)
+    let error = detail.state.error.as_ref();
+    error
+        .filter(|error| !error.is_empty())
+        .cloned()
+        .or_else(|| of_ended(detail)?.reason)
 }
 
 /// Bytes as people say them: `64 MB`, `1.5 GB` (powers of 1024, as engines count limits).
@@ -54,7 +150,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::*;
 
     #[test]
     fn bytes_read_like_people_say_them() {
@@ -66,5 +162,22 @@ mod tests {
         ] {
             assert_eq!(bytes(given), wanted);
         }
+    }
+
+    #[test]
+    fn only_a_failure_is_a_problem() {
+        for (code, ending) in [
+            (0, Ending::Finished),
+            (1, Ending::Failed),
+            (127, Ending::Failed),
+            (130, Ending::Stopped),
+            (137, Ending::Killed),
+            (139, Ending::Failed),
+            (143, Ending::Stopped),
+        ] {
+            assert_eq!(of_exit_code(code).ending, ending, "{code}");
+        }
+        let stop = Request::Stop { killed_after: None };
+        assert_eq!(asked_for(Some(1), stop).ending, Ending::Stopped);
     }
 }

@@ -1,20 +1,23 @@
-//! Images: list, pull, remove.
+//! Images: list, detail, pull, remove.
 
 use std::collections::HashMap;
 
 use futures_util::StreamExt as _;
 use slipway_api::container::ContainerState;
+use slipway_api::container::EnvVar;
 use slipway_api::engine::EngineState;
-use slipway_api::image::{ImageRemoval, ImageUser, ImageView};
+use slipway_api::image::{ImageDetail, ImageRemoval, ImageUser, ImageView};
 use slipway_api::operation::{PullPhase, PullProgress};
 use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::{Catalog, ImageReference};
-use slipway_engine::{self as domain, Engine, EngineError, ListFilter, PullEvent, PullRequest};
+use slipway_engine::{
+    self as domain, Engine, EngineError, ListFilter, PullEvent, PullRequest, Timestamp,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{api_error, cancelled, not_found, reference_error};
 use crate::selection::MACHINE;
-use crate::{Slipway, shipped_image};
+use crate::{Slipway, shipped_image, view};
 
 impl Slipway {
     /// All images, newest first, each with the containers that use it.
@@ -35,10 +38,7 @@ impl Slipway {
                 tags: image.tags,
                 digests: image.digests,
                 size_bytes: image.size,
-                created_at: image
-                    .created_at
-                    .map(|at| at.to_string())
-                    .unwrap_or_default(),
+                created_at: written(image.created_at),
             })
             .collect();
         views.sort_by(|a, b| {
@@ -47,6 +47,41 @@ impl Slipway {
                 .then_with(|| a.tags.cmp(&b.tags))
         });
         Ok(views)
+    }
+
+    /// Everything about one image, by reference or id.
+    pub async fn image_detail(&self, reference: &str) -> Result<ImageDetail, ApiError> {
+        let engine = self.selected().await?.engine;
+        let (detail, users) =
+            tokio::try_join!(engine.inspect_image(reference), self.image_users(&engine))
+                .map_err(|error| image_error(reference, &error))?;
+        let config = view::image_config(&detail);
+        let used_by = users
+            .into_iter()
+            .filter(|(image, _)| *image == detail.id)
+            .map(|(_, user)| user)
+            .collect();
+        Ok(ImageDetail {
+            image: ImageView {
+                id: detail.id,
+                tags: detail.tags,
+                digests: detail.digests,
+                size_bytes: detail.size,
+                created_at: written(detail.created_at),
+                used_by,
+            },
+            config,
+            layers: u32::try_from(detail.layers).unwrap_or(u32::MAX),
+            user: detail.user,
+            working_dir: detail.working_dir,
+            stop_signal: detail.stop_signal,
+            healthcheck: detail.healthcheck,
+            labels: detail
+                .labels
+                .into_iter()
+                .map(|(name, value)| EnvVar { name, value })
+                .collect(),
+        })
     }
 
     /// Every container that was made from an image, with the image's id. The engine is asked only if its containers
@@ -105,11 +140,7 @@ impl Slipway {
             Err(error @ (EngineError::InUse { .. } | EngineError::Conflict { .. })) => {
                 Err(self.image_in_use(reference, &error).await)
             }
-            // No registry was asked, so none is to be blamed.
-            Err(EngineError::NotFound { .. } | EngineError::ImageNotFound { .. }) => {
-                Err(not_found(&format!("The image `{reference}`")))
-            }
-            Err(error) => Err(api_error(&error)),
+            Err(error) => Err(image_error(reference, &error)),
         }
     }
 
@@ -148,6 +179,20 @@ impl Slipway {
         let engine = self.selected().await?.engine;
         pull(&engine, &reference.with_default_tag(), cancel, progress).await
     }
+}
+
+/// An error about an image that should be on the engine. No registry was asked, so none is to be blamed.
+fn image_error(reference: &str, error: &EngineError) -> ApiError {
+    match error {
+        EngineError::NotFound { .. } | EngineError::ImageNotFound { .. } => {
+            not_found(&format!("The image `{reference}`"))
+        }
+        _ => api_error(error),
+    }
+}
+
+fn written(at: Option<Timestamp>) -> String {
+    at.map(|at| at.to_string()).unwrap_or_default()
 }
 
 /// Pulls an image (or loads it, if it ships with Slipway) to the end, or until it is cancelled: then the engine stops downloading.
@@ -239,6 +284,7 @@ fn pull_error(engine: &Engine, reference: &ImageReference, error: &EngineError) 
         }
         _ => {}
     }
+    shown.message = naming(&familiar, &shown.message);
     let may_be_mistyped = matches!(
         error,
         EngineError::ImageNotFound { .. }
@@ -252,6 +298,18 @@ fn pull_error(engine: &Engine, reference: &ImageReference, error: &EngineError) 
         });
     }
     shown
+}
+
+/// A message that says which image could not be pulled.
+fn naming(image: &str, message: &str) -> String {
+    if message.contains(image) {
+        return message.to_owned();
+    }
+    let reason = match message.strip_prefix("The ") {
+        Some(rest) => format!("the {rest}"),
+        None => message.to_owned(),
+    };
+    format!("`{image}` could not be pulled: {reason}")
 }
 
 /// What is offered to somebody who typed almost the name of something in the catalog.
@@ -274,6 +332,23 @@ fn meant(reference: &ImageReference) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failed_pull_names_its_image() {
+        let check = |message: &str, wanted: &str| assert_eq!(naming("a/b:1", message), wanted);
+        check(
+            "The engine's disk is full",
+            "`a/b:1` could not be pulled: the engine's disk is full",
+        );
+        check(
+            "Docker does not respond",
+            "`a/b:1` could not be pulled: Docker does not respond",
+        );
+        check(
+            "The registry has no image `a/b:1`",
+            "The registry has no image `a/b:1`",
+        );
+    }
 
     #[test]
     fn a_mistyped_name_is_answered_with_what_was_meant() {

@@ -1,4 +1,4 @@
-//! Finds out why containers were killed.
+//! Finds out what only inspect tells: why containers were killed, and how often they were restarted.
 //!
 //! Exit code 137 says "killed", but not by whom: only inspect knows whether memory ran out. However many are killed at
 //! once, the engine is asked about a few at a time, and about each one once.
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::container_store::ContainerStore;
-use crate::exit_reason;
+use crate::exit_reason::{self, Ended};
 use crate::session::Change;
 
 /// So many containers are inspected at once.
@@ -32,6 +32,8 @@ pub(crate) enum Question {
     /// Memory ran out: was that its end? It may have hit a lesser process of the container, so the container's end
     /// decides, and that may come a little later.
     WasItMemory,
+    /// Its policy restarts it: how often by now?
+    HowOftenRestarted,
 }
 
 /// The inquiries that go on. Dropping it ends them.
@@ -76,6 +78,7 @@ impl Inquiries {
             match question {
                 Question::WhyKilled => inquiry.why_killed().await,
                 Question::WasItMemory => inquiry.was_it_memory().await,
+                Question::HowOftenRestarted => inquiry.how_often_restarted().await,
             }
             lock(&open).remove(&key);
         });
@@ -108,9 +111,8 @@ impl Inquiry {
     }
 
     /// Returns whether it was news.
-    fn tell(&self, detail: &ContainerDetail) -> bool {
-        let delta = exit_reason::of_detail(detail)
-            .and_then(|reason| self.store.set_reason(&self.id, reason));
+    fn tell(&self, ended: Option<Ended>) -> bool {
+        let delta = ended.and_then(|ended| self.store.set_end(&self.id, ended));
         let Some(delta) = delta else { return false };
         // Nobody may be listening.
         let _ = self.changes.send(Change::Containers(delta));
@@ -119,7 +121,17 @@ impl Inquiry {
 
     async fn why_killed(&self) {
         if let Ok(detail) = self.inspect().await {
-            self.tell(&detail);
+            self.tell(exit_reason::found_by_inspect(&detail));
+        }
+    }
+
+    async fn how_often_restarted(&self) {
+        let Ok(detail) = self.inspect().await else {
+            return;
+        };
+        let count = u32::try_from(detail.restart_count).unwrap_or(u32::MAX);
+        if let Some(delta) = self.store.set_restart_count(&self.id, count) {
+            let _ = self.changes.send(Change::Containers(delta));
         }
     }
 
@@ -133,7 +145,7 @@ impl Inquiry {
                 continue;
             }
             detail.state.oom_killed = true;
-            if self.tell(&detail) {
+            if self.tell(exit_reason::found_by_inspect(&detail)) {
                 return;
             }
         }

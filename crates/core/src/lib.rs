@@ -9,11 +9,14 @@
 
 mod blocking;
 mod catalog;
+mod configuration_watch;
 mod connection;
+mod connection_string;
 mod container;
 mod container_store;
 mod docker_run_line;
 mod doctor;
+mod end_request;
 mod engine;
 mod error;
 mod exit_reason;
@@ -29,6 +32,7 @@ mod settings;
 mod shipped_image;
 mod slipway;
 mod stats;
+mod unused_images;
 mod view;
 mod web_page;
 

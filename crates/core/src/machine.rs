@@ -90,7 +90,7 @@ impl Slipway {
                 },
                 _ => ApiError {
                     hint: Some(
-                        "Start Slipway's own machine with `slipway machine start`, or an engine of yours"
+                        "Start Slipway's machine with `slipway machine start`, or start your own engine"
                             .to_owned(),
                     ),
                     ..error

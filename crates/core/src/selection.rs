@@ -62,11 +62,7 @@ pub(crate) async fn select(
         .iter()
         .enumerate()
         .filter(|(index, candidate)| {
-            Some(*index) != discovery.default
-                && matches!(
-                    candidate.source,
-                    EndpointSource::Socket(_) | EndpointSource::Machine
-                )
+            Some(*index) != discovery.default && needs_no_choice(candidate)
         })
         .filter_map(|(_, candidate)| candidate.endpoint.clone().ok())
         .collect();
@@ -84,6 +80,39 @@ pub(crate) async fn select(
 /// Whether somebody chose Docker's default: `DOCKER_HOST` and a chosen context are wishes as well.
 fn is_wish(default: &Candidate) -> bool {
     !matches!(default.source, EndpointSource::Socket(_)) && default.name != "default"
+}
+
+/// Whether an engine may be used although nobody chose it: one on this computer. A remote one may be a server that others
+/// depend on.
+fn needs_no_choice(candidate: &Candidate) -> bool {
+    match &candidate.source {
+        EndpointSource::Socket(_) | EndpointSource::Machine => true,
+        EndpointSource::Context(_) => candidate.endpoint.as_ref().is_ok_and(|endpoint| {
+            matches!(endpoint.address, Address::Unix(_) | Address::NamedPipe(_))
+        }),
+        EndpointSource::Environment | EndpointSource::Custom => false,
+    }
+}
+
+/// Name of the engine that the user chose: in Slipway's settings, else in Docker's own.
+pub(crate) async fn chosen(environment: &Environment, wanted: Option<&str>) -> Option<String> {
+    if let Some(wanted) = wanted {
+        return Some(wanted.to_owned());
+    }
+    let discovery = discover(environment).await;
+    let default = discovery.default_candidate()?;
+    is_wish(default).then(|| default.name.clone())
+}
+
+/// The endpoint that the user chose, in the same order. `None` where any engine will do, or the choice cannot be used.
+pub(crate) fn chosen_endpoint(discovery: &Discovery, wanted: Option<&str>) -> Option<Endpoint> {
+    match wanted {
+        Some(wanted) => find(discovery, wanted).ok(),
+        None => discovery
+            .default_candidate()
+            .filter(|default| is_wish(default))
+            .and_then(|default| default.endpoint.clone().ok()),
+    }
 }
 
 /// Whether the machine's engine would be used if the machine ran and no other engine answered.
@@ -162,7 +191,7 @@ fn find(discovery: &Discovery, wanted: &str) -> Result<Endpoint, ApiError> {
             "Give its address, for example `unix:///var/run/docker.sock`".to_owned()
         } else {
             format!(
-                "These are known: {}; `slipway engines` says which of them answer",
+                "Known engines: {}; `slipway engines` lists which of them respond",
                 names.join(", ")
             )
         }),
@@ -174,10 +203,7 @@ fn no_engine() -> ApiError {
     ApiError {
         kind: ErrorKind::NoEngine,
         message: "No container engine was found on this computer".to_owned(),
-        hint: Some(
-            "Install Docker or Podman, or choose a Docker context; Slipway goes on looking"
-                .to_owned(),
-        ),
+        hint: Some("Install Docker or Podman, or create a Docker context".to_owned()),
         detail: None,
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use slipway_api::container::{ContainerDelta, ContainerState, ContainerView};
+use slipway_api::container::{ContainerDelta, ContainerState, ContainerView, Ending};
 use slipway_api::engine::EngineState;
 use slipway_api::machine::{MachinePort, MachineView};
 use slipway_api::{ApiError, ErrorKind};
@@ -36,7 +36,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::connection::still_searching;
 use crate::container_store::ContainerStore;
+use crate::end_request::{self, EndRequests};
 use crate::error::api_error;
+use crate::exit_reason;
 use crate::killed::{Inquiries, Question};
 use crate::machine::{self, held_ports};
 use crate::selection::{self, Selected, list as list_endpoints, select};
@@ -113,6 +115,7 @@ impl Session {
             environment,
             settings,
             inquiries: Inquiries::new(Arc::clone(&store), changes.clone()),
+            end_requests: EndRequests::default(),
             store,
             state: state_sender,
             selected: selected_sender,
@@ -143,9 +146,9 @@ impl Session {
         self.changes.subscribe()
     }
 
-    /// Somebody found out why a container ended.
-    pub(crate) fn learnt(&self, store: &ContainerStore, id: &str, reason: String) {
-        if let Some(delta) = store.set_reason(id, reason) {
+    /// Tells what somebody found out about a container, if it was news.
+    pub(crate) fn tell(&self, delta: Option<ContainerDelta>) {
+        if let Some(delta) = delta {
             let _ = self.changes.send(Change::Containers(delta));
         }
     }
@@ -159,8 +162,34 @@ impl Session {
         let _ = self.chosen.send(());
     }
 
+    /// Gives somebody else the ability to have the engine looked for.
+    pub(crate) fn nudge(&self) -> Nudge {
+        Nudge {
+            requests: self.requests.clone(),
+            chosen: self.chosen.clone(),
+        }
+    }
+
     pub(crate) fn set_watched(&self, watched: bool) {
         let _ = self.requests.send(Request::Watched(watched));
+    }
+}
+
+/// Has the session look for the engine.
+pub(crate) struct Nudge {
+    requests: mpsc::UnboundedSender<Request>,
+    chosen: mpsc::UnboundedSender<()>,
+}
+
+impl Nudge {
+    /// The next attempt is made now.
+    pub(crate) fn retry(&self) {
+        let _ = self.requests.send(Request::Retry);
+    }
+
+    /// Another engine was chosen.
+    pub(crate) fn reselect(&self) {
+        let _ = self.chosen.send(());
     }
 }
 
@@ -177,8 +206,10 @@ struct Follower {
     probed: Option<Instant>,
     /// The engine that was connected last; it is waited for rather than replaced by another one.
     last: Option<Selected>,
-    /// Why containers were killed.
+    /// What only inspect tells.
     inquiries: Inquiries,
+    /// Which containers ended because somebody asked for it.
+    end_requests: EndRequests,
     /// Slipway's machine, whose ports are on this computer what `slipwayd` says.
     machine: Option<watch::Receiver<Option<MachineView>>>,
     /// What it holds for the containers that are followed.
@@ -308,7 +339,10 @@ impl Follower {
     /// Another engine was chosen: nothing of the old one may stay on screen.
     fn forget(&mut self) {
         self.last = None;
+        // What else responds is asked right away.
+        self.probed = None;
         self.inquiries.end();
+        self.end_requests = EndRequests::default();
         self.select(Err(still_searching()));
         self.state.send_replace(EngineState::Searching);
         self.tell(self.store.reset(Vec::new()));
@@ -335,11 +369,13 @@ impl Follower {
         };
         let wanted = self.settings.loaded().await.engine;
         let machine_helps = selection::machine_helps(&self.environment, wanted.as_deref()).await;
+        let chosen = selection::chosen(&self.environment, wanted.as_deref()).await;
         let is_due = self.probed.is_none_or(|at| at.elapsed() > PROBE_PAUSE);
         self.set_state(EngineState::NoEngine {
             error: error.clone(),
             tried: known,
             machine_helps,
+            chosen: chosen.clone(),
         });
         if is_due && self.watched {
             let listing = list_endpoints(&self.environment, None);
@@ -349,6 +385,7 @@ impl Follower {
                 error,
                 tried,
                 machine_helps,
+                chosen,
             });
         }
         Some(())
@@ -388,11 +425,13 @@ impl Follower {
             Some(machine) if of_machine => held_ports::of_view(machine.borrow().as_ref()),
             _ => Vec::new(),
         };
+        let before = self.store.snapshot().containers;
         if let Err(error) = self.list_all(selected).await {
             return error;
         }
         self.connected(selected);
         let _ = self.changes.send(Change::Images);
+        self.recall(selected, &before).await;
         let mut heartbeat = Instant::now() + HEARTBEAT;
         let mut relist = Instant::now() + RELIST;
         let mut dying = Dying::default();
@@ -483,8 +522,8 @@ impl Follower {
     }
 
     async fn list_all(&mut self, selected: &Selected) -> Result<(), EngineError> {
-        let list = list(selected, None, &self.held_ports).await?;
-        self.find_reasons(selected, &list);
+        let mut list = list(selected, None, &self.held_ports).await?;
+        self.find_reasons(selected, &mut list);
         self.tell(self.store.reset(list));
         Ok(())
     }
@@ -505,6 +544,7 @@ impl Follower {
         let until = Instant::now() + GATHER;
         loop {
             if let Some(event) = next.take() {
+                self.hear(selected, &event);
                 match (&event.subject, &event.action) {
                     (Subject::Container, Action::Other(_)) => {}
                     (Subject::Container, Action::Remove) => {
@@ -566,8 +606,8 @@ impl Follower {
 
     /// Tells what is different now, and nothing where nothing is.
     async fn list_again(&mut self, selected: &Selected) -> Result<(), EngineError> {
-        let list = list(selected, None, &self.held_ports).await?;
-        self.find_reasons(selected, &list);
+        let mut list = list(selected, None, &self.held_ports).await?;
+        self.find_reasons(selected, &mut list);
         if let Some(delta) = self.store.update(&[], list) {
             self.tell(delta);
         }
@@ -580,8 +620,8 @@ impl Follower {
         ids: Vec<String>,
         dying: &mut Dying,
     ) -> Result<(), EngineError> {
-        let list = list(selected, Some(ids.clone()), &self.held_ports).await?;
-        self.find_reasons(selected, &list);
+        let mut list = list(selected, Some(ids.clone()), &self.held_ports).await?;
+        self.find_reasons(selected, &mut list);
         for id in &ids {
             let runs = list
                 .iter()
@@ -606,18 +646,74 @@ impl Follower {
         self.list_some(selected, ids, dying).await
     }
 
-    /// Exit code 137 says "killed", but not by whom.
-    fn find_reasons(&mut self, selected: &Selected, list: &[ContainerView]) {
+    /// Exit code 137 says "killed", but not by whom: what was asked for is known from events, and memory that ran out
+    /// is found out. A list does not say how often a container was restarted either.
+    fn find_reasons(&mut self, selected: &Selected, list: &mut [ContainerView]) {
         for view in list {
-            let is_news = view.exit_code == Some(137)
-                && self
-                    .store
-                    .get(&view.id)
-                    .is_none_or(|old| old.exit_code != Some(137));
-            if is_news {
-                self.inquiries
-                    .ask(&selected.engine, &view.id, Question::WhyKilled);
+            let asked_for = self.end_requests.put_in(view);
+            let old = self.store.get(&view.id);
+            let question = if view.state == ContainerState::Restarting {
+                let known = old.is_some_and(|old| {
+                    old.state == ContainerState::Restarting && old.restart_count.is_some()
+                });
+                (!known).then_some(Question::HowOftenRestarted)
+            } else {
+                let is_news = view.exit_code == Some(137)
+                    && old.is_none_or(|old| old.ending.is_none() || old.exit_code != Some(137));
+                (is_news && !asked_for).then_some(Question::WhyKilled)
+            };
+            if let Some(question) = question {
+                self.inquiries.ask(&selected.engine, &view.id, question);
             }
+        }
+    }
+
+    /// Takes from an event what a list does not tell.
+    fn hear(&mut self, selected: &Selected, event: &Event) {
+        let restarted = self.end_requests.hear(event);
+        if event.subject != Subject::Container || event.action != Action::Start {
+            return;
+        }
+        let known = self.store.get(&event.id).map(|view| view.state);
+        match known {
+            // Lists missed the moment in which it was being restarted.
+            Some(ContainerState::Running) if restarted => {
+                self.inquiries
+                    .ask(&selected.engine, &event.id, Question::HowOftenRestarted);
+            }
+            Some(ContainerState::Restarting) if restarted => {}
+            _ => self.store.forget_learnt(&event.id),
+        }
+    }
+
+    /// Tells of ends that were asked for before Slipway listened, by what the engine remembers. `before` is what was
+    /// known when the engine was lost: what was up then, was killed, and did not die in this life of the engine went
+    /// down with it.
+    async fn recall(&mut self, selected: &Selected, before: &[ContainerView]) {
+        let list = self.store.snapshot().containers;
+        if !list.iter().any(end_request::may_have_been_asked_for) {
+            return;
+        }
+        self.end_requests.recall(&selected.engine).await;
+        let told = list.into_iter().filter_map(|mut view| {
+            if self.end_requests.put_in(&mut view) {
+                return Some(view);
+            }
+            let went_down = view.ending == Some(Ending::Killed)
+                && !self.end_requests.has_heard_the_end_of(&view.id)
+                && before
+                    .iter()
+                    .any(|old| old.id == view.id && old.state == ContainerState::Running);
+            if !went_down {
+                return None;
+            }
+            exit_reason::asked_for(view.exit_code, exit_reason::Request::EngineShutdown)
+                .put_in(&mut view);
+            Some(view)
+        });
+        let told = told.collect();
+        if let Some(delta) = self.store.update(&[], told) {
+            self.tell(delta);
         }
     }
 }

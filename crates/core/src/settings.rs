@@ -1,4 +1,5 @@
-//! What the person chose, kept in one small JSON file.
+//! The settings that the window and the `slipway` command share, kept in one small JSON file: the engine to use. The
+//! machine's settings are `slipwayd`'s. Theme, density and zoom are of the window alone, and its page remembers them.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -86,6 +87,11 @@ impl SettingsFile {
         }
         let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
         serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+    }
+
+    /// The file, where there is a place for one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// [`Self::load`] for asynchronous code: the disk may be slow.

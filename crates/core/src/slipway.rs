@@ -7,6 +7,7 @@ use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::Environment;
 use tokio::sync::OnceCell;
 
+use crate::configuration_watch::ConfigurationWatch;
 use crate::connection::{Connection, Once};
 use crate::container_store::ContainerStore;
 use crate::log::LogSessions;
@@ -25,6 +26,7 @@ pub struct Slipway {
     pub(crate) settings: SettingsFile,
     pub(crate) connection: Connection,
     pub(crate) session: Option<Session>,
+    pub(crate) configuration: Option<ConfigurationWatch>,
     pub(crate) store: Arc<ContainerStore>,
     pub(crate) operations: Operations,
     pub(crate) logs: LogSessions,
@@ -49,11 +51,18 @@ impl Slipway {
             Arc::clone(&store),
             machine.as_ref().map(MachineFollower::view),
         );
+        let configuration = ConfigurationWatch::spawn(
+            environment.clone(),
+            settings.clone(),
+            session.nudge(),
+            selected.clone(),
+        );
         Self {
             environment,
             settings,
             connection: Connection::Followed(selected),
             session: Some(session),
+            configuration: Some(configuration),
             store,
             operations: Operations::default(),
             logs: LogSessions::default(),
@@ -76,6 +85,7 @@ impl Slipway {
             environment,
             settings,
             session: None,
+            configuration: None,
             store: Arc::default(),
             operations: Operations::default(),
             logs: LogSessions::default(),
@@ -95,6 +105,9 @@ impl Slipway {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             os: std::env::consts::OS.to_owned(),
             arch: std::env::consts::ARCH.to_owned(),
+            repository: Some(env!("CARGO_PKG_REPOSITORY"))
+                .filter(|repository| !repository.is_empty())
+                .map(str::to_owned),
         }
     }
 

@@ -129,7 +129,8 @@ impl Slipway {
         let measure = |(id, name): (String, String)| {
             let engine = engine.clone();
             async move {
-                let mut stream = engine.stats_stream(&id).await?;
+                let first = engine.stats_once(&id).await?;
+                let mut stream = engine.stats_stream_after(&id, first.cpu).await?;
                 let mut latest = None;
                 // The first sample has nothing to compare its CPU time with.
                 while let Some(sample) = stream.next().await {
@@ -162,7 +163,15 @@ impl Slipway {
 }
 
 async fn read(engine: Engine, id: String, sender: mpsc::Sender<StatsView>) {
-    let Ok(mut stream) = engine.stats_stream(&id).await else {
+    // A stream brings its first sample after a second or two, and the CPU with the one after it.
+    let first = engine.stats_once(&id).await.ok();
+    let earlier = first.as_ref().and_then(|sample| sample.cpu);
+    if let Some(first) = first
+        && sender.send(view::stats(&id, &first)).await.is_err()
+    {
+        return;
+    }
+    let Ok(mut stream) = engine.stats_stream_after(&id, earlier).await else {
         return;
     };
     while let Some(Ok(sample)) = stream.next().await {

@@ -49,7 +49,7 @@ pub(crate) fn endpoint(
         EndpointSource::Context(_) => "Docker context".to_owned(),
         EndpointSource::Socket(product) => format!("{product} socket"),
         EndpointSource::Machine => "Slipway's machine".to_owned(),
-        EndpointSource::Custom => "Your choice".to_owned(),
+        EndpointSource::Custom => "Slipway settings".to_owned(),
     };
     let address = candidate
         .endpoint
@@ -152,15 +152,20 @@ pub(crate) fn container(container: domain::Container, engine_host: &str) -> Cont
     );
     let state = state(&container.state);
     let ended = matches!(state, ContainerState::Exited | ContainerState::Dead);
-    let exit_code = container.exit_code.filter(|_| ended);
+    let ending = container.exit_code.filter(|_| ended);
+    let ending = ending.map(exit_reason::of_exit_code);
     ContainerView {
         ports: ports(&container.ports, entry, engine_host),
         mounts: container.mounts.iter().map(mount).collect(),
         stack: container.labels.get(COMPOSE_PROJECT).cloned(),
-        reason: exit_code
-            .and_then(exit_reason::of_exit_code)
-            .map(str::to_owned),
-        exit_code: exit_code.and_then(|code| i32::try_from(code).ok()),
+        ending: ending.as_ref().map(|ended| ended.ending),
+        reason: ending.and_then(|ended| ended.reason),
+        restart_count: None,
+        last_exit_code: None,
+        exit_code: container
+            .exit_code
+            .filter(|_| ended || state == ContainerState::Restarting)
+            .and_then(|code| i32::try_from(code).ok()),
         health: container.health.map(health),
         created_at: container
             .created_at
@@ -278,6 +283,12 @@ pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> 
             });
         }
     }
+    let mut ports = ports(&all_ports, entry, engine_host);
+    if !is_up(state) {
+        for port in &mut ports {
+            plan_port(port, &detail.configured_ports);
+        }
+    }
     ContainerView {
         id: detail.id.clone(),
         name: detail.name.clone(),
@@ -295,16 +306,44 @@ pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> 
         exit_code: detail
             .state
             .exit_code
-            .filter(|_| ended)
+            .filter(|_| ended || state == ContainerState::Restarting)
             .and_then(|code| i32::try_from(code).ok()),
+        ending: exit_reason::of_ended(detail)
+            .filter(|_| ended)
+            .map(|ended| ended.ending),
         reason: exit_reason::of_detail(detail),
+        restart_count: Some(u32::try_from(detail.restart_count).unwrap_or(u32::MAX)),
+        last_exit_code: None,
         created_at: detail
             .created_at
             .map(|at| at.to_string())
             .unwrap_or_default(),
-        ports: ports(&all_ports, entry, engine_host),
+        ports,
         mounts: detail.mounts.iter().map(mount).collect(),
         stack: detail.labels.get(COMPOSE_PROJECT).cloned(),
+    }
+}
+
+/// Whether a container has processes, be they frozen.
+pub(crate) fn is_up(state: ContainerState) -> bool {
+    use ContainerState as S;
+    matches!(state, S::Running | S::Paused | S::Restarting)
+}
+
+/// Puts into a port of a container that does not run where it will be published.
+fn plan_port(port: &mut PortView, configured: &[domain::ConfiguredPort]) {
+    let binding = configured
+        .iter()
+        .filter(|configured| {
+            configured.container_port == port.container_port
+                && protocol(configured.protocol) == port.protocol
+        })
+        .flat_map(|configured| &configured.bindings)
+        .find_map(|(ip, host_port)| Some((*ip, (*host_port)?)));
+    if let (None, Some((ip, host_port))) = (port.host_port, binding) {
+        port.host_port = Some(host_port);
+        port.host_ip = Some(ip.map_or_else(|| "0.0.0.0".to_owned(), |ip| ip.to_string()));
+        port.open_to_network = ip.is_none_or(|ip| !ip.is_loopback());
     }
 }
 
@@ -334,6 +373,8 @@ fn ports(ports: &[domain::Port], entry: Option<&Entry>, engine_host: &str) -> Ve
             protocol: protocol(port.protocol).to_owned(),
             host_ip: port.host_ip.map(|ip| ip.to_string()),
             host_port: port.host_port,
+            open_to_network: port.host_port.is_some()
+                && port.host_ip.is_none_or(|ip| !ip.is_loopback()),
             url: web_page::url(port, entry, engine_host),
             exposed: if port.host_port.is_some() {
                 Exposed::Published
@@ -472,34 +513,10 @@ pub(crate) fn entry(entry: &Entry) -> CatalogEntry {
             })
             .collect(),
         needs: entry.needs.clone(),
-        note: entry.note.as_ref().map(|note| note.render(|_| None)),
+        note: entry.note.as_ref().and_then(|note| note.fill(|_| None)),
         docs_url: Some(entry.docs.clone()).filter(|docs| !docs.is_empty()),
         architectures: entry.architectures.clone(),
     }
-}
-
-/// An entry's first-use note with the container's own values. `masked` leaves secrets out: a note is always on the
-/// screen, and the values are beside it for those who ask.
-pub(crate) fn note<'v>(
-    entry: Option<&Entry>,
-    value: impl Fn(&str) -> Option<&'v str>,
-    masked: bool,
-) -> Option<String> {
-    let entry = entry?;
-    let secret = |name: &str| {
-        entry
-            .env
-            .iter()
-            .any(|known| known.name == name && (known.secret || known.generate.is_some()))
-    };
-    let note = entry.note.as_ref()?;
-    Some(note.render(|name| {
-        if masked && secret(name) {
-            value(name).map(|_| "••••••••")
-        } else {
-            value(name)
-        }
-    }))
 }
 
 pub(crate) fn stats(id: &str, sample: &domain::StatsSample) -> StatsView {

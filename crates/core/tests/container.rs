@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use slipway_api::container::{Ending, Exposed, MountKind};
 use slipway_core::{SettingsFile, Slipway};
 use slipway_engine::Environment;
 use slipway_testkit::Engine;
@@ -37,6 +38,16 @@ async fn the_docker_run_line_says_what_the_image_does_not() {
             &["-c", "exit 3"],
             "--entrypoint sh slipway/webapp:latest -c 'exit 3'",
         ),
+        (
+            &["--health-cmd", "true", "--health-interval", "90s"],
+            &[],
+            "--health-cmd true --health-interval 90s slipway/webapp:latest",
+        ),
+        (
+            &["--tmpfs", "/run"],
+            &[],
+            "--tmpfs /run slipway/webapp:latest",
+        ),
     ] {
         let create = [&["create", "--name", "it"][..], options, &[image], words].concat();
         engine.docker_ok(&create);
@@ -46,4 +57,42 @@ async fn the_docker_run_line_says_what_the_image_does_not() {
         assert_eq!(detail.container.status, "Created");
         engine.docker_ok(&["rm", "it"]);
     }
+}
+
+/// Lists of engines do not know what a stopped container exposes, would publish, and mounts from memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_container_is_told_in_full() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    let options = [
+        "run", "--name", "it", "--expose", "5432", "-p", "8123:80", "--tmpfs", "/run",
+    ];
+    let program = ["slipway/busybox", "sh", "-c", "echo no space >&2; exit 3"];
+    let ended = engine.docker(&[&options[..], &program].concat());
+    assert_eq!(ended.status.code(), Some(3));
+    let slipway = once(&engine);
+    let detail = slipway.container_detail("it").await.expect("it is there");
+    let ports: Vec<_> = detail
+        .container
+        .ports
+        .iter()
+        .map(|port| (port.container_port, port.host_port, port.open_to_network))
+        .collect();
+    assert_eq!(ports, [(80, Some(8123), true), (5432, None, false)]);
+    assert!(
+        detail
+            .container
+            .ports
+            .iter()
+            .all(|port| port.exposed == Exposed::None && port.url.is_none())
+    );
+    let mount = &detail.container.mounts[0];
+    assert_eq!(
+        (mount.kind, mount.target.as_str()),
+        (MountKind::Tmpfs, "/run")
+    );
+    assert_eq!(detail.container.ending, Some(Ending::Failed));
+    assert_eq!(detail.last_lines.as_deref(), Some("no space\n"));
 }

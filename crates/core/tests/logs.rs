@@ -79,6 +79,51 @@ async fn every_line_of_a_log_that_grows_is_there_once() {
     assert_eq!(found.lines, [extent.first]);
 }
 
+/// Only the lines that match, of those that are there and of those that come.
+#[tokio::test(flavor = "multi_thread")]
+async fn matching_lines_are_a_log_of_their_own() {
+    let engine = Engine::start().expect("an engine");
+    let id = flood(&engine, 20_000, 10_000);
+    let slipway = slipway(engine.host());
+    let (session, _) = open(&slipway, &id).await;
+    let query = LogQuery {
+        text: "line 000..77[0-9] ".to_owned(),
+        regex: true,
+        match_case: true,
+    };
+    let told = Told::default();
+    let sink = Arc::clone(&told);
+    let matching = slipway
+        .log_matching(session, &query, move |extent| {
+            sink.lock().expect("no panic").push(extent);
+            true
+        })
+        .expect("the log is open");
+    let extent = until(&told, |it| !it.following && it.older == LogOlder::None).await;
+    // Ten in each thousand.
+    assert_eq!(extent.end - extent.first, 200);
+    let text = slipway
+        .log_text(matching, extent.first, extent.end, false)
+        .expect("it is open");
+    let numbers = text
+        .lines()
+        .map(|line| line[5..13].parse::<u32>().expect("a number"));
+    assert!(numbers.eq((1..=20_000).filter(|number| number % 1000 / 10 == 77)));
+    let rows = slipway
+        .log_rows(matching, extent.first + 10, 1)
+        .expect("it is open");
+    assert_eq!(rows[0].line, extent.first + 10);
+    let number = slipway
+        .log_line(matching, extent.first + 10)
+        .expect("it is open")
+        .expect("it is held");
+    let among_others = slipway.log_rows(session, number, 1).expect("it is open");
+    assert_eq!(among_others[0].spans, rows[0].spans);
+    // It ends with the log that it is a part of.
+    slipway.log_close(session);
+    assert!(slipway.log_rows(matching, 0, 1).is_err(), "it is closed");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_is_opened_again_soon_is_not_read_again() {
     let engine = Engine::start().expect("an engine");

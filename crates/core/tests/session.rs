@@ -5,11 +5,11 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use slipway_api::container::{ContainerState, ContainerView};
+use slipway_api::container::{ContainerState, ContainerView, Ending};
 use slipway_api::engine::EngineState;
 use slipway_core::{Change, SettingsFile, Slipway};
 use slipway_engine::Environment;
-use slipway_testkit::{Engine, Fault, FaultProxy, Stopwatch};
+use slipway_testkit::{Engine, Fault, FaultProxy, Podman, Stopwatch};
 
 /// When an attempt to connect gives up by itself.
 const GIVES_UP: Duration = Duration::from_secs(10);
@@ -89,6 +89,164 @@ async fn a_death_shows_within_a_second() {
         })
     })
     .await;
+}
+
+/// An engine with a container that does not react to SIGTERM.
+fn with_a_deaf_container(name: &str) -> Engine {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    run_deaf(&engine, name);
+    engine
+}
+
+fn run_deaf(engine: &Engine, name: &str) {
+    let run = ["run", "-d", "--stop-timeout", "1", "--name", name];
+    engine.docker_ok(&[&run[..], &["slipway/busybox", "sleep", "600"]].concat());
+}
+
+fn end_of(containers: &[ContainerView], name: &str) -> Option<(Ending, String)> {
+    let container = named(containers, name)?;
+    Some((container.ending?, container.reason.clone()?))
+}
+
+/// What was asked for is no problem, whoever asked, and before Slipway listened too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_told_from_a_failure() {
+    let engine = with_a_deaf_container("before");
+    run_deaf(&engine, "while");
+    engine.docker_ok(&["stop", "before"]);
+    let slipway = follow(&engine);
+    let stopped = Some((Ending::Stopped, "stopped (killed after 1 s)".to_owned()));
+    shows(
+        &slipway,
+        Duration::from_secs(10),
+        "the stop before",
+        |all| end_of(all, "before") == stopped,
+    )
+    .await;
+    engine.docker_ok(&["stop", "while"]);
+    shows(&slipway, Duration::from_secs(5), "the stop", |all| {
+        end_of(all, "while") == stopped
+    })
+    .await;
+    let detail = slipway.container_detail("while").await.expect("it exists");
+    assert_eq!(detail.container.exit_code, Some(137));
+    assert_eq!(detail.container.ending, Some(Ending::Stopped));
+    assert_eq!(detail.last_lines, None);
+    // The same exit code of the next run is another end.
+    engine.docker_ok(&["start", "while"]);
+    engine.docker_ok(&["kill", "while"]);
+    shows(&slipway, Duration::from_secs(5), "the kill", |all| {
+        end_of(all, "while") == Some((Ending::Killed, "killed".to_owned()))
+    })
+    .await;
+}
+
+/// Podman leaves out that a container was stopped when its cleanup is quicker than the stop; then it was killed, which
+/// is no problem either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_no_problem_on_podman() {
+    let podman = tokio::task::spawn_blocking(|| Podman::start().expect("Podman"))
+        .await
+        .expect("no panic");
+    podman
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    let image = "docker.io/slipway/busybox:latest";
+    let run = |name: &str| {
+        let output = podman.podman(&["run", "-d", "--name", name, image, "sleep", "600"]);
+        assert!(output.status.success(), "{output:?}");
+    };
+    let stop = |name: &str| {
+        let output = podman.podman(&["stop", "--time", "1", name]);
+        assert!(output.status.success(), "{output:?}");
+    };
+    run("before");
+    stop("before");
+    let slipway = follow_at(&podman.host(), "/nonexistent/settings.json".into());
+    let stopped = |all: &[ContainerView], name: &str| {
+        named(all, name).is_some_and(|c| {
+            c.state == ContainerState::Exited
+                && matches!(c.ending, Some(Ending::Stopped | Ending::Killed))
+        })
+    };
+    shows(
+        &slipway,
+        Duration::from_secs(20),
+        "the stop before",
+        |all| stopped(all, "before"),
+    )
+    .await;
+    run("while");
+    stop("while");
+    shows(&slipway, Duration::from_secs(20), "the stop", |all| {
+        stopped(all, "while")
+    })
+    .await;
+}
+
+/// An engine that was shut down has forgotten why its containers ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_that_go_down_with_the_engine_have_no_problem() {
+    let mut engine = with_a_deaf_container("deaf");
+    let slipway = follow(&engine);
+    shows(&slipway, Duration::from_secs(10), "the start", |all| {
+        named(all, "deaf").is_some_and(|c| c.state == ContainerState::Running)
+    })
+    .await;
+    let engine = tokio::task::spawn_blocking(move || {
+        engine.stop().expect("it stops");
+        engine.start_again().expect("it starts");
+        engine
+    });
+    let _engine = engine.await.expect("no panic");
+    shows(&slipway, Duration::from_secs(20), "the end", |all| {
+        named(all, "deaf").is_some_and(|c| c.ending == Some(Ending::Stopped))
+    })
+    .await;
+}
+
+/// A crash loop is counted, and its exit code is known also while it runs for a moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_loop_is_counted() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    let slipway = follow(&engine);
+    connects(&slipway, &engine.host()).await;
+    let crash = ["sh", "-c", "echo no such host: db >&2; sleep 0.2; exit 3"];
+    let run = [
+        "run",
+        "-d",
+        "--name",
+        "loop",
+        "--restart",
+        "always",
+        "slipway/busybox",
+    ];
+    engine.docker_ok(&[&run[..], &crash].concat());
+    shows(&slipway, Duration::from_secs(20), "it restarts", |all| {
+        named(all, "loop").is_some_and(|c| {
+            c.state == ContainerState::Restarting
+                && c.restart_count.is_some_and(|count| count >= 2)
+                && c.exit_code == Some(3)
+        })
+    })
+    .await;
+    shows(&slipway, Duration::from_secs(20), "it runs", |all| {
+        named(all, "loop").is_some_and(|c| {
+            c.state == ContainerState::Running
+                && c.restart_count.is_some_and(|count| count >= 2)
+                && c.last_exit_code == Some(3)
+        })
+    })
+    .await;
+    let detail = slipway.container_detail("loop").await.expect("it exists");
+    let lines = detail.last_lines.expect("it wrote something");
+    assert!(lines.contains("no such host: db"), "{lines}");
 }
 
 /// Whoever shows what the disk holds has to hear of volumes too.
@@ -208,4 +366,122 @@ async fn images_know_the_followed_containers() {
         .collect();
     users.sort_unstable();
     assert_eq!(users, [("down", false), ("up", true)]);
+}
+
+/// What a person has configured: a home with Docker contexts, and Slipway's settings.
+struct Home {
+    directory: tempfile::TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self { directory }
+    }
+
+    fn settings(&self) -> SettingsFile {
+        SettingsFile::at(self.directory.path().join(".config/slipway/settings.json"))
+    }
+
+    fn follow(&self) -> Slipway {
+        let mut environment = Environment::from_process();
+        environment.variables = HashMap::new();
+        environment.home = Some(self.directory.path().to_owned());
+        // No well-known socket of this computer is a candidate.
+        environment.root = self.directory.path().join("root");
+        Slipway::follow(environment, self.settings())
+    }
+
+    /// As `docker context create` does.
+    fn create_context(&self, name: &str, engine: &Engine) {
+        let directory = self
+            .directory
+            .path()
+            .join(".docker/contexts/meta")
+            .join(name);
+        std::fs::create_dir_all(&directory).expect("writable");
+        let meta = serde_json::json!({
+            "Name": name,
+            "Metadata": {},
+            "Endpoints": { "docker": { "Host": engine.host(), "SkipTLSVerify": false } },
+        });
+        std::fs::write(directory.join("meta.json"), meta.to_string()).expect("writable");
+    }
+
+    /// As `docker context use` does: a new file in the place of the old one.
+    fn use_context(&self, name: &str) {
+        let directory = self.directory.path().join(".docker");
+        let config = serde_json::json!({ "currentContext": name });
+        let new = directory.join("config.json.new");
+        std::fs::write(&new, config.to_string()).expect("writable");
+        std::fs::rename(new, directory.join("config.json")).expect("writable");
+    }
+}
+
+/// What is done in a terminal shows in the window: contexts that come, the one that is chosen, and Slipway's own choice.
+#[tokio::test(flavor = "multi_thread")]
+async fn contexts_and_settings_that_are_written_elsewhere_take_effect() {
+    let first = Engine::start().expect("an engine");
+    let second = Engine::start().expect("an engine");
+    let home = Home::new();
+    std::fs::create_dir(home.directory.path().join(".config")).expect("writable");
+    let slipway = home.follow();
+    let mut states = slipway.engine_states().expect("it follows");
+    states
+        .wait_for(|state| matches!(state, EngineState::NoEngine { chosen: None, .. }))
+        .await
+        .expect("it follows");
+
+    // There is no directory of Docker's yet; the context comes with it, and the one engine there is will do.
+    let mut changes = slipway.configuration_changes().expect("it follows");
+    home.create_context("one", &first);
+    tokio::time::timeout(Duration::from_secs(10), changes.changed())
+        .await
+        .expect("the system tells")
+        .expect("it follows");
+    connects(&slipway, &first.host()).await;
+
+    // Another one does not take its place before it is chosen.
+    changes.mark_unchanged();
+    home.create_context("two", &second);
+    tokio::time::timeout(Duration::from_secs(10), changes.changed())
+        .await
+        .expect("the system tells")
+        .expect("it follows");
+    assert!(
+        matches!(slipway.engine_state(), EngineState::Connected { engine } if engine.address == first.host())
+    );
+    home.use_context("two");
+    connects(&slipway, &second.host()).await;
+
+    // `slipway use one`, in a process of its own.
+    home.settings()
+        .update(|settings| settings.engine = Some("one".to_owned()))
+        .expect("writable");
+    connects(&slipway, &first.host()).await;
+    assert_eq!(slipway.settings_view().await.engine.as_deref(), Some("one"));
+}
+
+/// An engine that the user chose is not replaced by another one; what responds is named beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chosen_engine_is_waited_for_and_others_are_offered() {
+    let engine = Engine::start().expect("an engine");
+    let home = Home::new();
+    home.create_context("one", &engine);
+    home.settings()
+        .update(|settings| settings.engine = Some("machine".to_owned()))
+        .expect("writable");
+    let slipway = home.follow();
+    let mut states = slipway.engine_states().expect("it follows");
+    let offered = states.wait_for(|state| {
+        matches!(
+            state,
+            EngineState::NoEngine { chosen: Some(chosen), machine_helps: true, tried, .. }
+                if chosen == "machine" && tried.iter().any(|it| it.name == "one" && it.engine.is_some())
+        )
+    });
+    tokio::time::timeout(Duration::from_secs(20), offered)
+        .await
+        .expect("in time")
+        .expect("it follows");
 }

@@ -54,16 +54,16 @@ async fn a_watch_of_more_or_fewer_containers_opens_only_what_is_new() {
     let slipway = Slipway::once(environment, settings, None);
 
     until_seen(&watch(&slipway, &ids).await, &ids).await;
-    assert_eq!(proxy.count("/stats"), 3);
+    assert_eq!(proxy.count("stats?stream=1"), 3);
     // One leaves the screen; what is kept goes to whoever watches now.
     until_seen(&watch(&slipway, &ids[..2]).await, &ids[..2]).await;
-    assert_eq!(proxy.count("/stats"), 3);
+    assert_eq!(proxy.count("stats?stream=1"), 3);
     until_seen(&watch(&slipway, &ids).await, &ids).await;
-    assert_eq!(proxy.count("/stats"), 4);
+    assert_eq!(proxy.count("stats?stream=1"), 4);
     // A stream that has ended is opened again when its container is watched again.
     engine.docker_ok(&["restart", "--time", "0", &ids[0]]);
     tokio::time::sleep(Duration::from_secs(1)).await;
     watch(&slipway, &ids[1..]).await;
     until_seen(&watch(&slipway, &ids).await, &ids).await;
-    assert_eq!(proxy.count("/stats"), 5);
+    assert_eq!(proxy.count("stats?stream=1"), 5);
 }

@@ -250,6 +250,19 @@ impl App {
         }
     }
 
+    /// Opens the detail of a container that the list shows: a row has buttons and links beside its name.
+    pub async fn open_container(&self, name: &str) -> Result<()> {
+        let name = format!("[data-testid=\"container-row-{name}\"] .name");
+        let started = Instant::now();
+        while let Err(error) = self.find_css(&name).await?.click().await {
+            if started.elapsed() > Duration::from_secs(5) {
+                return Err(error).with_context(|| format!("clicking {name}"));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
     /// Replaces what is in a text field.
     pub async fn fill(&self, testid: &str, text: &str) -> Result<()> {
         let started = Instant::now();
@@ -370,6 +383,24 @@ impl App {
         )
         .await?;
         Ok(())
+    }
+
+    /// Gives the window another size, in pixels, and waits until the page has it.
+    pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        self.driver.set_window_rect(0, 0, width, height).await?;
+        let started = Instant::now();
+        loop {
+            let size = self
+                .script("return [innerWidth, innerHeight]", vec![])
+                .await?;
+            if size == json!([width, height]) {
+                return Ok(());
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("the window is {size} instead of {width} × {height}");
+            }
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Takes a picture of the window.

@@ -277,9 +277,11 @@ pub(crate) fn parse_port(text: &str) -> Option<(u16, Protocol)> {
     }
 }
 
-/// The code in a status such as `Exited (137) 3 minutes ago`.
+/// The code in a status such as `Exited (137) 3 minutes ago` or `Restarting (1) 2 seconds ago`.
 fn exit_code_of_status(status: &str) -> Option<i64> {
-    let (_, after) = status.split_once("xited (")?;
+    let (_, after) = status
+        .split_once("xited (")
+        .or_else(|| status.split_once("estarting ("))?;
     let (code, _) = after.split_once(')')?;
     code.parse().ok()
 }
@@ -742,6 +744,18 @@ mod tests {
             ContainerState::Unknown("levitating".to_owned())
         );
         assert_eq!(list[1].name, "b");
+    }
+
+    #[test]
+    fn exit_codes_stand_in_the_status() {
+        for (status, code) in [
+            ("Exited (137) 3 minutes ago", Some(137)),
+            ("exited (-1)", Some(-1)),
+            ("Restarting (3) 2 seconds ago", Some(3)),
+            ("Up 2 hours (healthy)", None),
+        ] {
+            assert_eq!(exit_code_of_status(status), code, "{status}");
+        }
     }
 
     #[test]

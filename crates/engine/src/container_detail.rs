@@ -74,10 +74,28 @@ pub struct ContainerDetail {
     pub ports: Vec<Port>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+    /// Health check as configured, that of the image included.
+    pub healthcheck: Option<HealthCheck>,
     /// Logging driver, such as `json-file`.
     pub log_driver: Option<String>,
     /// The engine's whole answer, for showing it and for what this type does not name.
     pub raw: Value,
+}
+
+/// How the health of a container is checked. `None` is the engine's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// The test as Docker writes it: `["CMD-SHELL", "…"]`, `["CMD", "…", …]`, or `["NONE"]` where the image's check is
+    /// switched off.
+    pub test: Vec<String>,
+    /// Pause between two checks.
+    pub interval: Option<Duration>,
+    /// How long a check may take.
+    pub timeout: Option<Duration>,
+    /// How long failures do not count after the start.
+    pub start_period: Option<Duration>,
+    /// How many failures in a row make it unhealthy.
+    pub retries: Option<u32>,
 }
 
 /// A host address (`None` for all) and a host port (`None` for a free one).
@@ -233,6 +251,17 @@ struct WireConfig {
     open_stdin: Option<bool>,
     exposed_ports: Option<BTreeMap<String, Value>>,
     labels: Option<BTreeMap<String, String>>,
+    healthcheck: Option<WireHealthCheck>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireHealthCheck {
+    test: Option<Vec<String>>,
+    interval: Option<i64>,
+    timeout: Option<i64>,
+    start_period: Option<i64>,
+    retries: Option<i64>,
 }
 
 /// Podman writes an entry point as one text.
@@ -351,6 +380,25 @@ impl WireHealth {
                 output.truncate(output.floor_char_boundary(MAX_HEALTH_OUTPUT));
                 output
             }),
+        })
+    }
+}
+
+impl WireHealthCheck {
+    fn into_check(self) -> Option<HealthCheck> {
+        let nanos = |nanos: Option<i64>| {
+            let nanos = u64::try_from(nanos?).ok().filter(|nanos| *nanos > 0)?;
+            Some(Duration::from_nanos(nanos))
+        };
+        Some(HealthCheck {
+            test: self.test.filter(|test| !test.is_empty())?,
+            interval: nanos(self.interval),
+            timeout: nanos(self.timeout),
+            start_period: nanos(self.start_period),
+            retries: self
+                .retries
+                .and_then(|retries| u32::try_from(retries).ok())
+                .filter(|retries| *retries > 0),
         })
     }
 }
@@ -539,6 +587,7 @@ impl Wire {
             ports: bound_ports(&network.ports.unwrap_or_default(), &configured_ports),
             configured_ports,
             labels: config.labels.unwrap_or_default(),
+            healthcheck: config.healthcheck.and_then(WireHealthCheck::into_check),
             log_driver: host.log_config.and_then(|log| some_text(log.driver)),
             raw,
             id,

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::refusal;
+
 /// A cause that can be shared, so that [`EngineError`] is cheap to clone.
 pub type SharedError = Arc<dyn StdError + Send + Sync>;
 
@@ -167,13 +169,13 @@ pub enum EngineError {
         holder: Option<String>,
     },
     /// The thing is used by something else: an image by a container, a volume, a network.
-    #[error("Still in use: {message}")]
+    #[error("{}", refusal::in_use(message))]
     InUse {
         /// What the engine says.
         message: String,
     },
     /// The thing is in a state that does not allow this.
-    #[error("Not possible now: {message}")]
+    #[error("{}", refusal::conflict(message))]
     Conflict {
         /// What the engine says.
         message: String,
@@ -199,31 +201,31 @@ pub enum EngineError {
         message: String,
     },
     /// The registry wants a login, or does not let this account in.
-    #[error("Access denied: {message}")]
+    #[error("Access denied")]
     Unauthorized {
         /// What the engine or registry says.
         message: String,
     },
     /// The registry's limit of downloads is used up.
-    #[error("The registry limits downloads: {message}")]
+    #[error("The registry's pull limit is reached")]
     RateLimited {
         /// What the engine or registry says.
         message: String,
     },
     /// The engine cannot reach the registry.
-    #[error("The engine cannot reach the registry: {message}")]
+    #[error("{}", refusal::registry_unreachable(message))]
     RegistryUnreachable {
         /// What the engine says.
         message: String,
     },
     /// The engine's disk is full.
-    #[error("The engine's disk is full: {message}")]
+    #[error("The engine's disk is full")]
     NoSpace {
         /// What the engine says.
         message: String,
     },
     /// The engine rejects what we asked for.
-    #[error("{message}")]
+    #[error("{}", refusal::in_words(message))]
     InvalidRequest {
         /// What the engine says.
         message: String,
@@ -243,7 +245,7 @@ pub enum EngineError {
         limit: usize,
     },
     /// Any other error that the engine reports.
-    #[error("{message}")]
+    #[error("{}", refusal::in_words(message))]
     Engine {
         /// HTTP status, or 0 for an error inside a stream.
         status: u16,
@@ -263,6 +265,25 @@ fn port_words(host_ip: Option<IpAddr>, port: Option<u16>) -> String {
 }
 
 impl EngineError {
+    /// The engine's or registry's own text, where the error's message says it in other words.
+    pub fn raw(&self) -> Option<&str> {
+        match self {
+            Self::InUse { message }
+            | Self::Conflict { message }
+            | Self::PortTaken { message, .. }
+            | Self::WrongArchitecture { message, .. }
+            | Self::Unauthorized { message }
+            | Self::RateLimited { message }
+            | Self::RegistryUnreachable { message }
+            | Self::NoSpace { message }
+            | Self::InvalidRequest { message }
+            | Self::Engine { message, .. } => {
+                (!message.is_empty() && *message != self.to_string()).then_some(message)
+            }
+            _ => None,
+        }
+    }
+
     /// What the user can try, where we know something better than "try again".
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::{Stream, stream};
 use http::Method;
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use crate::byte_stream::JsonStream;
 use crate::error::clean;
@@ -42,7 +43,10 @@ pub enum Action {
     /// Stopped by the user. Comes beside [`Action::Die`].
     Stop,
     /// A signal was sent.
-    Kill,
+    Kill {
+        /// Its number, where the engine tells.
+        signal: Option<u32>,
+    },
     /// Ended.
     Die {
         /// Exit code.
@@ -101,6 +105,11 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, EngineError>> + S
 
 const WHAT: &str = "the stream of events";
 
+/// What an engine remembers is asked for up to this number of events, for this long, and until nothing more has come
+/// for this long: an engine whose clock is behind keeps the stream open.
+const PAST: (usize, Duration, Duration) =
+    (2048, Duration::from_secs(2), Duration::from_millis(300));
+
 /// How long we wait for Podman to begin its answer. It may not do so before the first event.
 const PODMAN_PATIENCE: Duration = Duration::from_millis(250);
 
@@ -154,7 +163,11 @@ impl Action {
             "start" => Self::Start,
             "restart" => Self::Restart,
             "stop" => Self::Stop,
-            "kill" => Self::Kill,
+            "kill" => Self::Kill {
+                signal: attributes
+                    .get("signal")
+                    .and_then(|signal| signal_number(signal)),
+            },
             "die" | "died" => Self::Die {
                 exit_code: ["exitCode", "containerExitCode"]
                     .iter()
@@ -188,6 +201,21 @@ impl Action {
                 }
             }
         }
+    }
+}
+
+/// The number of a signal that an event names: Docker writes `15` or, in old versions, what the caller wrote.
+fn signal_number(word: &str) -> Option<u32> {
+    if let Ok(number) = word.parse() {
+        return Some(number);
+    }
+    match word.trim_start_matches("SIG") {
+        "HUP" => Some(1),
+        "INT" => Some(2),
+        "QUIT" => Some(3),
+        "KILL" => Some(9),
+        "TERM" => Some(15),
+        _ => None,
     }
 }
 
@@ -251,6 +279,56 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// What the engine remembers of containers that were started, sent signals, or ended since `since`, oldest first.
+    /// Docker keeps its last 256 events until it is restarted; Podman keeps a log. What could be read in two seconds
+    /// is returned, however the stream ends.
+    pub async fn past_container_events(&self, since: Timestamp) -> Vec<Event> {
+        let (most, deadline, silence) = PAST;
+        let filters = match self.info().product {
+            Product::Docker => serde_json::json!({
+                "type": ["container"],
+                "event": ["start", "kill", "stop", "die"],
+            }),
+            // Podman 4 wants an event to be all of them at once.
+            Product::Podman => serde_json::json!({ "type": ["container"] }),
+        };
+        // Podman stops reading its log at `until`, be that before the first line.
+        let until = match self.info().product {
+            Product::Docker => Timestamp::now(),
+            Product::Podman => Timestamp::from_unix_nanos(
+                Timestamp::now().unix_nanos()
+                    + i64::try_from(deadline.as_nanos()).unwrap_or_default(),
+            ),
+        };
+        let mut past = Vec::new();
+        let reading = async {
+            let bytes = self
+                .call(Method::GET, &["events"])
+                .query("since", &since.as_parameter())
+                .query("until", &until.as_parameter())
+                .query("filters", &filters.to_string())
+                .stream(WHAT)
+                .await?;
+            let mut events = JsonStream::new(bytes);
+            while past.len() < most {
+                // The first one takes the engine a moment.
+                let patience = if past.is_empty() { deadline } else { silence };
+                match timeout(patience, events.next(parse)).await {
+                    Ok(Ok(Some(event))) => past.push(event),
+                    Ok(Err(error)) => return Err(error),
+                    Ok(Ok(None)) | Err(_) => break,
+                }
+            }
+            Ok(())
+        };
+        if let Ok(Err(error)) = timeout(deadline, reading).await {
+            tracing::debug!(%error, "past events are not known");
+        }
+        past
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,6 +378,16 @@ mod tests {
             &Action::Remove,
             "sha256:1",
         );
+        for (word, signal) in [("15", Some(15)), ("SIGKILL", Some(9)), ("odd", None)] {
+            check(
+                &format!(
+                    r#"{{"Type":"container","Action":"kill","Actor":{{"ID":"abc","Attributes":{{"signal":"{word}"}}}}}}"#
+                ),
+                &Subject::Container,
+                &Action::Kill { signal },
+                "abc",
+            );
+        }
         check(
             r#"{"Type":"container","Action":"exec_create: sh -c true","Actor":{"ID":"abc"}}"#,
             &Subject::Container,

@@ -1,6 +1,6 @@
 //! Images that the engine has.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,6 +79,15 @@ pub struct ImageDetail {
     pub labels: BTreeMap<String, String>,
     /// The engine's whole answer.
     pub raw: Value,
+}
+
+/// How much disk space images take.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageDiskUsage {
+    /// All images in bytes, layers that several share counted once.
+    pub total: u64,
+    /// Bytes of each image, by id, that other images share; only of those whose share the engine counted.
+    pub shared: HashMap<String, u64>,
 }
 
 /// What came of removing an image.
@@ -196,6 +205,44 @@ fn parse_loaded(body: &[u8]) -> Result<Vec<String>, EngineError> {
     Ok(loaded)
 }
 
+/// Until API 1.51 there is a list, from 1.52 on a summary that has the list when it is asked for.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireDiskUsage {
+    layers_size: Option<i64>,
+    images: Option<Vec<WireShare>>,
+    image_usage: Option<WireImageUsage>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireImageUsage {
+    total_size: Option<i64>,
+    items: Option<Vec<WireShare>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireShare {
+    id: Option<String>,
+    shared_size: Option<i64>,
+}
+
+fn parse_disk_usage(body: &[u8]) -> Result<ImageDiskUsage, EngineError> {
+    let wire: WireDiskUsage = json::object(body, "the disk space of images")?;
+    let (total, items) = match wire.image_usage {
+        Some(usage) => (usage.total_size, usage.items),
+        None => (wire.layers_size, None),
+    };
+    let listed = items.or(wire.images).unwrap_or_default().into_iter();
+    Ok(ImageDiskUsage {
+        total: natural(total).unwrap_or_default(),
+        shared: listed
+            .filter_map(|image| Some((some_text(image.id)?, natural(image.shared_size)?)))
+            .collect(),
+    })
+}
+
 /// Tags or digests without the placeholders that engines write for "none".
 fn real_names(names: Option<Vec<String>>) -> Vec<String> {
     let mut names = names.unwrap_or_default();
@@ -291,6 +338,9 @@ const REMOVAL_GRACE: Duration = Duration::from_mins(1);
 /// How much longer loading an image may take: it is sent, unpacked and written.
 const LOAD_GRACE: Duration = Duration::from_mins(2);
 
+/// Engines before API 1.42 also walk through every volume for it.
+const DISK_USAGE_DEADLINE: Duration = Duration::from_mins(2);
+
 /// Larger archives would have to be streamed, and are not ours.
 const MAX_ARCHIVE_BYTES: usize = 64 << 20;
 
@@ -314,6 +364,19 @@ impl Engine {
             .send()
             .await?;
         parse_detail(&answer.body)
+    }
+
+    /// Adds up the disk space of images. That may take the engine long.
+    pub async fn image_disk_usage(&self) -> Result<ImageDiskUsage, EngineError> {
+        let answer = self
+            .call(Method::GET, &["system", "df"])
+            .about(Noun::Engine, "")
+            .deadline(DISK_USAGE_DEADLINE)
+            .query("type", "image")
+            .query("verbose", "1")
+            .send()
+            .await?;
+        parse_disk_usage(&answer.body)
     }
 
     /// Loads images from an archive as `docker save` writes it (tar, also compressed), and returns their references.
@@ -399,6 +462,29 @@ mod tests {
     }
 
     #[test]
+    fn disk_usage() {
+        let check = |body: &str, total: u64, shared: &[(&str, u64)]| {
+            let usage = parse_disk_usage(body.as_bytes()).unwrap();
+            let shared = shared
+                .iter()
+                .map(|(id, bytes)| ((*id).to_owned(), *bytes))
+                .collect();
+            assert_eq!(usage, ImageDiskUsage { total, shared }, "{body}");
+        };
+        check(
+            r#"{"LayersSize":1000,"Images":[{"Id":"a","Size":700,"SharedSize":300},{"Id":"b","SharedSize":-1}],"Volumes":null}"#,
+            1000,
+            &[("a", 300)],
+        );
+        check(
+            r#"{"ImageUsage":{"TotalCount":1,"TotalSize":11,"Items":[{"Id":"a","SharedSize":4}]}}"#,
+            11,
+            &[("a", 4)],
+        );
+        check(r#"{"LayersSize":-1,"Images":null}"#, 0, &[]);
+    }
+
+    #[test]
     fn what_was_loaded() {
         let names = |body: &str| parse_loaded(body.as_bytes());
         assert_eq!(
@@ -421,7 +507,7 @@ mod tests {
         let error = names("{\"errorDetail\":{\"message\":\"write: no space left on device\"},\"error\":\"write: no space left on device\"}").unwrap_err();
         assert!(matches!(error, EngineError::NoSpace { .. }), "{error:?}");
         let error = names("{\"error\":\"invalid archive\"}").unwrap_err();
-        assert_eq!(error.to_string(), "invalid archive");
+        assert_eq!(error.to_string(), "Invalid archive");
         assert!(names("<html>").is_err());
     }
 

@@ -25,8 +25,10 @@ mod image;
 mod json;
 mod log;
 mod log_decoder;
+mod network;
 mod probe;
 mod pull;
+mod refusal;
 mod ssh;
 mod stats;
 mod system;
@@ -41,8 +43,8 @@ pub use container::{
     Port, Protocol, RemoveContainer,
 };
 pub use container_detail::{
-    Binding, ConfiguredPort, ContainerDetail, HealthDetail, ResourceLimits, RestartPolicy,
-    StateDetail,
+    Binding, ConfiguredPort, ContainerDetail, HealthCheck, HealthDetail, ResourceLimits,
+    RestartPolicy, StateDetail,
 };
 pub use container_spec::{ContainerSpec, CreatedContainer, MountSpec, PublishedPort};
 pub use discovery::{Candidate, Discovery, Environment, Os, discover};
@@ -51,7 +53,7 @@ pub use endpoint::{Address, Endpoint, EndpointSource, TlsMaterial};
 pub use engine::{Engine, EngineInfo, Product};
 pub use error::{EngineError, Noun, SharedError};
 pub use event::{Action, Event, EventStream, Subject};
-pub use image::{Image, ImageDetail, RemovedImages};
+pub use image::{Image, ImageDetail, ImageDiskUsage, RemovedImages};
 pub use log::{LogOptions, LogStream, Tail};
 pub use log_decoder::{LineRef, LogChunk, LogDecoder, LogOutput, MAX_LINE_BYTES};
 pub use probe::{PROBE_DEADLINE, Probe, ProbeAnswer, ProbeFailure, probe, probe_all};

@@ -69,6 +69,16 @@ impl CpuReading {
     }
 }
 
+impl CpuReading {
+    /// Whether so much time has passed since an earlier reading that a percentage means something: the kernel counts
+    /// in steps of 10 ms.
+    fn is_well_after(&self, earlier: &Self) -> bool {
+        const ENOUGH: u64 = 100_000_000;
+        let passed = self.system_nanos.saturating_sub(earlier.system_nanos);
+        passed >= ENOUGH.saturating_mul(self.online_cpus.into())
+    }
+}
+
 #[derive(Deserialize)]
 struct Wire {
     read: Option<String>,
@@ -236,6 +246,15 @@ impl Engine {
     /// Samples as they come. While the container does not run, Docker goes on with samples that
     /// are all `None`, and Podman ends the stream.
     pub async fn stats_stream(&self, id: &str) -> Result<StatsStream, EngineError> {
+        self.stats_stream_after(id, None).await
+    }
+
+    /// As [`Engine::stats_stream`], with a reading of before for the first sample to be compared with.
+    pub async fn stats_stream_after(
+        &self,
+        id: &str,
+        earlier: Option<CpuReading>,
+    ) -> Result<StatsStream, EngineError> {
         let bytes = self
             .container_call(Method::GET, id, "stats")
             .query("stream", "1")
@@ -243,13 +262,15 @@ impl Engine {
             .await?;
         let mut samples = JsonStream::new(bytes);
         samples.watch(STALL);
-        let previous: Option<CpuReading> = None;
         Ok(Box::pin(stream::try_unfold(
-            (samples, previous),
+            (samples, earlier),
             |(mut samples, previous)| async move {
                 let Some(wire) = samples.next(|line| parse(line).map(Some)).await? else {
                     return Ok(None);
                 };
+                let now = wire.cpu_stats.as_ref().and_then(WireCpu::reading);
+                let previous =
+                    previous.filter(|previous| now.is_some_and(|now| now.is_well_after(previous)));
                 let sample = wire.into_sample(previous.as_ref());
                 let previous = sample.cpu;
                 Ok(Some((sample, (samples, previous))))
@@ -302,6 +323,19 @@ mod tests {
             r#"{"read":"0001-01-01T00:00:00Z","preread":"0001-01-01T00:00:00Z","pids_stats":{},"blkio_stats":{"io_service_bytes_recursive":null},"num_procs":0,"storage_stats":{},"cpu_stats":{"cpu_usage":{"total_usage":0},"throttling_data":{}},"precpu_stats":{"cpu_usage":{"total_usage":0}},"memory_stats":{},"name":"/x","id":"y"}"#,
         );
         assert_eq!(empty, StatsSample::default());
+    }
+
+    #[test]
+    fn a_percentage_takes_a_while() {
+        let at = |milliseconds: u64| CpuReading {
+            container_nanos: 0,
+            // Two CPUs.
+            system_nanos: 2 * milliseconds * 1_000_000,
+            online_cpus: 2,
+        };
+        assert!(!at(20).is_well_after(&at(0)));
+        assert!(at(200).is_well_after(&at(0)));
+        assert!(!at(0).is_well_after(&at(200)));
     }
 
     #[test]

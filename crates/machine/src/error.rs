@@ -17,7 +17,7 @@ pub enum MachineError {
         program: String,
     },
     /// The program that runs the machine cannot be used.
-    #[error("`{program}` does not start")]
+    #[error("`{program}` could not be started")]
     QemuUnusable {
         /// Its name.
         program: String,
@@ -25,7 +25,7 @@ pub enum MachineError {
         source: io::Error,
     },
     /// This system has no such driver, or not yet.
-    #[error("The machine cannot run with {driver} here: {reason}")]
+    #[error("The machine cannot use {driver} on this computer: {reason}")]
     NoDriver {
         /// The driver in words.
         driver: &'static str,
@@ -33,13 +33,13 @@ pub enum MachineError {
         reason: &'static str,
     },
     /// There is no guest image.
-    #[error("The machine's own Linux is missing")]
+    #[error("The guest image is missing")]
     NoImage {
         /// Where it was looked for.
         looked: Vec<PathBuf>,
     },
     /// The guest image is not what its manifest says.
-    #[error("The machine's own Linux is damaged: {file} {reason}", file = file.display())]
+    #[error("The guest image is damaged: {file} {reason}", file = file.display())]
     ImageDamaged {
         /// The file.
         file: PathBuf,
@@ -47,13 +47,13 @@ pub enum MachineError {
         reason: String,
     },
     /// The guest image is of another version or architecture.
-    #[error("The machine's own Linux does not fit this Slipway: {reason}")]
+    #[error("The guest image does not match this version of Slipway: {reason}")]
     ImageUnfit {
         /// What does not fit.
         reason: String,
     },
     /// This computer has too little memory free.
-    #[error("The machine is set to {wanted_mb} MB of memory, and only {available_mb} MB are free")]
+    #[error("The machine needs {wanted_mb} MB of memory, but only {available_mb} MB are free")]
     NoMemory {
         /// What the settings say.
         wanted_mb: u64,
@@ -61,7 +61,7 @@ pub enum MachineError {
         available_mb: u64,
     },
     /// The disk of this computer is full.
-    #[error("Only {free_mb} MB are free on the disk that holds {path}", path = path.display())]
+    #[error("Only {free_mb} MB are free on the disk of {path}", path = path.display())]
     NoSpace {
         /// A place on the disk.
         path: PathBuf,
@@ -93,19 +93,19 @@ pub enum MachineError {
         source: io::Error,
     },
     /// The virtual machine ended by itself.
-    #[error("The machine ended by itself: {reason}")]
+    #[error("The virtual machine ended unexpectedly: {reason}")]
     Ended {
         /// What is known of the cause.
         reason: String,
     },
     /// The virtual machine stands still.
-    #[error("The machine stands still: {reason}")]
+    #[error("The virtual machine has stopped responding: {reason}")]
     Stuck {
         /// What the driver says.
         reason: String,
     },
     /// The boot took too long.
-    #[error("The machine did not start within {} seconds; it was at: {phase}", after.as_secs())]
+    #[error("The machine did not start within {} seconds; last step: {phase}", after.as_secs())]
     BootTimeout {
         /// What it was at.
         phase: String,
@@ -123,7 +123,7 @@ pub enum MachineError {
         disk: PathBuf,
     },
     /// The guest came to no engine, for a reason that is not its disk.
-    #[error("The machine's own Linux could not start: {reason}")]
+    #[error("The guest system could not start: {reason}")]
     GuestFailed {
         /// What the guest says.
         reason: String,
@@ -135,13 +135,13 @@ pub enum MachineError {
         what: String,
     },
     /// The guest cannot be spoken to.
-    #[error("The machine does not answer: {reason}")]
+    #[error("The machine is not responding: {reason}")]
     Link {
         /// Why.
         reason: String,
     },
     /// The engine in the machine cannot be spoken to.
-    #[error("The engine in the machine does not answer")]
+    #[error("The engine in the machine is not responding")]
     Docker {
         /// Why.
         #[source]
@@ -170,7 +170,7 @@ pub enum MachineError {
         hint: &'static str,
     },
     /// Another process owns the machine.
-    #[error("Another slipwayd owns the machine already{}", pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    #[error("Another slipwayd already owns the machine{}", pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
     Owned {
         /// Which.
         pid: Option<u32>,
@@ -191,7 +191,7 @@ pub enum MachineError {
         runtime: PathBuf,
     },
     /// A process owns the machine and cannot be asked.
-    #[error("slipwayd{process} owns the machine, and nobody listens at {socket}",
+    #[error("slipwayd{process} owns the machine but does not listen at {socket}",
         process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default(), socket = socket.display())]
     Unheard {
         /// Who.
@@ -272,7 +272,7 @@ impl MachineError {
                 "Install Slipway again; containers, images and volumes stay".to_owned()
             }
             Self::NoMemory { .. } => {
-                "Close something large, or give the machine less memory in its settings".to_owned()
+                "Close other programs, or reduce the machine's memory in its settings".to_owned()
             }
             Self::NoSpace { .. } => {
                 "Free some space there: the machine starts with 1 GB free".to_owned()
@@ -292,26 +292,26 @@ impl MachineError {
                 _ => return None,
             },
             Self::Ended { .. } | Self::Stuck { .. } => {
-                "Start it again; its console log says what came before".to_owned()
+                "Start it again; the console log has details".to_owned()
             }
             Self::BootTimeout { .. } => "Start it again when this computer is less busy; its log \
-                                         says how far it came"
+                                         has details"
                 .to_owned(),
             Self::DiskBroken {
                 repairable: true,
                 disk,
                 ..
             } => format!(
-                "Its data was not touched and is in {disk}: a copy of that file is a way back. \
-                 Repair it with `slipway machine repair`: what is damaged may be lost, the rest \
+                "Its data is unchanged in {disk}: copy that file first. \
+                 Then repair it with `slipway machine repair`: damaged files may be lost, the rest \
                  stays",
                 disk = disk.display()
             ),
             // It may be of a newer Slipway, or in the wrong place: more often than not its data is intact.
             Self::DiskBroken { disk, .. } => format!(
-                "Its data was not touched and is in {disk}: keep a copy of that file whatever you \
-                 do. Put the right disk back if this is another one. Only if nothing helps, delete \
-                 the machine to begin anew without that data",
+                "Its data is unchanged in {disk}: keep a copy of that file. \
+                 If it is the wrong file, put the right one back. If nothing else helps, delete \
+                 the machine and start with an empty one",
                 disk = disk.display()
             ),
             Self::GuestFailed { .. } => {
@@ -319,14 +319,14 @@ impl MachineError {
                  images and volumes stay"
                     .to_owned()
             }
-            Self::EngineEnds { .. } => "Where the machine's disk is full, make it larger with \
-                                        `slipway machine settings --disk`; else start it again. Its \
+            Self::EngineEnds { .. } => "If the machine's disk is full, enlarge it with \
+                                        `slipway machine settings --disk`; otherwise start it again. Its \
                                         data stays"
                 .to_owned(),
             Self::Link { .. } | Self::Docker { .. } => "Restart the machine".to_owned(),
             Self::Setting { hint, .. } => hint.clone(),
             Self::Refused { hint, .. } => (*hint).to_owned(),
-            Self::Owned { .. } => "Nothing needs to be done: it can be used as it is".to_owned(),
+            Self::Owned { .. } => "The machine can be used as it is".to_owned(),
             Self::OwnedElsewhere { data, .. } if cfg!(target_os = "linux") => format!(
                 "`XDG_DATA_HOME={} slipway …` uses that machine; with XDG_RUNTIME_DIR set to \
                  another directory this one is beside it",
@@ -344,17 +344,17 @@ impl MachineError {
                     // That is where sockets are that nobody has given a place.
                     _ => "env -u XDG_RUNTIME_DIR".to_owned(),
                 };
-                format!("It is reached from here with `{with} slipway …`")
+                format!("Use it from here with `{with} slipway …`")
             }
             Self::Unheard { pid, .. } => format!(
-                "Its sockets are gone, as at the end of a login. {} stops the machine in order; \
-                 it can be started again after that",
+                "Its sockets were removed, as at the end of a login session. {} stops the machine cleanly; \
+                 then it can be started again",
                 pid.map_or_else(
                     || "Ending slipwayd".to_owned(),
                     |pid| format!("`kill {pid}`")
                 )
             ),
-            Self::NoDaemon { .. } => "Its log says why".to_owned(),
+            Self::NoDaemon { .. } => "Its log has details".to_owned(),
             Self::InGuest { .. } => return None,
             Self::Daemon(error) => return error.hint.clone(),
         })

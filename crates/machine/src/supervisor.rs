@@ -280,11 +280,11 @@ impl Supervisor {
         tracing::info!(?request, "asked");
         let deleting = MachineError::Refused {
             what: "The machine is being deleted",
-            hint: "Start a new one when that is done",
+            hint: "Start a new one afterwards",
         };
         if !self.farewell.is_empty() {
             return Err(MachineError::Refused {
-                what: "slipwayd is about to end",
+                what: "slipwayd is shutting down",
                 hint: "Try again in a moment",
             });
         }
@@ -299,7 +299,7 @@ impl Supervisor {
                     Ok(())
                 }
                 Life::Up(_) if self.is_unresponsive() => Err(MachineError::Refused {
-                    what: "The machine runs and does not answer",
+                    what: "The machine is running but not responding",
                     hint: "Restart it",
                 }),
                 Life::Booting { .. } | Life::Up(_) => Ok(()),
@@ -326,7 +326,7 @@ impl Supervisor {
             Request::Restart => match &self.life {
                 Life::Rest if data_disk::measure(&self.paths).is_none() => {
                     Err(MachineError::Refused {
-                        what: "There is no machine yet",
+                        what: "The machine is not created",
                         hint: "Start one",
                     })
                 }
@@ -355,7 +355,7 @@ impl Supervisor {
             Request::Repair => match &self.life {
                 Life::Rest if data_disk::measure(&self.paths).is_none() => {
                     Err(MachineError::Refused {
-                        what: "There is no machine yet",
+                        what: "The machine is not created",
                         hint: "Start one",
                     })
                 }
@@ -363,7 +363,7 @@ impl Supervisor {
                 Life::Stopping { .. } | Life::Booting { .. } | Life::Up(_) => {
                     Err(MachineError::Refused {
                         what: "The machine's disk is in use",
-                        hint: "Stop the machine first; a start says whether its disk is damaged",
+                        hint: "Stop the machine first; a start checks its disk",
                     })
                 }
             },
@@ -690,7 +690,7 @@ impl Supervisor {
             Then::Rescue(reason) => {
                 self.rescued = Some(Instant::now());
                 let warning =
-                    format!("The machine ended by itself ({reason}) and was started again");
+                    format!("The virtual machine ended unexpectedly ({reason}) and was started again");
                 if let Err(error) = self.start(vec![warning], false) {
                     self.broken(&error);
                 }

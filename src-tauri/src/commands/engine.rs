@@ -1,6 +1,7 @@
 //! Engines: state, list, choice.
 
 use slipway_api::ApiError;
+use slipway_api::app::SettingsView;
 use slipway_api::engine::{DiskUsageView, EndpointView, EngineState};
 
 use crate::Core;
@@ -26,7 +27,22 @@ pub(crate) async fn engine_use(core: Core<'_>, name: String) -> Result<(), ApiEr
     core.engine_use(&name).await.map(drop)
 }
 
-/// Looks for the engine at once instead of after the current pause.
+/// Forgets the choice: an engine is selected automatically from now on.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn engine_use_default(core: Core<'_>) -> Result<(), ApiError> {
+    core.engine_use_default().await
+}
+
+/// The settings that the window and the `slipway` command share. Changes arrive as
+/// [`crate::events::ConfigurationChanged`].
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn settings(core: Core<'_>) -> Result<SettingsView, ApiError> {
+    Ok(core.settings_view().await)
+}
+
+/// Looks for the engine now instead of after the current pause.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn engine_retry(core: Core<'_>) -> Result<(), ApiError> {

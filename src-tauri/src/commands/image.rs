@@ -1,8 +1,8 @@
-//! Images: list, pull, remove.
+//! Images: list, detail, pull, remove.
 
 use slipway_api::ApiError;
-use slipway_api::image::{ImageRemoval, ImageView};
-use slipway_api::operation::PullProgress;
+use slipway_api::image::{ImageDetail, ImageRemoval, ImageUsage, ImageView, ImagesRemoval};
+use slipway_api::operation::{PullProgress, RemovalProgress};
 use tauri::ipc::Channel;
 
 use crate::Core;
@@ -12,6 +12,43 @@ use crate::Core;
 #[specta::specta]
 pub(crate) async fn image_list(core: Core<'_>) -> Result<Vec<ImageView>, ApiError> {
     core.images().await
+}
+
+/// Everything about one image, by reference or id.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn image_detail(
+    core: Core<'_>,
+    reference: String,
+) -> Result<ImageDetail, ApiError> {
+    core.image_detail(&reference).await
+}
+
+/// Disk space of images, and the images that no container uses. Slow on engines with much to count.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn image_usage(core: Core<'_>) -> Result<ImageUsage, ApiError> {
+    core.image_usage().await
+}
+
+/// Removes images by id, each only if no container uses it by then. `operation` is a name of the caller's choice by
+/// which [`super::run::operation_cancel`] finds it.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn images_remove_unused(
+    core: Core<'_>,
+    ids: Vec<String>,
+    operation: String,
+    progress: Channel<RemovalProgress>,
+) -> Result<ImagesRemoval, ApiError> {
+    let core = core.inner();
+    core.operation(&operation, |cancel| async move {
+        core.images_remove_unused(&ids, &cancel, move |p| {
+            let _ = progress.send(p);
+        })
+        .await
+    })
+    .await
 }
 
 /// Removes a tag (or an untagged image by id).

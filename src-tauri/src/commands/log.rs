@@ -42,6 +42,30 @@ pub(crate) async fn log_search(
     core.log_search(session, query).await
 }
 
+/// Opens a view of the lines of a log that match, now and as it grows: a log by itself, whose lines are numbered
+/// without gaps. Its extent is sent when it changes.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn log_matching(
+    core: Core<'_>,
+    session: u32,
+    query: LogQuery,
+    extent: Channel<LogExtent>,
+) -> Result<u32, ApiError> {
+    core.log_matching(session, &query, move |e| extent.send(e).is_ok())
+}
+
+/// Number in the whole log of a line of such a view. `None` if it is not held any more.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn log_line(
+    core: Core<'_>,
+    session: u32,
+    line: u64,
+) -> Result<Option<u64>, ApiError> {
+    core.log_line(session, line)
+}
+
 /// Plain text of a range of lines, for the clipboard.
 #[tauri::command]
 #[specta::specta]

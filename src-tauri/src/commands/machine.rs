@@ -1,7 +1,9 @@
 //! Slipway's own machine: state, actions, settings, log.
 
 use slipway_api::ApiError;
-use slipway_api::machine::{MachineAction, MachineLogSource, MachineSettings, MachineView};
+use slipway_api::machine::{
+    MachineAction, MachineLogSource, MachineSettings, MachineStopEffect, MachineView,
+};
 use tauri::ipc::Channel;
 
 use crate::Core;
@@ -13,6 +15,13 @@ pub(crate) async fn machine_state(core: Core<'_>) -> Result<Option<MachineView>,
     Ok(core
         .machine_views()
         .and_then(|views| views.borrow().clone()))
+}
+
+/// What stopping it would end.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn machine_stop_effect(core: Core<'_>) -> Result<MachineStopEffect, ApiError> {
+    Ok(core.machine_stop_effect().await)
 }
 
 /// Begins to start, stop, restart or delete it. What comes of it is told by its state.

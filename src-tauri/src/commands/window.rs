@@ -1,17 +1,37 @@
 //! What belongs to the window itself.
 
-use slipway_api::ApiError;
+use std::ops::RangeInclusive;
+
 use slipway_api::app::AppInfo;
-use tauri::AppHandle;
+use slipway_api::{ApiError, ErrorKind};
+use tauri::{AppHandle, WebviewWindow};
 use tauri_plugin_opener::OpenerExt;
 
 use crate::Core;
+
+/// How far the page can be zoomed, in percent.
+const ZOOM: RangeInclusive<u32> = 50..=300;
 
 /// Which Slipway this is.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn app_info(core: Core<'_>) -> Result<AppInfo, ApiError> {
     Ok(core.app_info())
+}
+
+/// Shows the page larger or smaller, in percent of its own size. The page remembers it.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn window_zoom(window: WebviewWindow, percent: u32) -> Result<(), ApiError> {
+    let percent = percent.clamp(*ZOOM.start(), *ZOOM.end());
+    window
+        .set_zoom(f64::from(percent) / 100.0)
+        .map_err(|source| ApiError {
+            kind: ErrorKind::Other,
+            message: "The zoom could not be changed".to_owned(),
+            hint: None,
+            detail: Some(source.to_string()),
+        })
 }
 
 /// Opens a web page in the person's browser.

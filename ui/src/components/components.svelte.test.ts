@@ -1,7 +1,9 @@
 import { fireEvent, render, screen } from "@testing-library/svelte";
+import { createRawSnippet } from "svelte";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { copyText } from "../host/clipboard";
 import { toasts } from "../state/toasts.svelte";
+import ChipRow from "./ChipRow.svelte";
 import ErrorNote from "./ErrorNote.svelte";
 import { inkOn } from "./ink";
 import NumberInput from "./NumberInput.svelte";
@@ -116,4 +118,30 @@ test("without clipboard permission, text is copied through a selection", async (
 	expect(await copyText("docker run nginx")).toBe(true);
 	expect(selected).toEqual(["docker run nginx"]);
 	expect(document.querySelector("textarea")).toBeNull();
+});
+
+test("an error's raw text is folded under Details", () => {
+	const raw = "Error response from daemon: driver failed programming external connectivity";
+	const error = { kind: "other" as const, message: "The container could not start", hint: null, detail: raw };
+	render(ErrorNote, { error });
+	const details = screen.getByTestId<HTMLDetailsElement>("error-details");
+	expect(details.open).toBe(false);
+	expect(details.querySelector("summary")?.textContent).toBe("Details");
+	expect(screen.getByText(raw).closest("details")).toBe(details);
+	expect(screen.getByText("Copy details").closest("details")).toBe(details);
+});
+
+test("arrow keys move between chips", async () => {
+	const { container } = render(ChipRow, {
+		label: "Category",
+		children: createRawSnippet(() => ({
+			render: () => "<span><button>All</button><button>Running</button><button>Stopped</button></span>",
+		})),
+	});
+	const [all, running, stopped] = container.querySelectorAll("button");
+	all?.focus();
+	await fireEvent.keyDown(all!, { key: "ArrowRight" });
+	expect(document.activeElement).toBe(running);
+	await fireEvent.keyDown(running!, { key: "End" });
+	expect(document.activeElement).toBe(stopped);
 });

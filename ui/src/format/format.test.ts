@@ -1,7 +1,20 @@
+// @vitest-environment node
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { bytes, bytesOf, memory, memoryOf } from "./bytes";
 import { count, cpu, plural, shortId } from "./numbers";
-import { ago, duration } from "./time";
+import { ago, duration, moment, timeOfDay } from "./time";
+
+/** The command's tests read the same lines. */
+const shownInBoth = readFileSync(new URL("../../../crates/cli/src/numbers.tsv", import.meta.url), "utf8")
+	.split("\n")
+	.filter((line) => line && !line.startsWith("#"))
+	.map((line) => line.split("\t") as [string, string, string]);
+
+test.each(shownInBoth)("%s %s is %s, here and in the command", (kind, number, expected) => {
+	const formats: Record<string, (value: number) => string> = { bytes, memory, cpu, duration };
+	expect(formats[kind]?.(Number(number))).toBe(expected);
+});
 
 describe("bytes", () => {
 	test.each([
@@ -14,16 +27,17 @@ describe("bytes", () => {
 		[6_100_000_000, "6.1 GB"],
 	])("%d is %s", (value, expected) => expect(bytes(value)).toBe(expected));
 
-	test("a part is in the unit of the whole", () => {
+	test("of a part and a whole in the same unit, the unit is said once", () => {
 		expect(bytesOf(12_000_000, 72_000_000)).toBe("12 of 72 MB");
-		expect(bytesOf(400_000_000, 4_000_000_000)).toBe("0.4 of 4 GB");
+		expect(bytesOf(400_000_000, 4_000_000_000)).toBe("400 MB of 4 GB");
 		expect(bytesOf(0, 500)).toBe("0 of 500 B");
 	});
 
 	test("memory comes in powers of two", () => {
 		expect(memory(536_870_912)).toBe("512 MB");
 		expect(memory(4 * 1024 ** 3)).toBe("4 GB");
-		expect(memoryOf(400 * 1024 ** 2, 2 * 1024 ** 3)).toBe("0.4 of 2 GB");
+		expect(memoryOf(400 * 1024 ** 2, 2 * 1024 ** 3)).toBe("400 MB of 2 GB");
+		expect(memoryOf(1.2 * 1024 ** 3, 2 * 1024 ** 3)).toBe("1.2 of 2 GB");
 	});
 });
 
@@ -51,6 +65,13 @@ describe("time", () => {
 		["2020-12-01T12:00:00Z", "5 years ago"],
 		["", ""],
 	])("%s is %s", (value, expected) => expect(ago(value, now)).toBe(expected));
+});
+
+test("times of day have 24 hours, whatever the language of the computer", () => {
+	const at = new Date(2026, 2, 10, 14, 3, 22).getTime();
+	expect(timeOfDay(at)).toBe("14:03");
+	expect(moment(at)).toBe("10 Mar 2026, 14:03:22");
+	expect(timeOfDay("")).toBe("");
 });
 
 test("numbers", () => {

@@ -1,9 +1,9 @@
-/** CPU in percent of one CPU: "0.1%", "38%", "150%". */
-export function cpu(percent: number): string {
-	return percent < 9.95 ? `${percent.toFixed(1)}%` : `${Math.round(percent)}%`;
-}
-
 const grouped = new Intl.NumberFormat("en-US");
+
+/** CPU in percent of one CPU: "0.1%", "38%", "1,250%". */
+export function cpu(percent: number): string {
+	return percent < 9.95 ? `${(Math.round(percent * 10) / 10).toFixed(1)}%` : `${count(Math.round(percent))}%`;
+}
 
 /** 10482113 → "10,482,113". */
 export function count(value: number): string {

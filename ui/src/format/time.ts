@@ -5,7 +5,7 @@ const day = 24 * hour;
 
 /** How long something took or takes: "0.4 s", "12 s", "3 min 5 s", "2 h 10 min". */
 export function duration(ms: number): string {
-	if (ms < 9_950) return `${(Math.max(ms, 0) / second).toFixed(1)} s`;
+	if (ms < 9_950) return `${(Math.round(Math.max(ms, 0) / 100) / 10).toFixed(1)} s`;
 	const seconds = Math.round(ms / second);
 	if (seconds < 60) return `${seconds} s`;
 	const minutes = Math.floor(seconds / 60);
@@ -30,15 +30,17 @@ export function ago(at: string | number, now: number = Date.now()): string {
 	return days < 730 ? "a year ago" : `${Math.floor(days / 365.25)} years ago`;
 }
 
-/** The moment in full, for tooltips. */
+const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+/** The moment in full, for tooltips: "10 Mar 2026, 14:03:22". */
 export function moment(at: string | number): string {
 	const date = new Date(at);
-	return Number.isNaN(date.getTime())
-		? ""
-		: date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+	return Number.isNaN(date.getTime()) ? "" : full.format(date);
 }
 
 /** The time of day: "14:03". */
 export function timeOfDay(at: string | number): string {
-	return new Date(at).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+	const date = new Date(at);
+	return Number.isNaN(date.getTime()) ? "" : clock.format(date);
 }

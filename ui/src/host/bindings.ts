@@ -11,13 +11,22 @@ export const commands = {
 	appInfo: () => typedError<AppInfo, ApiError>(__TAURI_INVOKE("app_info")),
 	/**  Opens a web page in the person's browser. */
 	openUrl: (url: string) => typedError<null, ApiError>(__TAURI_INVOKE("open_url", { url })),
+	/**  Shows the page larger or smaller, in percent of its own size. The page remembers it. */
+	windowZoom: (percent: number) => typedError<null, ApiError>(__TAURI_INVOKE("window_zoom", { percent })),
 	/**  What is true of the engine now. Changes arrive as [`crate::events::EngineStateChanged`]. */
 	engineState: () => typedError<EngineState, ApiError>(__TAURI_INVOKE("engine_state")),
 	/**  Every endpoint that Slipway knows, probed now. */
 	engineList: () => typedError<EndpointView[], ApiError>(__TAURI_INVOKE("engine_list")),
 	/**  Uses another engine from now on. */
 	engineUse: (name: string) => typedError<null, ApiError>(__TAURI_INVOKE("engine_use", { name })),
-	/**  Looks for the engine at once instead of after the current pause. */
+	/**  Forgets the choice: an engine is selected automatically from now on. */
+	engineUseDefault: () => typedError<null, ApiError>(__TAURI_INVOKE("engine_use_default")),
+	/**
+	 *  The settings that the window and the `slipway` command share. Changes arrive as
+	 *  [`crate::events::ConfigurationChanged`].
+	 */
+	settings: () => typedError<SettingsView, ApiError>(__TAURI_INVOKE("settings")),
+	/**  Looks for the engine now instead of after the current pause. */
 	engineRetry: () => typedError<null, ApiError>(__TAURI_INVOKE("engine_retry")),
 	/**  What the engine keeps on its disk. It may take long to add that up. */
 	engineDiskUsage: () => typedError<DiskUsageView, ApiError>(__TAURI_INVOKE("engine_disk_usage")),
@@ -27,6 +36,8 @@ export const commands = {
 	machineState: () => typedError<MachineView | null, ApiError>(__TAURI_INVOKE("machine_state")),
 	/**  Begins to start, stop, restart or delete it. What comes of it is told by its state. */
 	machineAct: (action: MachineAction) => typedError<null, ApiError>(__TAURI_INVOKE("machine_act", { action })),
+	/**  What stopping it would end. */
+	machineStopEffect: () => typedError<MachineStopEffect, ApiError>(__TAURI_INVOKE("machine_stop_effect")),
 	/**  Gives space that nothing uses any more back to this computer; how many bytes that was. */
 	machineReclaim: () => typedError<number, ApiError>(__TAURI_INVOKE("machine_reclaim")),
 	/**  Chooses settings. What runs keeps its own until it is restarted. */
@@ -50,8 +61,17 @@ export const commands = {
 	statsWatch: (ids: string[], samples: Channel<StatsView[]>) => typedError<null, ApiError>(__TAURI_INVOKE("stats_watch", { ids, samples })),
 	/**  All images. [`crate::events::ImagesChanged`] says when to ask again. */
 	imageList: () => typedError<ImageView[], ApiError>(__TAURI_INVOKE("image_list")),
+	/**  Everything about one image, by reference or id. */
+	imageDetail: (reference: string) => typedError<ImageDetail, ApiError>(__TAURI_INVOKE("image_detail", { reference })),
+	/**  Disk space of images, and the images that no container uses. Slow on engines with much to count. */
+	imageUsage: () => typedError<ImageUsage, ApiError>(__TAURI_INVOKE("image_usage")),
 	/**  Removes a tag (or an untagged image by id). */
 	imageRemove: (reference: string, force: boolean) => typedError<ImageRemoval, ApiError>(__TAURI_INVOKE("image_remove", { reference, force })),
+	/**
+	 *  Removes images by id, each only if no container uses it by then. `operation` is a name of the caller's choice by
+	 *  which [`super::run::operation_cancel`] finds it.
+	 */
+	imagesRemoveUnused: (ids: string[], operation: string, progress: Channel<RemovalProgress>) => typedError<ImagesRemoval, ApiError>(__TAURI_INVOKE("images_remove_unused", { ids, operation, progress })),
 	/**  Pulls an image. `operation` is a name of the caller's choice by which [`super::run::operation_cancel`] finds it. */
 	imagePull: (reference: string, operation: string, progress: Channel<PullProgress>) => typedError<null, ApiError>(__TAURI_INVOKE("image_pull", { reference, operation, progress })),
 	/**  The categories, in the order in which they are shown. */
@@ -67,6 +87,17 @@ export const commands = {
 	 *  [`operation_cancel`] finds it.
 	 */
 	runStart: (plan: RunPlan, operation: string, events: Channel<RunEvent>) => typedError<RunOutcome, RunFailure>(__TAURI_INVOKE("run_start", { plan, operation, events })),
+	/**  What a plan's image needs beside it, with the containers that could be it. */
+	runNeeds: (plan: RunPlan) => typedError<NeededService[], ApiError>(__TAURI_INVOKE("run_needs", { plan })),
+	/**
+	 *  Runs what a plan's image needs (a slug of the catalog), and returns the plan on the network that both share, with
+	 *  what names the service in its variables. [`operation_cancel`] finds it by `operation`.
+	 */
+	runNeeded: (plan: RunPlan, needed: string, operation: string, events: Channel<RunEvent>) => typedError<RunPlan, RunFailure>(__TAURI_INVOKE("run_needed", { plan, needed, operation, events })),
+	/**  The same with a container that runs, by id. */
+	runUse: (plan: RunPlan, needed: string, container: string) => typedError<RunPlan, ApiError>(__TAURI_INVOKE("run_use", { plan, needed, container })),
+	/**  Asks for a folder of this computer, to mount it. `None` when the dialog was cancelled. */
+	pickFolder: () => typedError<string | null, ApiError>(__TAURI_INVOKE("pick_folder")),
 	/**  Cancels a pull or a run. Cancelling what has ended is no error. */
 	operationCancel: (operation: string) => typedError<null, ApiError>(__TAURI_INVOKE("operation_cancel", { operation })),
 	/**  Opens a container's log. Its extent is sent when it changes, at most once a frame. */
@@ -75,6 +106,13 @@ export const commands = {
 	logRows: (session: number, first: number, count: number) => typedError<LogRow[], ApiError>(__TAURI_INVOKE("log_rows", { session, first, count })),
 	/**  Where a query matches. */
 	logSearch: (session: number, query: LogQuery) => typedError<LogMatches, ApiError>(__TAURI_INVOKE("log_search", { session, query })),
+	/**
+	 *  Opens a view of the lines of a log that match, now and as it grows: a log by itself, whose lines are numbered
+	 *  without gaps. Its extent is sent when it changes.
+	 */
+	logMatching: (session: number, query: LogQuery, extent: Channel<LogExtent>) => typedError<number, ApiError>(__TAURI_INVOKE("log_matching", { session, query, extent })),
+	/**  Number in the whole log of a line of such a view. `None` if it is not held any more. */
+	logLine: (session: number, line: number) => typedError<number | null, ApiError>(__TAURI_INVOKE("log_line", { session, line })),
 	/**  Plain text of a range of lines, for the clipboard. */
 	logText: (session: number, first: number, end: number, timestamps: boolean) => typedError<string, ApiError>(__TAURI_INVOKE("log_text", { session, first, end, timestamps })),
 	/**  Closes a log. Closing one that is closed is no error. */
@@ -88,6 +126,7 @@ export const commands = {
 
 /** Events */
 export const events = {
+	configurationChanged: makeEvent<ConfigurationChanged, ConfigurationChanged>("configuration-changed"),
 	containersChanged: makeEvent<ContainersChanged, ContainersChanged>("containers-changed"),
 	engineStateChanged: makeEvent<EngineStateChanged, EngineStateChanged>("engine-state-changed"),
 	imagesChanged: makeEvent<ImagesChanged, ImagesChanged>("images-changed"),
@@ -115,6 +154,8 @@ export type AcceleratorView = {
 	reason: string | null,
 	/**  What can be done about that. */
 	hint: string | null,
+	/**  What QEMU or the system said, for a report. */
+	detail?: string | null,
 };
 
 /**  How an action on one of several containers came out. */
@@ -149,6 +190,8 @@ export type AppInfo = {
 	os: string,
 	/**  `x86_64` or `aarch64`. */
 	arch: string,
+	/**  Web page of the project's source code, where releases are listed. */
+	repository: string | null,
 };
 
 /**  Who vouches for an image. */
@@ -198,7 +241,7 @@ export type CatalogEntry = {
 	env: CatalogEnv[],
 	/**  Slugs of entries that it wants beside it. */
 	needs: string[],
-	/**  What to know on first use. */
+	/**  What to know on first use, as far as it holds for every container. */
 	note: string | null,
 	/**  Where its documentation is. */
 	docs_url: string | null,
@@ -236,9 +279,11 @@ export type CatalogPort = {
 
 /**  Answer to a search. */
 export type CatalogResults = {
-	/**  Matching entries, best first. */
+	/**  Matching entries of the category that was asked for, or of all of them; best first. */
 	entries: CatalogEntry[],
-	/**  When the words are an image reference that no entry has: the reference in short form, to run as it is. */
+	/**  What the words match in other categories, best first. Empty without a category, and without words. */
+	elsewhere: CatalogEntry[],
+	/**  When the words are an image reference, and not what an entry runs: the reference in short form, to run as it is. */
 	reference: string | null,
 };
 
@@ -248,6 +293,19 @@ export type CatalogVolume = {
 	path: string,
 	/**  What it holds. */
 	holds: string,
+};
+
+/**  Docker's configuration or Slipway's settings were written: other engines may be known, or another one chosen. */
+export type ConfigurationChanged = null;
+
+/**  How a client connects to what runs in a container. */
+export type ConnectionString = {
+	/**  From where it can be used: "This computer", "Containers on the network `shop`". */
+	from: string,
+	/**  The string, with the secrets in it. */
+	value: string,
+	/**  The same with secrets masked, to be on a screen; equal to `value` where there are none. */
+	masked: string,
 };
 
 /**  What can be done to containers, one or many at a time. */
@@ -317,12 +375,16 @@ export type ContainerDetail = {
 	health_output: string | null,
 	/**  The error with which the engine failed to start it. */
 	start_error: string | null,
+	/**  The last lines of its log, of a container that failed or is restarted again and again. */
+	last_lines: string | null,
 	/**  The same container as a `docker run` line, with values of secrets left out. */
 	docker_run: string,
 	/**  The same line with the values of secrets, for the clipboard. */
 	docker_run_full: string,
 	/**  First-use note of its catalog entry, with its own values filled in. */
 	note: string | null,
+	/**  How to connect to it, while it runs. */
+	connections: ConnectionString[],
 };
 
 /**  All containers at one revision. */
@@ -373,10 +435,16 @@ export type ContainerView = {
 	since: string | null,
 	/**  Result of its health check, when it has one. */
 	health: Health | null,
-	/**  Exit code, when it has ended. */
+	/**  Exit code, when it has ended or waits to be started again by its restart policy. */
 	exit_code: number | null,
-	/**  Why it ended, in words, when that is known: "out of memory (limit 64 MB)". */
+	/**  How it ended, when it has. */
+	ending: Ending | null,
+	/**  Why it ended, in words, when that is known: "out of memory (limit 64 MB)", "stopped (killed after 10 s)". */
 	reason: string | null,
+	/**  How often its restart policy has started it again, where that was looked at: for what is being restarted. */
+	restart_count: number | null,
+	/**  Exit code of the run before this one, where Slipway heard it end by itself. */
+	last_exit_code: number | null,
 	/**  When it was created, RFC 3339 in UTC. */
 	created_at: string,
 	/**  Its ports, by container port. */
@@ -414,6 +482,19 @@ version: string } |
 { is: "restarting"; 
 /**  Why. */
 why: string };
+
+/**  How a container ended. A problem is [`Ending::Failed`] or [`Ending::OutOfMemory`] and nothing else. */
+export type Ending = 
+/**  By itself, with exit code 0. */
+"finished" | 
+/**  Somebody asked for it: a stop, a signal that ends programs, the engine's shutdown. */
+"stopped" | 
+/**  It was killed, by a person or by nobody knows whom. */
+"killed" | 
+/**  The kernel killed it for want of memory. */
+"out_of_memory" | 
+/**  By itself, with another exit code, or it could not be started. */
+"failed";
 
 /**  An endpoint at which an engine was looked for, with what was found there. */
 export type EndpointView = {
@@ -458,7 +539,9 @@ error: ApiError;
 /**  Every endpoint that was tried, and why it failed. */
 tried: EndpointView[]; 
 /**  Whether Slipway's machine would be used if it ran: no other engine was chosen explicitly. */
-machine_helps: boolean };
+machine_helps: boolean; 
+/**  The engine that the user chose, here or with Docker's own settings; no other is used in its place. */
+chosen: string | null };
 
 /**  The engine's state is another one now. */
 export type EngineStateChanged = EngineState;
@@ -564,6 +647,34 @@ export type ImageConfig = {
 	size_bytes: number,
 };
 
+/**  Everything about one image. */
+export type ImageDetail = {
+	/**  As it is listed. */
+	image: ImageView,
+	/**  What it was built to be. */
+	config: ImageConfig,
+	/**  How many layers it has. */
+	layers: number,
+	/**  User that its process runs as, where it names one. */
+	user: string | null,
+	/**  Working directory. */
+	working_dir: string | null,
+	/**  Signal that asks its process to end, where it names one. */
+	stop_signal: string | null,
+	/**  Health check as Docker writes it, `["CMD-SHELL", "…"]`. Empty if there is none. */
+	healthcheck: string[],
+	/**  Labels. */
+	labels: EnvVar[],
+};
+
+/**  An image that was not removed. */
+export type ImageKept = {
+	/**  Its first tag, or its id. */
+	name: string,
+	/**  Why it was not removed. */
+	error: ApiError,
+};
+
 /**  A port that an image EXPOSEs. */
 export type ImagePort = {
 	/**  Port number. */
@@ -578,6 +689,18 @@ export type ImageRemoval = {
 	untagged: string[],
 	/**  Image and layer ids that are gone. */
 	deleted: string[],
+};
+
+/**  Disk space that images take, and the images that no container uses. */
+export type ImageUsage = {
+	/**  All images in bytes, with shared layers counted once. `None` if the engine does not tell. */
+	total_bytes: number | null,
+	/**  Images that no container uses, running or stopped; the largest first. */
+	unused: ImageView[],
+	/**  Disk space that the unused images take. */
+	reclaimable: ReclaimableBytes,
+	/**  Of that, the untagged ones alone. */
+	reclaimable_untagged: ReclaimableBytes,
 };
 
 /**  A container that uses an image. */
@@ -608,6 +731,18 @@ export type ImageView = {
 
 /**  Images came or went: ask for the list again if it is on screen. */
 export type ImagesChanged = null;
+
+/**  Result of removing several images. */
+export type ImagesRemoval = {
+	/**  How many images are gone. */
+	removed: number,
+	/**  Bytes by which the images on disk became smaller. `None` if the engine does not tell. */
+	freed_bytes: number | null,
+	/**  Images that are still there. */
+	kept: ImageKept[],
+	/**  Whether it was cancelled before every image was tried. */
+	cancelled: boolean,
+};
 
 /**  What is held of a container's log now. */
 export type LogExtent = {
@@ -672,9 +807,12 @@ export type LogRow = {
 export type LogSpan = {
 	/**  The text. */
 	text: string,
-	/**  Foreground: 0–15 the theme's ANSI colours, `#rrggbb` others. */
+	/**
+	 *  Colour of the text: 0–15 the theme's ANSI colours, `#rrggbb` others, `background` the colour of the view
+	 *  (reverse video).
+	 */
 	fg: string | null,
-	/**  Background. */
+	/**  Colour behind the text, likewise; `foreground` is the colour of text without one. */
 	bg: string | null,
 	/**  Bold. */
 	bold: boolean,
@@ -858,6 +996,14 @@ export type MachineStats = {
 	load: number,
 };
 
+/**  What a stop of the machine ends. */
+export type MachineStopEffect = {
+	/**  Number of running containers; `None` where the machine's engine does not respond. */
+	running: number | null,
+	/**  Names of those that the next start of the machine leaves stopped, because they have no restart policy. */
+	stays_stopped: string[],
+};
+
 /**  The machine as it is now. */
 export type MachineView = {
 	/**  Its state. */
@@ -925,6 +1071,18 @@ export type MountView = {
 	anonymous: boolean,
 };
 
+/**  A service that an image needs beside it. */
+export type NeededService = {
+	/**  What is needed. */
+	entry: CatalogEntry,
+	/**  The network that both would share. */
+	network: string,
+	/**  Whether that network is there already. */
+	network_exists: boolean,
+	/**  Containers that run what is needed. */
+	running: ServiceContainer[],
+};
+
 /**  A network that a container is attached to. */
 export type NetworkView = {
 	/**  Name of the network. */
@@ -941,11 +1099,16 @@ export type PlanCheck = {
 	docker_run_full: string,
 	/**  What stands in the way (`blocking`) or is worth knowing. */
 	findings: PlanFinding[],
+	/**  Whether folders of this computer can be mounted: the engine runs on it, and not in Slipway's machine. */
+	local_folders: boolean,
 };
 
 /**  Something found out about one field of a plan. */
 export type PlanFinding = {
-	/**  Which field: `image`, `name`, `ports.0`, `env.2`, `mounts.1`, `memory`, `cpus`. */
+	/**
+	 *  Which field: `image`, `name`, `ports.0.host_port`, `env.2.name`, `mounts.1.source`, `memory`, `cpus`,
+	 *  `entrypoint`, `command`, `network`; `env` for a variable that the plan does not have.
+	 */
 	field: string,
 	/**  Whether the plan cannot be run like this. */
 	blocking: boolean,
@@ -977,10 +1140,12 @@ export type PortView = {
 	container_port: number,
 	/**  `tcp`, `udp` or `sctp`. */
 	protocol: string,
-	/**  The host address it is reachable at. */
+	/**  The host address it is reachable at. With `exposed` none: where it will be once the container runs. */
 	host_ip: string | null,
-	/**  The host port it is reachable at. */
+	/**  The host port it is reachable at. With `exposed` none: the one that it will have once the container runs. */
 	host_port: number | null,
+	/**  Whether other computers reach it: it is published at more than the loopback address. */
+	open_to_network: boolean,
 	/**  What to open, when it is a published TCP port. */
 	url: string | null,
 	/**  How it is reachable. */
@@ -1016,6 +1181,27 @@ export type PullProgress = {
 	bytes_done: number,
 	/**  Bytes to download, as far as they are known yet. */
 	bytes_total: number | null,
+};
+
+/**
+ *  Bytes that removing images frees. The engine says how much each image shares, but not with which others, so that
+ *  there are two bounds.
+ */
+export type ReclaimableBytes = {
+	/**  What none of them shares. `None` if the engine did not count it. */
+	at_least: number | null,
+	/**  Everything that they have. */
+	at_most: number,
+};
+
+/**  How far the removal of several images is. */
+export type RemovalProgress = {
+	/**  The image that is being removed. */
+	image: string,
+	/**  Images that were tried before it. */
+	done: number,
+	/**  Images in all. */
+	total: number,
 };
 
 /**  When the engine starts a container again by itself. */
@@ -1068,6 +1254,8 @@ export type RunFailure = {
 	error: ApiError,
 	/**  What was undone: "the container `web` was removed". */
 	undone: string[],
+	/**  The field of the plan that the error is about, named as in [`PlanFinding`]. */
+	field: string | null,
 };
 
 /**  How a run ended well. */
@@ -1080,6 +1268,8 @@ export type RunOutcome = {
 	ready: boolean,
 	/**  First-use note with values filled in. */
 	note: string | null,
+	/**  How to connect to it. */
+	connections: ConnectionString[],
 	/**  Things worth knowing, such as a port that was moved. */
 	notices: string[],
 };
@@ -1124,8 +1314,22 @@ export type RunStep =
 "create" | 
 /**  Start it. */
 "start" | 
-/**  Wait until it answers: healthy, or its port accepts a connection. */
+/**  Wait until it responds: healthy, or an answer at its port. */
 "wait";
+
+/**  A container that may serve another one. */
+export type ServiceContainer = {
+	/**  Full id. */
+	id: string,
+	/**  Name. */
+	name: string,
+};
+
+/**  The settings that the window and the `slipway` command share. */
+export type SettingsView = {
+	/**  Name or address of the engine to use; `None` selects one automatically. */
+	engine: string | null,
+};
 
 /**  One measurement of one container. What the engine does not report is absent. */
 export type StatsView = {

@@ -5,12 +5,15 @@ export class HostError extends Error {
 	readonly error: ApiError;
 	/** What a failed run undid. */
 	readonly undone: string[];
+	/** The field of the plan that a failed run is about: `cpus`, `ports.0.host_port`. */
+	readonly field: string | null;
 
-	constructor(error: ApiError, undone: string[] = []) {
+	constructor(error: ApiError, undone: string[] = [], field: string | null = null) {
 		super(error.message);
 		this.name = "HostError";
 		this.error = error;
 		this.undone = undone;
+		this.field = field;
 	}
 
 	get kind(): ErrorKind {

@@ -24,7 +24,7 @@ function unwrap(command: AnyCommand) {
 		if (answer.status === "ok") return answer.data;
 		const failure = answer.error;
 		if (typeof failure === "object" && "undone" in failure)
-			throw new HostError(failure.error, failure.undone);
+			throw new HostError(failure.error, failure.undone, failure.field);
 		throw HostError.from(failure);
 	};
 }

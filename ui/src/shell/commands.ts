@@ -7,16 +7,27 @@ import Monitor from "@lucide/svelte/icons/monitor";
 import Moon from "@lucide/svelte/icons/moon";
 import Play from "@lucide/svelte/icons/play";
 import RefreshCw from "@lucide/svelte/icons/refresh-cw";
+import Rows2 from "@lucide/svelte/icons/rows-2";
+import Rows3 from "@lucide/svelte/icons/rows-3";
+import Settings from "@lucide/svelte/icons/settings";
 import Square from "@lucide/svelte/icons/square";
 import Sun from "@lucide/svelte/icons/sun";
+import ZoomIn from "@lucide/svelte/icons/zoom-in";
+import ZoomOut from "@lucide/svelte/icons/zoom-out";
 import type { MachineAction } from "../host/host";
 import { type Command, commands } from "../state/commands.svelte";
+import { density } from "../state/density.svelte";
 import { engine } from "../state/engine.svelte";
 import { machine } from "../state/machine.svelte";
 import { navigation } from "../state/navigation.svelte";
 import { theme } from "../state/theme.svelte";
 import { toasts } from "../state/toasts.svelte";
+import { zoom } from "../state/zoom.svelte";
 import { help } from "./shortcuts.svelte";
+
+function tell(done: Promise<unknown>) {
+	done.catch((thrown) => toasts.error(thrown));
+}
 
 /** What the window itself offers in the palette. */
 export function register() {
@@ -53,10 +64,19 @@ export function register() {
 			icon: Cpu,
 			run: () => navigation.go("engine"),
 		},
+		{
+			id: "go.settings",
+			title: "Go to Settings",
+			group: "Go to",
+			keywords: "preferences options",
+			keys: ["Mod", ","],
+			icon: Settings,
+			run: () => navigation.go("settings"),
+		},
 		...engineCommands(),
 		{
 			id: "theme.system",
-			title: "Theme: as the system",
+			title: "Theme: system",
 			group: "Appearance",
 			keywords: "dark light appearance",
 			icon: Monitor,
@@ -79,8 +99,48 @@ export function register() {
 			run: () => theme.choose("dark"),
 		},
 		{
+			id: "density.comfortable",
+			title: "List density: comfortable",
+			group: "Appearance",
+			icon: Rows2,
+			run: () => density.choose("comfortable"),
+		},
+		{
+			id: "density.compact",
+			title: "List density: compact",
+			group: "Appearance",
+			icon: Rows3,
+			run: () => density.choose("compact"),
+		},
+		{
+			id: "zoom.in",
+			title: "Zoom in",
+			group: "Appearance",
+			keywords: "larger bigger",
+			keys: ["Mod", "+"],
+			icon: ZoomIn,
+			run: () => tell(zoom.step(1)),
+		},
+		{
+			id: "zoom.out",
+			title: "Zoom out",
+			group: "Appearance",
+			keywords: "smaller",
+			keys: ["Mod", "−"],
+			icon: ZoomOut,
+			run: () => tell(zoom.step(-1)),
+		},
+		{
+			id: "zoom.reset",
+			title: "Reset the zoom",
+			group: "Appearance",
+			keys: ["Mod", "0"],
+			icon: ZoomIn,
+			run: () => tell(zoom.set(100)),
+		},
+		{
 			id: "help.keys",
-			title: "Keyboard shortcuts",
+			title: "Show keyboard shortcuts",
 			group: "Help",
 			keys: ["?"],
 			icon: Keyboard,
@@ -99,15 +159,15 @@ function engineCommands(): Command[] {
 			keywords: `switch ${endpoint.engine?.product} ${endpoint.address}`,
 			hint: `${endpoint.engine?.product} ${endpoint.engine?.version}`,
 			icon: Cpu,
-			run: () => void engine.use(endpoint.name).catch((thrown) => toasts.error(thrown)),
+			run: () => tell(engine.use(endpoint.name)),
 		}));
 	const retry: Command = {
 		id: "engine.retry",
-		title: "Look for the engine now",
+		title: "Refresh the engine",
 		group: "Engine",
-		keywords: "retry reconnect",
+		keywords: "retry reconnect look again",
 		icon: RefreshCw,
-		run: () => void engine.retry().catch((thrown) => toasts.error(thrown)),
+		run: () => tell(engine.retry()),
 	};
 	return [...switches, ...(engine.connected ? [] : [retry]), ...machineCommands()];
 }
@@ -119,11 +179,11 @@ function machineCommands(): Command[] {
 		group: "Engine",
 		keywords: "machine virtual linux vm",
 		icon,
-		run: () => void machine.act(action).catch((thrown) => toasts.error(thrown)),
+		run: () => tell(action === "stop" || action === "restart" ? machine.askTo(action) : machine.act(action)),
 	});
 	const start = command("start", "Start Slipway’s machine", Play);
-	const stop = command("stop", "Stop Slipway’s machine", Square);
-	const restart = command("restart", "Restart Slipway’s machine", RefreshCw);
+	const stop = command("stop", "Stop Slipway’s machine…", Square);
+	const restart = command("restart", "Restart Slipway’s machine…", RefreshCw);
 	switch (machine.view?.state.is) {
 		case "absent":
 		case "stopped":
@@ -134,7 +194,7 @@ function machineCommands(): Command[] {
 			return [stop, restart];
 		case "preparing":
 		case "starting":
-			return [stop];
+			return [command("stop", "Cancel the start of Slipway’s machine", Square)];
 		default:
 			return [];
 	}

@@ -1,5 +1,7 @@
 import { commands } from "../state/commands.svelte";
 import { navigation, type Screen } from "../state/navigation.svelte";
+import { toasts } from "../state/toasts.svelte";
+import { zoom } from "../state/zoom.svelte";
 
 export interface Shortcut {
 	keys: string[];
@@ -17,16 +19,21 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
 			{ keys: ["Mod", "2"], does: "Containers" },
 			{ keys: ["Mod", "3"], does: "Images" },
 			{ keys: ["Mod", "4"], does: "Engine" },
-			{ keys: ["Escape"], does: "Close what is on top, or clear the search" },
-			{ keys: ["?"], does: "This list" },
+			{ keys: ["Mod", ","], does: "Settings" },
+			{ keys: ["Mod", "+"], does: "Zoom in" },
+			{ keys: ["Mod", "−"], does: "Zoom out" },
+			{ keys: ["Mod", "0"], does: "Reset the zoom" },
+			{ keys: ["Escape"], does: "Close, or clear the search" },
+			{ keys: ["?"], does: "Keyboard shortcuts" },
 		],
 	},
 	{
 		title: "Browse",
 		list: [
 			{ keys: ["←", "↑", "↓", "→"], does: "Move between images" },
-			{ keys: ["Enter"], does: "Run" },
-			{ keys: ["Shift", "Enter"], does: "Customise, then run" },
+			{ keys: ["Enter"], does: "Show details" },
+			{ keys: ["Mod", "Enter"], does: "Run now" },
+			{ keys: ["Shift", "Enter"], does: "Configure, then run" },
 		],
 	},
 	{
@@ -34,21 +41,45 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
 		list: [{ keys: ["Mod", "Enter"], does: "Run" }],
 	},
 	{
+		title: "Lists (Containers and Images)",
+		list: [
+			{ keys: ["↑", "↓"], does: "Move" },
+			{ keys: ["PageUp", "PageDown"], does: "Move by a page" },
+			{ keys: ["Home", "End"], does: "First, last" },
+			{ keys: ["Space"], does: "Select" },
+			{ keys: ["Shift", "↑", "↓"], does: "Extend the selection" },
+			{ keys: ["Mod", "A"], does: "Select all" },
+			{ keys: ["Escape"], does: "Clear the selection" },
+			{ keys: ["Shift", "F10"], does: "Open the menu" },
+			{ keys: ["Delete"], does: "Remove…" },
+		],
+	},
+	{
 		title: "Containers",
 		list: [
-			{ keys: ["↑", "↓"], does: "Move in the list" },
-			{ keys: ["Enter"], does: "Show the container" },
-			{ keys: ["Space"], does: "Select" },
-			{ keys: ["Delete"], does: "Remove" },
+			{ keys: ["Enter"], does: "Show details" },
+			{ keys: ["S"], does: "Start or stop" },
+			{ keys: ["R"], does: "Restart" },
+			{ keys: ["P"], does: "Pause or resume" },
+			{ keys: ["L"], does: "Show logs" },
+			{ keys: ["F2"], does: "Rename" },
+			{ keys: ["←", "→"], does: "Collapse or expand a group" },
+			{ keys: ["Escape"], does: "Close the details" },
 		],
+	},
+	{
+		title: "Images",
+		list: [{ keys: ["Enter"], does: "Run…" }],
 	},
 	{
 		title: "Logs",
 		list: [
-			{ keys: ["Mod", "F"], does: "Search the log" },
+			{ keys: ["Mod", "F"], does: "Search" },
 			{ keys: ["Enter"], does: "Next match" },
 			{ keys: ["Shift", "Enter"], does: "Previous match" },
-			{ keys: ["End"], does: "Follow the newest lines" },
+			{ keys: ["Home"], does: "Oldest line" },
+			{ keys: ["End"], does: "Newest line, and follow" },
+			{ keys: ["Mod", "A"], does: "Select all lines" },
 		],
 	},
 ];
@@ -60,6 +91,21 @@ export const help = new Help();
 
 const byDigit: Record<string, Screen> = { "1": "browse", "2": "containers", "3": "images", "4": "engine" };
 
+/** Zooms, and says whether the key was for that. `+` takes Shift on many keyboards, where the key without it is `=`. */
+function zoomed(event: KeyboardEvent): boolean {
+	if (!(event.ctrlKey || event.metaKey) || event.altKey) return false;
+	const change =
+		event.key === "+" || event.key === "="
+			? () => zoom.step(1)
+			: event.key === "-" || event.key === "_"
+				? () => zoom.step(-1)
+				: event.key === "0"
+					? () => zoom.set(100)
+					: null;
+	change?.().catch((thrown) => toasts.error(thrown));
+	return change !== null;
+}
+
 /** The keys that work everywhere. */
 export function shortcut(event: KeyboardEvent) {
 	if (event.defaultPrevented) return;
@@ -69,12 +115,19 @@ export function shortcut(event: KeyboardEvent) {
 		commands.paletteOpen = !commands.paletteOpen;
 		return;
 	}
+	if (zoomed(event)) {
+		event.preventDefault();
+		return;
+	}
 	const inDialog = document.querySelector("[role=dialog], [role=alertdialog]") !== null;
 	if (inDialog) return;
 	const screen = byDigit[event.key];
 	if (mod && screen) {
 		event.preventDefault();
 		navigation.go(screen);
+	} else if (mod && event.key === ",") {
+		event.preventDefault();
+		navigation.go("settings");
 	} else if (event.key === "?" && !isTyping(event.target)) {
 		event.preventDefault();
 		help.open = true;

@@ -18,7 +18,7 @@ test("while it does not answer, what was last known stays", () => {
 	expect(engine.connected).toBe(false);
 	expect(engine.stale).toBe(true);
 	expect(engine.view).toEqual(docker);
-	expect(announcer.text).toContain("does not answer");
+	expect(announcer.text).toContain("is not responding");
 });
 
 test("without an engine there is nothing to show of it", () => {

@@ -1,4 +1,11 @@
-import { type EndpointView, type EngineState, type EngineView, HostError, host } from "../host/host";
+import {
+	type EndpointView,
+	type EngineState,
+	type EngineView,
+	HostError,
+	host,
+	type SettingsView,
+} from "../host/host";
 import { announce } from "./announcer.svelte";
 
 /** The engine as the backend last said it is, and the endpoints that are known. */
@@ -9,6 +16,8 @@ class Engine {
 	endpoints: EndpointView[] = $state.raw([]);
 	probing = $state(false);
 	probeError: HostError | null = $state.raw(null);
+	/** The settings that the window and the `slipway` command share; null before they are known. */
+	settings: SettingsView | null = $state.raw(null);
 	/** Name of the endpoint that is being switched to. */
 	switching: string | null = $state(null);
 
@@ -19,6 +28,8 @@ class Engine {
 	stale = $derived(this.state.type === "not_responding" || this.state.type === "reconnecting");
 
 	#started = false;
+	/** Something changed while the endpoints were probed. */
+	#probeAgain = false;
 
 	/** Follows the engine for as long as the window lives. */
 	async start() {
@@ -29,6 +40,12 @@ class Engine {
 			heard = true;
 			this.#become(state);
 		});
+		// Docker contexts and the choice of an engine change in terminals too. What was listed once is listed anew.
+		await host.on("configurationChanged", () => {
+			void this.loadSettings();
+			if (this.endpoints.length) void this.probe();
+		});
+		void this.loadSettings();
 		const state = await host.engineState();
 		// An event that came in the meantime is newer than the answer.
 		if (!heard) this.#become(state);
@@ -36,15 +53,29 @@ class Engine {
 
 	/** Asks every known endpoint anew. */
 	async probe() {
-		if (this.probing) return;
+		if (this.probing) {
+			this.#probeAgain = true;
+			return;
+		}
 		this.probing = true;
 		this.probeError = null;
 		try {
-			this.endpoints = await host.engineList();
+			do {
+				this.#probeAgain = false;
+				this.endpoints = await host.engineList();
+			} while (this.#probeAgain);
 		} catch (thrown) {
 			this.probeError = HostError.from(thrown);
 		} finally {
 			this.probing = false;
+		}
+	}
+
+	async loadSettings() {
+		try {
+			this.settings = await host.settings();
+		} catch {
+			// They are asked for again when they change, and by the screen that shows them.
 		}
 	}
 
@@ -53,10 +84,16 @@ class Engine {
 		this.switching = name;
 		try {
 			await host.engineUse(name);
-			await this.probe();
+			await Promise.all([this.loadSettings(), this.probe()]);
 		} finally {
 			this.switching = null;
 		}
+	}
+
+	/** Has an engine selected automatically again. */
+	async useDefault() {
+		await host.engineUseDefault();
+		await Promise.all([this.loadSettings(), this.probe()]);
 	}
 
 	/** Looks for the engine now. */
@@ -77,15 +114,15 @@ class Engine {
 export function describe(state: EngineState): string {
 	switch (state.type) {
 		case "searching":
-			return "Looking for an engine";
+			return "Searching for an engine";
 		case "connected":
 			return `Connected to ${state.engine.product} ${state.engine.version}`;
 		case "not_responding":
-			return `${state.engine.product} does not answer`;
+			return `${state.engine.product} is not responding`;
 		case "reconnecting":
 			return `Reconnecting to ${state.engine.product}`;
 		case "no_engine":
-			return "No engine answers";
+			return "No engine is responding";
 	}
 }
 

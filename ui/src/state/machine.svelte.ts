@@ -3,6 +3,7 @@ import {
 	host,
 	type MachineAction,
 	type MachineSettings,
+	type MachineStopEffect,
 	type MachineView,
 } from "../host/host";
 import { announce } from "./announcer.svelte";
@@ -15,6 +16,8 @@ class Machine {
 	/** What was asked for, until that is under way. */
 	asked: MachineAction | null = $state(null);
 	reclaiming = $state(false);
+	/** Stops containers, and waits until the user agrees to that. */
+	confirming: { action: "stop" | "restart"; effect: MachineStopEffect } | null = $state.raw(null);
 
 	/** Whether there is one, running or not. */
 	exists = $derived(this.view !== null && this.view.state.is !== "absent");
@@ -53,7 +56,28 @@ class Machine {
 
 	/** Whether an engine is the one in the machine. */
 	runs(other: EngineView | null): boolean {
-		return other !== null && other.address === this.view?.engine_socket;
+		return other !== null && this.at(other.address);
+	}
+
+	/** Whether this is the address of the machine's engine. */
+	at(address: string): boolean {
+		return address === this.view?.engine_socket;
+	}
+
+	/** Stops or restarts it, after the user agreed if that stops running containers. */
+	async askTo(action: "stop" | "restart") {
+		const now = this.view?.state.is;
+		// A start that is cancelled has no containers yet.
+		if (now !== "running" && now !== "unresponsive") return this.act(action);
+		this.asked = action;
+		let effect: MachineStopEffect;
+		try {
+			effect = await host.machineStopEffect();
+		} finally {
+			this.asked = null;
+		}
+		if (effect.running === 0) return this.act(action);
+		this.confirming = { action, effect };
 	}
 
 	/** Begins it; rejects when it is refused. Its state tells the rest. */
@@ -91,22 +115,22 @@ class Machine {
 export function word(view: MachineView): string {
 	switch (view.state.is) {
 		case "absent":
-			return "not made yet";
+			return "not created";
 		case "preparing":
 		case "starting":
 			return "starting";
 		case "running":
-			return view.state.docker.is === "running" ? "running" : "starting its engine";
+			return view.state.docker.is === "running" ? "running" : "starting engine";
 		case "unresponsive":
-			return "does not answer";
+			return "not responding";
 		case "stopping":
 			return "stopping";
 		case "stopped":
 			return "stopped";
 		case "out_of_reach":
-			return "out of reach";
+			return "in another session";
 		case "broken":
-			return "broken";
+			return "failed";
 	}
 }
 

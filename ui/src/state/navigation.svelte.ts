@@ -1,7 +1,7 @@
 import { announce } from "./announcer.svelte";
 import { remember, remembered } from "./remembered";
 
-export type Screen = "browse" | "containers" | "images" | "engine";
+export type Screen = "browse" | "containers" | "images" | "engine" | "settings";
 
 /** A place in the window: a screen, and on Containers the selected container and its tab. */
 export interface Place {
@@ -17,6 +17,7 @@ export const screenNames: Record<Screen, string> = {
 	containers: "Containers",
 	images: "Images",
 	engine: "Engine",
+	settings: "Settings",
 };
 
 export function toHash(place: Place): string {

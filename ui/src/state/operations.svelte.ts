@@ -1,3 +1,5 @@
+import type { ApiError } from "../host/host";
+
 export type OperationState = "running" | "done" | "failed" | "cancelled";
 
 interface OperationStart {
@@ -21,6 +23,8 @@ export class Operation {
 	detail = $state("");
 	/** From 0 to 1; null when that is not known. */
 	progress: number | null = $state(null);
+	/** Why it failed. */
+	error: ApiError | null = $state.raw(null);
 
 	constructor(id: string, start: OperationStart) {
 		this.id = id;
@@ -33,6 +37,8 @@ export class Operation {
 class Operations {
 	all: Operation[] = $state([]);
 	running = $derived(this.all.filter((operation) => operation.state === "running"));
+	/** Failed while nothing on the screen showed them; they stay until they are dismissed or tried again. */
+	failed = $derived(this.all.filter((operation) => operation.state === "failed"));
 
 	/** A name for `operation_cancel` to find it by. */
 	newId(): string {
@@ -41,13 +47,23 @@ class Operations {
 
 	begin(id: string, start: OperationStart): Operation {
 		const operation = new Operation(id, start);
+		this.all = this.all.filter((other) => other.state === "running" || other.title !== start.title);
 		this.all.push(operation);
 		return operation;
 	}
 
-	/** The operation is over: it leaves the list. Its outcome is told by whoever started it. */
-	end(operation: Operation, state: Exclude<OperationState, "running">) {
+	/**
+	 * The operation is over and leaves the list: what started it shows the outcome. With an error it stays, because nothing
+	 * else on the screen shows that it failed.
+	 */
+	end(operation: Operation, state: Exclude<OperationState, "running">, error: ApiError | null = null) {
 		operation.state = state;
+		operation.error = error;
+		if (error === null) this.dismiss(operation);
+	}
+
+	/** Takes an operation that is over from the list. */
+	dismiss(operation: Operation) {
 		this.all = this.all.filter((other) => other.id !== operation.id);
 	}
 }

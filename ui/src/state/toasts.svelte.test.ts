@@ -32,12 +32,22 @@ test("cancelled is an outcome and shows nothing", () => {
 	expect(toasts.all).toEqual([]);
 });
 
+const titles = () => toasts.all.map((toast) => toast.title);
+
 test("only the newest few are kept", () => {
 	for (let n = 1; n <= 6; n += 1) toasts.show(`message ${n}`);
-	expect(toasts.all.map((toast) => toast.title)).toEqual([
-		"message 3",
-		"message 4",
-		"message 5",
-		"message 6",
-	]);
+	expect(titles()).toEqual(["message 4", "message 5", "message 6"]);
+});
+
+test("an error outlasts messages that go by themselves", () => {
+	toasts.error(new HostError({ kind: "no_space", message: "The disk is full", hint: null, detail: null }));
+	for (let n = 1; n <= 4; n += 1) toasts.show(`message ${n}`);
+	expect(titles()).toEqual(["The disk is full", "message 3", "message 4"]);
+});
+
+test("the same message is there once", () => {
+	toasts.show("web was stopped");
+	toasts.show("db was stopped");
+	toasts.show("web was stopped");
+	expect(titles()).toEqual(["db was stopped", "web was stopped"]);
 });

@@ -25,7 +25,14 @@ export interface Toast {
 
 type ToastOptions = Partial<Omit<Toast, "id" | "title">>;
 
-const shownAtOnce = 4;
+const shownAtOnce = 3;
+
+/** Drops the oldest of too many: first one that would go by itself, then one that stays until it is closed. */
+function fewest(all: Toast[]): Toast[] {
+	if (all.length <= shownAtOnce) return all;
+	const gone = all.slice(0, -1).find((toast) => toast.lifetime !== null) ?? all[0];
+	return fewest(all.filter((toast) => toast !== gone));
+}
 
 /** Short messages at the edge of the window. */
 class Toasts {
@@ -44,7 +51,9 @@ class Toasts {
 			lifetime: options.actions?.length ? 10_000 : 5_000,
 			...options,
 		};
-		this.all = [...this.all, toast].slice(-shownAtOnce);
+		// What is said again replaces what was said.
+		const others = this.all.filter((other) => other.title !== toast.title || other.detail !== toast.detail);
+		this.all = fewest([...others, toast]);
 		announce([toast.title, toast.detail].filter(Boolean).join(". "));
 		return toast.id;
 	}

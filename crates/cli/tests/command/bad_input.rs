@@ -25,7 +25,7 @@ fn names() {
         &["nginx:latest"],
         2,
         "invalid_input",
-        "`my app` cannot be",
+        "`my app` is not a valid",
         "`my-app`",
     );
     check(
@@ -64,7 +64,7 @@ fn names() {
     let ended = slipway
         .run(&["rename", "clash", "not a name", "--json"])
         .exits(2)
-        .says("cannot be a container's name", "`not-a-name`");
+        .says("is not a valid container name", "`not-a-name`");
     assert_eq!(ended.error()["kind"], "invalid_input");
     slipway.ok(&["rm", "clash"]);
 }
@@ -94,7 +94,7 @@ fn ports() {
         1,
         "port_taken",
         &format!("Port {port} is in use by `"),
-        "stop what holds",
+        "stop what uses",
     );
     check(
         "port-of-process",
@@ -169,7 +169,7 @@ fn images() {
         &["slipway/exit1"],
         1,
         "container_failed",
-        "ended right after its start: exit code 1",
+        "exited right after it started: exit code 1",
         "no configuration found",
     );
     check(
@@ -185,8 +185,8 @@ fn images() {
         &["nginx:latest", "-v", "./nope:/x"],
         2,
         invalid,
-        "There is no `",
-        "Make the folder",
+        "There is no folder `",
+        "Create the folder",
     );
     check(
         "no-cpu",
@@ -208,8 +208,8 @@ fn what_a_container_complained_of_is_its_last_word() {
         &["slipway/busybox", "--", "sh", "-c", script],
         1,
         "container_failed",
-        "ended right after its start: exit code 3",
-        "Its last words: error: no licence",
+        "exited right after it started: exit code 3",
+        "Last line of its log: error: no licence",
     );
 }
 
@@ -239,7 +239,7 @@ fn an_image_for_another_architecture() {
         "/foreign",
     ];
     let ended = slipway.run(&line).exits(1).says(
-        "is not made for this engine, which runs amd64",
+        "is not built for this engine, which runs amd64",
         "another tag",
     );
     assert_eq!(ended.error()["kind"], "wrong_architecture");
@@ -263,4 +263,58 @@ fn command_lines() {
         .exits(2)
         .says("--jsno", "--json");
     assert_eq!(ended.error()["kind"], "invalid_input");
+}
+
+/// What the engine refuses names the field that it is about, by which the window marks it.
+#[test]
+fn a_refusal_names_its_field() {
+    let slipway = Slipway::with(shared());
+    for (name, arguments, code, field, error) in [
+        (
+            "many-cpus",
+            &["nginx:latest", "--cpus", "999"][..],
+            2,
+            "cpus",
+            "The engine has",
+        ),
+        (
+            "no-network",
+            &["slipway/busybox", "--network", "there-is-none"],
+            1,
+            "network",
+            "there-is-none",
+        ),
+        (
+            "no-program",
+            &["slipway/busybox", "--entrypoint", "/there-is-none"],
+            2,
+            "entrypoint",
+            "/there-is-none",
+        ),
+        (
+            "no-source",
+            &["slipway/busybox", "-v", "/there/is/none:/x"],
+            2,
+            "mounts.0.source",
+            "There is no folder",
+        ),
+        (
+            "no-address",
+            &["slipway/busybox", "-p", "192.0.2.1:8080:80"],
+            1,
+            "ports.0.host_ip",
+            "",
+        ),
+    ] {
+        let line = [&["run", "--json", "--name", name], arguments].concat();
+        let ended = slipway.run(&line).exits(code);
+        let failure = ended.failure();
+        assert_eq!(failure["field"], field, "{ended:#?}");
+        let message = failure["error"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains(error), "{ended:#?}");
+        assert!(
+            !containers(shared()).contains(&name.to_owned()),
+            "{ended:#?}"
+        );
+    }
 }

@@ -40,10 +40,15 @@ impl Ended {
     /// The error that `--json` writes to standard error, after the lines for people.
     #[track_caller]
     pub(crate) fn error(&self) -> Value {
+        self.failure()["error"].clone()
+    }
+
+    /// The whole document that `--json` writes to standard error.
+    #[track_caller]
+    pub(crate) fn failure(&self) -> Value {
         let line = self.stderr.lines().find(|line| line.starts_with('{'));
         let line = line.unwrap_or_else(|| panic!("no error document: {self:#?}"));
-        let document: Value = serde_json::from_str(line).expect("JSON");
-        document["error"].clone()
+        serde_json::from_str(line).expect("JSON")
     }
 
     /// Wants an `error:` line with these words and a `hint:` line with those.

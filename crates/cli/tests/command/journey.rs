@@ -312,15 +312,43 @@ fn the_data_of_an_earlier_container_is_neither_lost_nor_mixed_with_a_new_one() {
     assert_eq!(volume(&second), "pgagain-data-2");
     let told = second["notices"][0].as_str().expect("a notice");
     assert!(
-        told.contains("`pgagain-data` of an earlier container is left alone")
-            && told.contains("its old password still holds"),
+        told.contains("existing volume `pgagain-data` is not used")
+            && told.contains("its old password"),
         "{told}"
     );
     slipway.ok(&["rm", "pgagain"]);
     let third = run(&["-v", "pgagain-data:/var/lib/postgresql/data"]);
     assert_eq!(volume(&third), "pgagain-data");
     let told = third["notices"][0].as_str().expect("a notice");
-    assert!(told.contains("`pgagain-data` exists already"), "{told}");
+    assert!(told.contains("`pgagain-data` already exists"), "{told}");
     slipway.ok(&["rm", "pgagain"]);
     engine.docker_ok(&["volume", "rm", "pgagain-data", "pgagain-data-2"]);
+}
+
+/// The list and the details say the same of an end that was asked for.
+#[test]
+fn a_stop_is_no_failure() {
+    let slipway = Slipway::with(shared());
+    let run = [
+        "run",
+        "-d",
+        "--name",
+        "deaf",
+        "slipway/busybox",
+        "sleep",
+        "600",
+    ];
+    shared().docker_ok(&run);
+    shared().docker_ok(&["stop", "--time", "1", "deaf"]);
+    let reason = "stopped (killed after 1 s)";
+    let listed = slipway.json(&["ps", "-a"]);
+    let listed = listed.as_array().expect("an array").iter();
+    let listed = listed.clone().find(|item| item["name"] == "deaf");
+    let listed = listed.expect("it is listed");
+    assert_eq!(listed["reason"], reason);
+    assert_eq!(listed["ending"], "stopped");
+    assert_eq!(listed["exit_code"], 137);
+    let told = slipway.ok(&["inspect", "deaf"]);
+    assert!(told.contains(reason), "{told}");
+    assert_eq!(slipway.ok(&["rm", "-f", "deaf"]), "deaf removed\n");
 }

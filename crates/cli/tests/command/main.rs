@@ -4,6 +4,7 @@ mod bad_input;
 mod ended;
 #[cfg(unix)]
 mod fake_machine;
+mod images;
 mod interrupted;
 mod journey;
 mod no_engine;

@@ -43,6 +43,15 @@ fn what_needs_no_engine_works_without() {
     let found = slipway.json(&["search", "postgres", "--source", "catalog"]);
     assert_eq!(found["entries"][0]["slug"], "postgres");
     assert!(slipway.ok(&["search", "postgres"]).contains("postgres:"));
+    // A category narrows, and does not hide that others have it.
+    let shelf = slipway.run(&["search", "nginx", "--category", "monitoring"]);
+    let shelf = shelf.exits(0);
+    assert!(
+        shelf.stderr.contains("`nginx` (web-servers)"),
+        "{}",
+        shelf.stderr
+    );
+    assert!(!shelf.stderr.contains("Nothing"), "{}", shelf.stderr);
     let checks = slipway.run(&["doctor", "--json"]).exits(3).document();
     assert!(checks.as_array().is_some_and(|checks| checks.len() >= 4));
     assert!(
@@ -99,13 +108,37 @@ fn an_engine_is_chosen_and_the_choice_forgotten() {
     assert!(
         slipway
             .ok(&["use", "--default"])
-            .contains("no engine answers now")
+            .contains("none is responding")
     );
     slipway.run(&["ps"]).exits(3);
     slipway
         .run(&["use", "nonesuch"])
         .exits(3)
         .says("`nonesuch`", "DOCKER_HOST");
+}
+
+#[test]
+fn settings_are_shown_and_changed() {
+    let engine = shared();
+    let slipway = Slipway::at("unix:///nowhere/docker.sock");
+    assert_eq!(slipway.ok(&["settings"]), "engine  automatic\n");
+    let none = slipway.json(&["settings"]);
+    assert_eq!(none, serde_json::json!({ "engine": null }));
+    let host = engine.host();
+    slipway.ok(&["settings", "engine", &host]);
+    assert_eq!(slipway.ok(&["settings", "engine"]), format!("{host}\n"));
+    assert_eq!(slipway.json(&["settings"])["engine"], host.as_str());
+    slipway.ok(&["ps"]);
+    slipway.ok(&["settings", "engine", "automatic"]);
+    assert_eq!(slipway.ok(&["settings", "engine"]), "automatic\n");
+    slipway.run(&["ps"]).exits(3);
+    // One that does not respond is not chosen.
+    slipway
+        .run(&["settings", "engine", "nonesuch"])
+        .exits(3)
+        .says("`nonesuch`", "DOCKER_HOST");
+    slipway.run(&["settings", "colour", "blue"]).exits(2);
+    assert_eq!(slipway.ok(&["settings", "engine"]), "automatic\n");
 }
 
 #[test]
@@ -129,7 +162,7 @@ fn a_damaged_settings_file_is_kept_and_told() {
     };
     assert_eq!(says("settings.json cannot be used"), "warning");
     slipway.ok(&["use", "--default"]);
-    assert_eq!(says("is kept as"), "ok");
+    assert_eq!(says("was kept as"), "ok");
     let kept = std::fs::read_to_string(directory.join("settings.damaged-1.json"));
     assert_eq!(kept.expect("kept"), "engine = work");
 }

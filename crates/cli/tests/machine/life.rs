@@ -21,7 +21,7 @@ fn a_machine_from_its_first_start_to_its_end() {
     let started = own.run(&["machine", "start"]);
     assert_eq!(
         (started.code, started.stdout.as_str()),
-        (Some(0), "The machine runs\n"),
+        (Some(0), "The machine is running\n"),
         "{started:#?}\n{}",
         own.log()
     );
@@ -41,7 +41,7 @@ fn without_a_machine(own: &Own) {
     assert_eq!(own.state(), "absent");
     assert!(
         own.ok(&["machine", "status"])
-            .contains("`slipway machine start` makes one")
+            .contains("`slipway machine start` creates it")
     );
     for line in [
         &["machine", "shell", "--", "true"][..],
@@ -50,7 +50,7 @@ fn without_a_machine(own: &Own) {
     ] {
         own.run(line)
             .exits(1)
-            .says("There is no machine yet", "slipway machine start");
+            .says("The machine is not created", "slipway machine start");
     }
     assert_eq!(own.ok(&["machine", "stop"]), "There is no machine\n");
     assert_eq!(
@@ -63,7 +63,7 @@ fn without_a_machine(own: &Own) {
         own.run(line).exits(3).says("", "slipway machine start");
     }
     let checks = own.run(&["doctor"]).exits(3).stdout;
-    assert!(checks.contains("There is none; `slipway machine start` makes one"));
+    assert!(checks.contains("Not created; `slipway machine start` creates and starts it"));
 }
 
 fn settings_that_cannot_be_had(own: &Own) {
@@ -108,20 +108,20 @@ fn starts_that_are_interrupted(own: &Own) {
 
     // … and of a person, who is asked.
     let mut no = Terminal::open(own, "run welcome");
-    no.shows("Start Slipway's own machine? [Y/n]").types("n\n");
+    no.shows("Start Slipway's machine? [Y/n]").types("n\n");
     let (code, shown) = no.ends();
     assert_eq!(code, Some(3), "{shown}");
     assert!(shown.contains("slipway machine start"), "{shown}");
     assert_eq!(own.state(), "stopped");
     let mut interrupted = Terminal::open(own, "run welcome");
     interrupted
-        .shows("Start Slipway's own machine? [Y/n]")
+        .shows("Start Slipway's machine? [Y/n]")
         .types("\u{3}");
     let (code, shown) = interrupted.ends();
     assert_eq!(code, Some(130), "{shown}");
     assert_eq!(own.state(), "stopped");
     let mut yes = Terminal::open(own, "run welcome");
-    yes.shows("Start Slipway's own machine? [Y/n]").types("\n");
+    yes.shows("Start Slipway's machine? [Y/n]").types("\n");
     yes.shows("Booting Linux").types("\u{3}");
     let (code, shown) = yes.ends();
     assert_eq!(code, Some(130), "{shown}");
@@ -133,7 +133,7 @@ fn starts_that_are_interrupted(own: &Own) {
 }
 
 fn runs_its_first_container(own: &Own) {
-    assert_eq!(own.ok(&["machine", "start"]), "The machine runs\n");
+    assert_eq!(own.ok(&["machine", "start"]), "The machine is running\n");
     let run = own.json(&["run", "welcome", "--start-machine"]);
     let url = run["url"].as_str().expect("an address");
     assert!(url.starts_with("http://127.0.0.1:"), "{run}");
@@ -160,7 +160,11 @@ fn tells_how_it_is(own: &Own) {
         assert!(told.contains(words), "{told}");
     }
     let slow = view["accelerator"]["name"] == "tcg";
-    assert_eq!(told.contains("emulated, which is slow"), slow, "{told}");
+    assert_eq!(
+        told.contains("Hardware acceleration is unavailable"),
+        slow,
+        "{told}"
+    );
     if slow && let Some(hint) = view["accelerator"]["hint"].as_str() {
         assert!(told.contains(hint), "{told}");
     }
@@ -180,7 +184,7 @@ fn tells_how_it_is(own: &Own) {
     slipway_testkit::signal(child.id(), "INT").expect("it runs");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     let checks = own.ok(&["doctor"]);
-    assert!(checks.contains("It runs, with Docker"), "{checks}");
+    assert!(checks.contains("Running Docker"), "{checks}");
 }
 
 /// As under cron or su: the same home, and another place for sockets.
@@ -244,7 +248,7 @@ fn gives_space_back(own: &Own) {
     assert!(own.json(&["machine", "reclaim"])["bytes"].is_u64());
     assert!(
         own.ok(&["machine", "reclaim"])
-            .contains("given back to this computer")
+            .contains("returned to this computer")
     );
 }
 
@@ -305,7 +309,7 @@ fn is_stopped_and_deleted(own: &Own) {
     );
     assert_eq!(own.state(), "stopped");
     let ended = own.run(&["machine", "delete"]).exits(2);
-    ended.says("has to be confirmed", "--yes");
+    ended.says("needs confirmation", "--yes");
     let mut wrong = Terminal::open(own, "machine delete");
     wrong.shows("Type `machine` to go on").types("yes\n");
     let (code, shown) = wrong.ends();

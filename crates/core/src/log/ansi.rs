@@ -101,15 +101,19 @@ pub(crate) fn without_escapes(line: &[u8]) -> std::borrow::Cow<'_, [u8]> {
 }
 
 fn span(style: &Style, text: String) -> LogSpan {
+    let (fg, bg) = (style.fg.map(Color::text), style.bg.map(Color::text));
     let (fg, bg) = if style.reverse {
-        (style.bg, style.fg)
+        (
+            Some(bg.unwrap_or_else(|| "background".to_owned())),
+            Some(fg.unwrap_or_else(|| "foreground".to_owned())),
+        )
     } else {
-        (style.fg, style.bg)
+        (fg, bg)
     };
     LogSpan {
         text,
-        fg: fg.map(Color::text),
-        bg: bg.map(Color::text),
+        fg,
+        bg,
         bold: style.bold,
         dim: style.dim,
         italic: style.italic,
@@ -130,31 +134,41 @@ impl Row {
     }
 
     fn select_graphic_rendition(&mut self, params: &Params) {
-        let values: Vec<u16> = params.iter().flatten().copied().collect();
-        let mut values = values.into_iter();
+        let mut groups = params.iter();
         let style = &mut self.style;
         let mut any = false;
-        while let Some(value) = values.next() {
+        while let Some(group) = groups.next() {
             any = true;
-            match value {
+            let [value, rest @ ..] = group else { continue };
+            // A colour comes with its parts in one group, `38:5:n`, or as parameters of their own, `38;5;n`.
+            let mut color = || match rest {
+                [] => extended(&mut groups.by_ref().filter_map(|group| group.first().copied())),
+                [2, _colour_space, rgb @ ..] if rgb.len() >= 3 => {
+                    extended(&mut [2].iter().chain(rgb).copied())
+                }
+                _ => extended(&mut rest.iter().copied()),
+            };
+            match *value {
                 0 => *style = Style::default(),
                 1 => style.bold = true,
                 2 => style.dim = true,
                 3 => style.italic = true,
-                4 => style.underline = true,
+                4 => style.underline = rest.first() != Some(&0),
                 7 => style.reverse = true,
                 22 => (style.bold, style.dim) = (false, false),
                 23 => style.italic = false,
                 24 => style.underline = false,
                 27 => style.reverse = false,
-                30..=37 => style.fg = Some(Color::Theme(low_byte(value - 30))),
-                38 => style.fg = extended(&mut values),
+                // The colour of an underline is not shown, but its parts are no styles.
+                58 => drop(color()),
+                value @ 30..=37 => style.fg = Some(Color::Theme(low_byte(value - 30))),
+                38 => style.fg = color(),
                 39 => style.fg = None,
-                40..=47 => style.bg = Some(Color::Theme(low_byte(value - 40))),
-                48 => style.bg = extended(&mut values),
+                value @ 40..=47 => style.bg = Some(Color::Theme(low_byte(value - 40))),
+                48 => style.bg = color(),
                 49 => style.bg = None,
-                90..=97 => style.fg = Some(Color::Theme(low_byte(value - 82))),
-                100..=107 => style.bg = Some(Color::Theme(low_byte(value - 92))),
+                value @ 90..=97 => style.fg = Some(Color::Theme(low_byte(value - 82))),
+                value @ 100..=107 => style.bg = Some(Color::Theme(low_byte(value - 92))),
                 _ => {}
             }
         }
@@ -237,6 +251,35 @@ mod tests {
             &[("after", None)],
         );
         check("<script>&amp;", &[("<script>&amp;", None)]);
+    }
+
+    #[test]
+    fn backgrounds_and_reverse_video() {
+        let check = |line: &str, wanted: &[(&str, Option<&str>, Option<&str>)]| {
+            let spans = spans(line.as_bytes());
+            let got: Vec<(&str, Option<&str>, Option<&str>)> = spans
+                .iter()
+                .map(|span| (span.text.as_str(), span.fg.as_deref(), span.bg.as_deref()))
+                .collect();
+            assert_eq!(got, wanted, "{line:?}");
+        };
+        check(
+            "\x1b[7mname\x1b[27m rest",
+            &[
+                ("name", Some("background"), Some("foreground")),
+                (" rest", None, None),
+            ],
+        );
+        check("\x1b[31;7mx", &[("x", Some("background"), Some("1"))]);
+        check("\x1b[42;7mx", &[("x", Some("2"), Some("foreground"))]);
+        check("\x1b[97;104mx", &[("x", Some("15"), Some("12"))]);
+        check("\x1b[30;103mx", &[("x", Some("0"), Some("11"))]);
+        check("\x1b[48;5;232mx", &[("x", None, Some("#080808"))]);
+        check("\x1b[38:5:9mx", &[("x", Some("9"), None)]);
+        check("\x1b[38:2:1:2:3mx", &[("x", Some("#010203"), None)]);
+        check("\x1b[48:2::1:2:3mx", &[("x", None, Some("#010203"))]);
+        // The parts of a colour are not taken for styles.
+        check("\x1b[58;5;7;32mx", &[("x", Some("2"), None)]);
     }
 
     proptest! {

@@ -34,7 +34,7 @@ impl Block {
         size(&self.chunk)
     }
 
-    fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.first + self.chunk.lines.len() as u64
     }
 }
@@ -161,14 +161,13 @@ impl LogBuffer {
         }
         let from = self.blocks.partition_point(|block| block.end() <= start);
         for block in self.blocks.range(from..) {
-            for (offset, line) in block.chunk.lines.iter().enumerate() {
+            let skipped = usize::try_from(start.saturating_sub(block.first)).unwrap_or(usize::MAX);
+            for (offset, line) in block.chunk.lines.iter().enumerate().skip(skipped) {
                 let number = block.first + offset as u64;
                 if number >= end {
                     return;
                 }
-                if number >= start {
-                    each(number, line, block.chunk.line(line));
-                }
+                each(number, line, block.chunk.line(line));
             }
         }
     }

@@ -3,6 +3,7 @@
 mod ansi;
 mod buffer;
 mod follow;
+mod matching;
 mod older;
 mod reader;
 mod save;

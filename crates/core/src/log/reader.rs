@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use slipway_api::ApiError;
 use slipway_api::log::{LogExtent, LogOlder};
 use slipway_engine::{EngineError, LogStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::error::api_error;
@@ -36,6 +36,8 @@ pub(crate) struct OpenLog {
     lines: Mutex<LogBuffer>,
     pub(crate) searches: Searches,
     listener: Mutex<Option<Listener>>,
+    /// What was told last, for those who show a part of this log.
+    extent: watch::Sender<Option<LogExtent>>,
     /// Somebody new listens.
     listens: Notify,
     /// Its stream has not ended, and nothing of it could not be read.
@@ -68,6 +70,7 @@ impl OpenLog {
             lines: Mutex::new(LogBuffer::new(LIMIT_BYTES)),
             searches: Searches::default(),
             listener: Mutex::new(Some(listener)),
+            extent: watch::Sender::new(None),
             listens: Notify::new(),
             sound: AtomicBool::new(true),
         }
@@ -75,6 +78,11 @@ impl OpenLog {
 
     pub(crate) fn lines(&self) -> MutexGuard<'_, LogBuffer> {
         lock(&self.lines)
+    }
+
+    /// Every extent that is told, and the last one.
+    pub(crate) fn extents(&self) -> watch::Receiver<Option<LogExtent>> {
+        self.extent.subscribe()
     }
 
     /// From now on this one is told, beginning with what there is.
@@ -198,6 +206,7 @@ impl OpenLog {
 
     /// False if who is told does not want to be.
     fn tell(&self, extent: LogExtent) -> bool {
+        self.extent.send_replace(Some(extent.clone()));
         lock(&self.listener)
             .as_ref()
             .is_none_or(|listener| listener(extent))

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use slipway_api::log::{LogExtent, LogMatches, LogQuery, LogRow, LogSpan};
 use slipway_api::{ApiError, ErrorKind};
-use slipway_engine::LogOutput;
+use slipway_engine::{LineRef, LogOutput};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::Slipway;
 use crate::error::{api_error, invalid, not_found};
+use crate::log::matching::{MatchingLines, MatchingSession};
 use crate::log::older::ContainerLog;
 use crate::log::reader::{Listener, OpenLog, lock};
 use crate::log::thread::LogThread;
@@ -39,6 +40,8 @@ pub(crate) struct LogSessions {
 struct Inner {
     last: u32,
     sessions: BTreeMap<u32, LogSession>,
+    /// Views of only the matching lines of one of `sessions`, numbered with them.
+    matching: BTreeMap<u32, MatchingSession>,
     resting: Option<Resting>,
     thread: Option<LogThread>,
 }
@@ -72,6 +75,15 @@ impl Inner {
         })
     }
 
+    fn add_matching(&mut self, session: MatchingSession) -> u32 {
+        self.last = self.last.wrapping_add(1);
+        self.matching.insert(self.last, session);
+        while self.matching.len() > MAX_SESSIONS {
+            self.matching.pop_first();
+        }
+        self.last
+    }
+
     fn add(&mut self, session: LogSession) -> u32 {
         self.last = self.last.wrapping_add(1);
         self.sessions.insert(self.last, session);
@@ -91,6 +103,14 @@ impl LogSessions {
             .ok_or_else(|| not_found("This log view"))
     }
 
+    /// The lines that a session shows.
+    fn shown(&self, session: u32) -> Result<ShownLines, ApiError> {
+        if let Some(matching) = lock(&self.inner).matching.get(&session) {
+            return Ok(ShownLines::Matching(matching.lines()));
+        }
+        self.log(session).map(ShownLines::All)
+    }
+
     /// The log that rests, if it is this container's and goes on.
     fn wake(&self, container: &str, extent: Listener) -> Result<u32, Listener> {
         let mut inner = lock(&self.inner);
@@ -108,9 +128,13 @@ impl LogSessions {
 
     fn rest(&self, session: u32) {
         let mut inner = lock(&self.inner);
+        inner.matching.remove(&session);
         let Some(session) = inner.sessions.remove(&session) else {
             return;
         };
+        inner
+            .matching
+            .retain(|_, matching| !Arc::ptr_eq(&matching.log, &session.log));
         session.log.rest();
         if !session.log.is_sound() {
             return;
@@ -125,6 +149,21 @@ impl LogSessions {
             session,
             _until: AbortOnDropHandle::new(until),
         });
+    }
+}
+
+/// The lines that a session shows: all that are held, or those that match.
+enum ShownLines {
+    All(Arc<OpenLog>),
+    Matching(MatchingLines),
+}
+
+impl ShownLines {
+    fn lines(&self, first: u64, count: u64, each: impl FnMut(u64, &LineRef, &[u8])) {
+        match self {
+            Self::All(log) => log.lines().lines(first, count, each),
+            Self::Matching(matching) => matching.lines(first, count, each),
+        }
     }
 }
 
@@ -197,18 +236,17 @@ impl Slipway {
 
     /// Rows from `first` on, as many of `count` as are held.
     pub fn log_rows(&self, session: u32, first: u64, count: u32) -> Result<Vec<LogRow>, ApiError> {
-        let log = self.logs.log(session)?;
+        let shown = self.logs.shown(session)?;
         let mut rows = Vec::new();
-        log.lines()
-            .lines(first, count.min(MAX_ROWS).into(), |number, line, text| {
-                rows.push(LogRow {
-                    line: number,
-                    at: line.timestamp.map(|at| at.to_string()),
-                    stderr: line.output == LogOutput::Stderr,
-                    spans: row_spans(text),
-                    partial: line.partial,
-                });
+        shown.lines(first, count.min(MAX_ROWS).into(), |number, line, text| {
+            rows.push(LogRow {
+                line: number,
+                at: line.timestamp.map(|at| at.to_string()),
+                stderr: line.output == LogOutput::Stderr,
+                spans: row_spans(text),
+                partial: line.partial,
             });
+        });
         Ok(rows)
     }
 
@@ -228,6 +266,29 @@ impl Slipway {
             .map_err(|_| not_found("This log view"))
     }
 
+    /// Opens a view of the lines of a log that match, now and as it grows. It is a log by itself, whose lines are
+    /// numbered without gaps; `extent` is told when there are more, as by [`Self::log_open`]. To be called in a
+    /// runtime, which searches.
+    pub fn log_matching(
+        &self,
+        session: u32,
+        query: &LogQuery,
+        extent: impl Fn(LogExtent) -> bool + Send + 'static,
+    ) -> Result<u32, ApiError> {
+        let log = self.logs.log(session)?;
+        let regex = search::expression(query)?;
+        let matching = MatchingSession::open(log, regex, Box::new(extent));
+        Ok(lock(&self.logs.inner).add_matching(matching))
+    }
+
+    /// Number in the whole log of a line that [`Self::log_matching`] shows. `None` if it is not held any more.
+    pub fn log_line(&self, session: u32, line: u64) -> Result<Option<u64>, ApiError> {
+        match self.logs.shown(session)? {
+            ShownLines::All(_) => Ok(Some(line)),
+            ShownLines::Matching(matching) => Ok(matching.number(line)),
+        }
+    }
+
     /// Plain text of lines `first..end`, for the clipboard.
     pub fn log_text(
         &self,
@@ -236,24 +297,23 @@ impl Slipway {
         end: u64,
         timestamps: bool,
     ) -> Result<String, ApiError> {
-        let log = self.logs.log(session)?;
+        let shown = self.logs.shown(session)?;
         let mut text = String::new();
         let mut continues = false;
-        log.lines()
-            .lines(first, end.saturating_sub(first), |_, line, bytes| {
-                if text.len() > MAX_TEXT_BYTES {
-                    return;
-                }
-                if let Some(at) = line.timestamp.filter(|_| timestamps && !continues) {
-                    // Writing to a String does not fail.
-                    let _ = write!(text, "{at} ");
-                }
-                continues = line.partial;
-                text.push_str(&String::from_utf8_lossy(&ansi::without_escapes(bytes)));
-                if !line.partial {
-                    text.push('\n');
-                }
-            });
+        shown.lines(first, end.saturating_sub(first), |_, line, bytes| {
+            if text.len() > MAX_TEXT_BYTES {
+                return;
+            }
+            if let Some(at) = line.timestamp.filter(|_| timestamps && !continues) {
+                // Writing to a String does not fail.
+                let _ = write!(text, "{at} ");
+            }
+            continues = line.partial;
+            text.push_str(&String::from_utf8_lossy(&ansi::without_escapes(bytes)));
+            if !line.partial {
+                text.push('\n');
+            }
+        });
         if text.len() > MAX_TEXT_BYTES {
             return Err(invalid(
                 "This is too much for the clipboard",
@@ -271,6 +331,7 @@ impl Slipway {
     /// Closes all logs at once: the page that opened them is gone.
     pub fn log_close_all(&self) {
         let mut inner = lock(&self.logs.inner);
+        inner.matching.clear();
         inner.sessions.clear();
         inner.resting = None;
     }

@@ -68,6 +68,8 @@ pub(crate) fn put_in(container: &mut ContainerView, held: &[MachinePort]) {
             continue;
         };
         port.host_ip = Some(held.host_ip.clone());
+        let ip = held.host_ip.parse::<std::net::IpAddr>();
+        port.open_to_network = ip.is_ok_and(|ip| !ip.is_loopback());
         port.unreachable = why_unreachable(&held.state);
         if port.unreachable.is_some() {
             port.url = None;
@@ -116,6 +118,7 @@ mod tests {
             host_ip: Some(engine.0.to_owned()),
             host_port: Some(engine.1),
             url: Some("http://127.0.0.1:8080".to_owned()),
+            open_to_network: false,
             exposed: Exposed::Published,
             unreachable: None,
         });

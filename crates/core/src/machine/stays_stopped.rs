@@ -1,8 +1,9 @@
-//! What a stop of the machine ends for good.
+//! What a stop of the machine ends, and what of it the next start does not bring back.
 
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use slipway_api::machine::MachineStopEffect;
 use slipway_engine::{
     Address, Endpoint, EndpointSource, Engine, EngineError, ListFilter, RestartPolicy,
 };
@@ -16,32 +17,31 @@ const LOOK: Duration = Duration::from_secs(3);
 const PARALLEL: usize = 8;
 
 impl Slipway {
-    /// Names of the containers in the machine that run now and that no start of the machine starts again, because they have
-    /// no restart policy. Empty where its engine does not answer.
-    pub async fn machine_stays_stopped(&self) -> Vec<String> {
+    /// The running containers in the machine, and which of them its next start leaves stopped. Unknown where its engine
+    /// does not respond.
+    pub async fn machine_stop_effect(&self) -> MachineStopEffect {
+        let mut effect = MachineStopEffect::default();
         let Some(socket) = self.environment.machine_socket() else {
-            return Vec::new();
+            return effect;
         };
         let endpoint = Endpoint {
             name: selection::MACHINE.to_owned(),
             source: EndpointSource::Machine,
             address: Address::Unix(socket),
         };
-        let mut names = Vec::new();
         // What is known by then is told.
-        if let Ok(Err(error)) =
-            tokio::time::timeout(LOOK, stays_stopped(&endpoint, &mut names)).await
-        {
+        if let Ok(Err(error)) = tokio::time::timeout(LOOK, find(&endpoint, &mut effect)).await {
             tracing::debug!(%error, "the machine's containers");
         }
-        names.sort_unstable();
-        names
+        effect.stays_stopped.sort_unstable();
+        effect
     }
 }
 
-async fn stays_stopped(endpoint: &Endpoint, names: &mut Vec<String>) -> Result<(), EngineError> {
+async fn find(endpoint: &Endpoint, effect: &mut MachineStopEffect) -> Result<(), EngineError> {
     let engine = Engine::connect(endpoint).await?;
     let running = engine.list_containers(&ListFilter::default()).await?;
+    effect.running = Some(u32::try_from(running.len()).unwrap_or(u32::MAX));
     let mut details = futures_util::stream::iter(running)
         .map(|container| {
             let engine = engine.clone();
@@ -53,7 +53,7 @@ async fn stays_stopped(endpoint: &Endpoint, names: &mut Vec<String>) -> Result<(
         let Ok(detail) = detail else { continue };
         // The engine removes the others when they end.
         if detail.restart_policy == RestartPolicy::No && !detail.auto_remove {
-            names.push(detail.name);
+            effect.stays_stopped.push(detail.name);
         }
     }
     Ok(())

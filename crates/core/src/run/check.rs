@@ -3,10 +3,13 @@
 use slipway_api::container::MountKind;
 use slipway_api::run::{MountPlan, PlanCheck, PlanFinding, RunPlan};
 use slipway_catalog::{Catalog, ImageReference};
-use slipway_engine::{Container, Engine, ListFilter};
+use slipway_engine::{
+    Address, Container, Endpoint, EndpointSource, Engine, EngineInfo, ListFilter, Product,
+};
 
 use crate::blocking::blocking;
 use crate::docker_run_line::docker_run_line;
+use crate::exit_reason::bytes;
 use crate::run::draft::LOOK_DEADLINE;
 use crate::run::port::HostPorts;
 use crate::run::{looks_secret, spec};
@@ -67,7 +70,7 @@ pub(crate) fn check(plan: &RunPlan, selected: Option<&Selected>, present: &Prese
         volume_news(plan, &present.volumes)
             .into_iter()
             .map(|news| PlanFinding {
-                field: format!("mounts.{}", news.index),
+                field: format!("mounts.{}.source", news.index),
                 blocking: false,
                 message: news.message,
                 hint: Some(news.hint),
@@ -81,12 +84,141 @@ pub(crate) fn check(plan: &RunPlan, selected: Option<&Selected>, present: &Prese
             view::engine_host(&selected.endpoint),
         ));
         findings.extend(architecture(plan, &selected.engine.info().arch));
+        findings.extend(limit_findings(plan, selected.engine.info()));
+        findings.extend(folder_findings(plan, &selected.endpoint));
     }
+    findings.extend(program_findings(plan));
     PlanCheck {
         docker_run: docker_run_line(plan, false),
         docker_run_full: docker_run_line(plan, true),
         findings,
+        local_folders: selected.is_some_and(|selected| shares_folders(&selected.endpoint)),
     }
+}
+
+/// Limits that go beyond what the engine has. Docker refuses too many CPUs; Podman ignores what it has not got.
+pub(crate) fn limit_findings(plan: &RunPlan, engine: &EngineInfo) -> Vec<PlanFinding> {
+    let mut findings = Vec::new();
+    if let (Some(wanted), Some(cpus)) = (plan.cpus, engine.cpus)
+        && wanted > f64::from(cpus)
+        && cpus > 0
+    {
+        let plural = if cpus == 1 { "CPU" } else { "CPUs" };
+        findings.push(PlanFinding {
+            field: "cpus".to_owned(),
+            blocking: engine.product == Product::Docker,
+            message: format!("The engine has {cpus} {plural}"),
+            hint: Some(format!("Use a number from 0.01 to {cpus}")),
+            free_port: None,
+        });
+    }
+    if let (Some(wanted), Some(memory)) = (plan.memory_bytes, engine.memory_bytes)
+        && wanted > memory
+        && memory > 0
+    {
+        findings.push(PlanFinding {
+            field: "memory".to_owned(),
+            blocking: false,
+            message: format!("The engine has {}", bytes(memory)),
+            hint: Some("A higher limit has no effect".to_owned()),
+            free_port: None,
+        });
+    }
+    findings
+}
+
+/// Whether folders of this computer can be mounted.
+fn shares_folders(endpoint: &Endpoint) -> bool {
+    let is_socket = matches!(endpoint.address, Address::Unix(_) | Address::NamedPipe(_));
+    is_socket && endpoint.source != EndpointSource::Machine
+}
+
+/// Where the folders that a plan mounts have to be, and which of them are missing.
+fn folder_findings(plan: &RunPlan, endpoint: &Endpoint) -> Vec<PlanFinding> {
+    let folders = plan
+        .mounts
+        .iter()
+        .enumerate()
+        .filter(|(_, mount)| mount.kind == MountKind::Bind)
+        .filter_map(|(index, mount)| {
+            let source = mount.source.as_deref()?.trim();
+            (!source.is_empty()).then_some((index, source))
+        });
+    let mut findings = Vec::new();
+    for (index, folder) in folders {
+        let (blocking, message, hint) = if endpoint.source == EndpointSource::Machine {
+            (
+                false,
+                "Slipway's machine does not share folders of this computer".to_owned(),
+                "The path is that of a folder in the machine".to_owned(),
+            )
+        } else if !shares_folders(endpoint) {
+            (
+                false,
+                format!(
+                    "The folder must be on `{}`, where the engine runs",
+                    view::engine_host(endpoint)
+                ),
+                "Folders of this computer are not available there".to_owned(),
+            )
+        } else if folder.starts_with('/') && is_missing(folder) {
+            (
+                is_native(&endpoint.address),
+                format!("There is no `{folder}` on this computer"),
+                "Create the folder first, or check its path".to_owned(),
+            )
+        } else {
+            continue;
+        };
+        findings.push(PlanFinding {
+            field: format!("mounts.{index}.source"),
+            blocking,
+            message,
+            hint: Some(hint),
+            free_port: None,
+        });
+    }
+    findings
+}
+
+/// Whether the system is sure that there is nothing; a folder that may not be looked into can be one of the engine's.
+fn is_missing(path: &str) -> bool {
+    std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// Whether the engine sees the same files. A socket elsewhere can lead to another computer, through ssh.
+fn is_native(address: &Address) -> bool {
+    let Address::Unix(path) = address else {
+        return false;
+    };
+    ["/run", "/var/run"]
+        .iter()
+        .any(|runtime| path.starts_with(runtime))
+}
+
+/// What does not do what it looks like.
+fn program_findings(plan: &RunPlan) -> Vec<PlanFinding> {
+    let mut findings = Vec::new();
+    let entrypoint = plan.entrypoint.as_deref().unwrap_or_default();
+    if entrypoint.contains(char::is_whitespace) {
+        findings.push(PlanFinding {
+            field: "entrypoint".to_owned(),
+            blocking: false,
+            message: "The entrypoint is one program, without arguments".to_owned(),
+            hint: Some("Enter its arguments under Command".to_owned()),
+            free_port: None,
+        });
+    }
+    if plan.network.as_deref() == Some("host") && !plan.ports.is_empty() {
+        findings.push(PlanFinding {
+            field: "network".to_owned(),
+            blocking: false,
+            message: "On the network `host` no port is published".to_owned(),
+            hint: Some("The container uses the ports of the engine's computer directly".to_owned()),
+            free_port: None,
+        });
+    }
+    findings
 }
 
 /// Variables without which the image does not start.
@@ -106,9 +238,9 @@ pub(crate) fn missing_env(plan: &RunPlan) -> Vec<PlanFinding> {
             let index = plan.env.iter().position(|set| set.name == known.name);
             let filled = index.is_some_and(|index| !plan.env[index].value.trim().is_empty());
             (!filled).then(|| PlanFinding {
-                field: index.map_or_else(|| "env".to_owned(), |index| format!("env.{index}")),
+                field: index.map_or_else(|| "env".to_owned(), |index| format!("env.{index}.value")),
                 blocking: true,
-                message: format!("{} needs a value for {}", entry.name, known.name),
+                message: format!("{} requires a value for {}", entry.name, known.name),
                 hint: Some(known.about.clone()),
                 free_port: None,
             })
@@ -174,13 +306,11 @@ pub(crate) fn volume_news(plan: &RunPlan, volumes: &[String]) -> Vec<VolumeNews>
             if exists(&name) {
                 return Some(VolumeNews {
                     index,
-                    message: format!(
-                        "The volume `{name}` exists already, and what is in it is used"
-                    ),
+                    message: format!("The volume `{name}` already exists: its data is used"),
                     hint: if has_secrets {
-                        "A password in it stays as it was, whatever is set here".to_owned()
+                        "A password that is stored in it does not change".to_owned()
                     } else {
-                        "Name another volume to begin with an empty one".to_owned()
+                        "Use another name to start with an empty volume".to_owned()
                     },
                 });
             }
@@ -189,13 +319,11 @@ pub(crate) fn volume_news(plan: &RunPlan, volumes: &[String]) -> Vec<VolumeNews>
             let is_used = used.iter().any(|name| name == old);
             (is_numbered && !is_used && exists(old)).then(|| VolumeNews {
                 index,
-                message: format!(
-                    "The volume `{old}` of an earlier container is left alone, and `{name}` begins empty"
-                ),
+                message: format!("The existing volume `{old}` is not used; `{name}` starts empty"),
                 hint: if has_secrets {
-                    format!("Mount `{old}` instead to go on with its data; its old password still holds")
+                    format!("Use `{old}` to continue with its data and its old password")
                 } else {
-                    format!("Mount `{old}` instead to go on with its data")
+                    format!("Use `{old}` to continue with its data")
                 },
             })
         })
@@ -205,7 +333,7 @@ pub(crate) fn volume_news(plan: &RunPlan, volumes: &[String]) -> Vec<VolumeNews>
 /// That what is published on the loopback of another computer is not reached from this one.
 pub(crate) fn only_there(host: &str) -> String {
     format!(
-        "Ports on 127.0.0.1 of `{host}`, where the engine runs, are reached from that computer only"
+        "Ports on 127.0.0.1 of `{host}`, where the engine runs, are reachable from that computer only"
     )
 }
 
@@ -219,7 +347,7 @@ fn port_findings(plan: &RunPlan, containers: &[Container], host: &str) -> Vec<Pl
         };
         if !local && published.host_ip.is_some_and(|ip| ip.is_loopback()) {
             findings.push(PlanFinding {
-                field: format!("ports.{index}"),
+                field: format!("ports.{index}.host_ip"),
                 blocking: false,
                 message: only_there(host),
                 hint: Some("Use 0.0.0.0 to publish it on the network of that computer".to_owned()),
@@ -236,7 +364,7 @@ fn port_findings(plan: &RunPlan, containers: &[Container], host: &str) -> Vec<Pl
                 (None, _) => "Choose another port".to_owned(),
             };
             findings.push(PlanFinding {
-                field: format!("ports.{index}"),
+                field: format!("ports.{index}.host_port"),
                 blocking: port.fixed,
                 message: taken.message,
                 hint: Some(hint),
@@ -245,9 +373,9 @@ fn port_findings(plan: &RunPlan, containers: &[Container], host: &str) -> Vec<Pl
         }
         if ip.is_unspecified() {
             findings.push(PlanFinding {
-                field: format!("ports.{index}"),
+                field: format!("ports.{index}.host_ip"),
                 blocking: false,
-                message: format!("Port {wanted} will be reachable from the whole network"),
+                message: format!("Port {wanted} is reachable from the whole network"),
                 hint: Some(if local {
                     "Use 127.0.0.1 to keep it on this computer".to_owned()
                 } else {
@@ -269,28 +397,25 @@ fn architecture(plan: &RunPlan, arch: &str) -> Option<PlanFinding> {
         field: "image".to_owned(),
         blocking: false,
         message: format!(
-            "{} exists for {} only; this engine runs {arch}",
+            "{} is available for {} only; this engine runs {arch}",
             entry.name,
             entry.architectures.join(", ")
         ),
-        hint: Some("It starts only if the engine can emulate it, and then slowly".to_owned()),
+        hint: Some("It runs only if the engine can emulate it, and slowly".to_owned()),
         free_port: None,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use slipway_api::container::{EnvVar, RestartPolicy};
+    use slipway_api::container::EnvVar;
     use slipway_api::run::PortPlan;
 
     use super::*;
+    use crate::run::tests::empty_plan;
 
     fn plan(volumes: &[&str], env: &[&str]) -> RunPlan {
         RunPlan {
-            image: "web".to_owned(),
-            name: None,
-            command: Vec::new(),
-            entrypoint: None,
             env: env
                 .iter()
                 .map(|name| EnvVar {
@@ -298,7 +423,6 @@ mod tests {
                     value: "x".to_owned(),
                 })
                 .collect(),
-            ports: Vec::new(),
             mounts: volumes
                 .iter()
                 .map(|name| MountPlan {
@@ -308,13 +432,238 @@ mod tests {
                     read_only: false,
                 })
                 .collect(),
-            restart: RestartPolicy::No,
-            memory_bytes: None,
-            cpus: None,
-            network: None,
-            tty: false,
-            catalog: None,
+            ..empty_plan()
         }
+    }
+
+    fn info(product: Product) -> EngineInfo {
+        EngineInfo {
+            product,
+            version: "28.0.0".to_owned(),
+            api_version: "1.48".to_owned(),
+            os: "linux".to_owned(),
+            arch: "amd64".to_owned(),
+            name: "default".to_owned(),
+            cpus: Some(2),
+            memory_bytes: Some(4 << 30),
+        }
+    }
+
+    /// Which fields of a plan are marked, a `!` in front of those that stand in its way.
+    #[track_caller]
+    fn check_fields(plan: &RunPlan, wanted: &[&str]) {
+        let mut findings = spec::read(plan).err().unwrap_or_default();
+        findings.extend(limit_findings(plan, &info(Product::Docker)));
+        findings.extend(program_findings(plan));
+        let found: Vec<String> = findings
+            .iter()
+            .map(|finding| {
+                format!(
+                    "{}{}",
+                    if finding.blocking { "!" } else { "" },
+                    finding.field
+                )
+            })
+            .collect();
+        assert_eq!(found, wanted, "{findings:#?}");
+        for finding in &findings {
+            assert!(
+                !finding.message.is_empty() && finding.hint.is_some(),
+                "{finding:#?}"
+            );
+        }
+    }
+
+    fn variable(name: &str) -> EnvVar {
+        EnvVar {
+            name: name.to_owned(),
+            value: "x".to_owned(),
+        }
+    }
+
+    fn mount(kind: MountKind, source: &str, target: &str) -> MountPlan {
+        MountPlan {
+            kind,
+            source: (!source.is_empty()).then(|| source.to_owned()),
+            target: target.to_owned(),
+            read_only: false,
+        }
+    }
+
+    fn port(container_port: u32, host_ip: &str, host_port: Option<u32>) -> PortPlan {
+        PortPlan {
+            container_port,
+            protocol: "tcp".to_owned(),
+            host_ip: Some(host_ip.to_owned()),
+            host_port,
+            fixed: true,
+        }
+    }
+
+    #[test]
+    fn every_field_is_marked_where_it_is_wrong() {
+        let plan = |change: fn(&mut RunPlan)| {
+            let mut plan = empty_plan();
+            change(&mut plan);
+            plan
+        };
+        check_fields(&empty_plan(), &[]);
+        check_fields(
+            &plan(|plan| plan.image = "Not An Image".to_owned()),
+            &["!image"],
+        );
+        check_fields(&plan(|plan| plan.image = String::new()), &["!image"]);
+        check_fields(&plan(|plan| plan.image = "web:a b".to_owned()), &["!image"]);
+        check_fields(
+            &plan(|plan| plan.name = Some("my app".to_owned())),
+            &["!name"],
+        );
+        check_fields(
+            &plan(|plan| plan.memory_bytes = Some(1 << 20)),
+            &["!memory"],
+        );
+        check_fields(&plan(|plan| plan.memory_bytes = Some(6 << 20)), &[]);
+        check_fields(&plan(|plan| plan.memory_bytes = Some(8 << 30)), &["memory"]);
+        check_fields(&plan(|plan| plan.cpus = Some(99.0)), &["!cpus"]);
+        check_fields(&plan(|plan| plan.cpus = Some(0.001)), &["!cpus"]);
+        check_fields(&plan(|plan| plan.cpus = Some(2.0)), &[]);
+        check_fields(
+            &plan(|plan| plan.network = Some("a b".to_owned())),
+            &["!network"],
+        );
+        check_fields(
+            &plan(|plan| plan.network = Some("container:".to_owned())),
+            &["!network"],
+        );
+        check_fields(
+            &plan(|plan| plan.network = Some("container:web".to_owned())),
+            &[],
+        );
+        check_fields(
+            &plan(|plan| plan.entrypoint = Some("sh -c".to_owned())),
+            &["entrypoint"],
+        );
+    }
+
+    #[test]
+    fn both_sides_of_a_port_are_checked() {
+        let mut plan = empty_plan();
+        plan.ports = vec![
+            port(0, "127.0.0.1", Some(70_000)),
+            port(80, "localhots", None),
+            port(80, "::1", Some(8080)),
+        ];
+        check_fields(
+            &plan,
+            &[
+                "!ports.0.host_port",
+                "!ports.0.container_port",
+                "!ports.1.host_ip",
+            ],
+        );
+    }
+
+    #[test]
+    fn names_of_variables_are_checked() {
+        let mut plan = empty_plan();
+        plan.env = ["", "A=B", "A B", "LANG", "discovery.type", "LANG "]
+            .map(variable)
+            .into();
+        check_fields(
+            &plan,
+            &["!env.0.name", "!env.1.name", "!env.2.name", "!env.5.name"],
+        );
+    }
+
+    #[test]
+    fn both_sides_of_a_mount_are_checked() {
+        let mut plan = empty_plan();
+        plan.mounts = vec![
+            mount(MountKind::Volume, "web-data", "/data"),
+            mount(MountKind::Volume, "/srv/www", "/data/"),
+            mount(MountKind::Bind, "", ""),
+            mount(MountKind::Bind, "site", "html"),
+            mount(MountKind::Tmpfs, "", "/"),
+            mount(MountKind::Volume, "", "/anonymous"),
+        ];
+        check_fields(
+            &plan,
+            &[
+                "!mounts.1.source",
+                "!mounts.1.target",
+                "!mounts.2.source",
+                "!mounts.2.target",
+                "!mounts.3.source",
+                "!mounts.3.target",
+                "!mounts.4.target",
+            ],
+        );
+    }
+
+    #[test]
+    fn podman_takes_more_cpus_than_there_are() {
+        let mut plan = empty_plan();
+        plan.cpus = Some(4.0);
+        let [finding] = &limit_findings(&plan, &info(Product::Podman))[..] else {
+            panic!("it is worth knowing")
+        };
+        assert!(!finding.blocking, "{finding:#?}");
+    }
+
+    #[test]
+    fn a_folder_has_to_be_where_the_engine_is() {
+        let here = std::env::temp_dir();
+        let mut plan = empty_plan();
+        plan.mounts = vec![
+            mount(MountKind::Bind, &here.to_string_lossy(), "/a"),
+            mount(MountKind::Bind, "/there/is/no/such/folder", "/b"),
+        ];
+        let check = |address: &str, source: EndpointSource, wanted: &[(&str, bool, &str)]| {
+            let mut endpoint = Endpoint::at(address.parse().expect("an address"));
+            endpoint.source = source;
+            let findings = folder_findings(&plan, &endpoint);
+            assert_eq!(findings.len(), wanted.len(), "{findings:#?}");
+            for (finding, (field, blocking, message)) in findings.iter().zip(wanted) {
+                assert_eq!(
+                    (finding.field.as_str(), finding.blocking),
+                    (*field, *blocking)
+                );
+                assert!(finding.message.contains(message), "{finding:#?}");
+            }
+            shares_folders(&endpoint)
+        };
+        let no_such = "There is no `/there";
+        let native = check(
+            "unix:///run/docker.sock",
+            EndpointSource::Custom,
+            &[("mounts.1.source", true, no_such)],
+        );
+        assert!(native);
+        // It may lead to another computer.
+        let tunnel = check(
+            "unix:///home/me/tunnel.sock",
+            EndpointSource::Custom,
+            &[("mounts.1.source", false, no_such)],
+        );
+        assert!(tunnel);
+        let machine = check(
+            "unix:///run/user/1000/slipway/engine.sock",
+            EndpointSource::Machine,
+            &[
+                ("mounts.0.source", false, "does not share"),
+                ("mounts.1.source", false, "does not share"),
+            ],
+        );
+        assert!(!machine);
+        let remote = check(
+            "ssh://me@build.example.org",
+            EndpointSource::Custom,
+            &[
+                ("mounts.0.source", false, "`build.example.org`"),
+                ("mounts.1.source", false, "`build.example.org`"),
+            ],
+        );
+        assert!(!remote);
     }
 
     #[track_caller]
@@ -335,24 +684,24 @@ mod tests {
         let secret = plan(&["db-data"], &["DB_PASSWORD"]);
         check_volumes(&bare, &[], &[]);
         check_volumes(&bare, &["other", "db-data-2", "db"], &[]);
-        check_volumes(&bare, &["db-data"], &[(0, "exists already", "empty one")]);
-        check_volumes(&secret, &["db-data"], &[(0, "exists already", "password")]);
+        check_volumes(
+            &bare,
+            &["db-data"],
+            &[(0, "already exists", "empty volume")],
+        );
+        check_volumes(&secret, &["db-data"], &[(0, "already exists", "password")]);
         let second = plan(&["log", "db-data-2"], &["DB_PASSWORD"]);
         check_volumes(
             &second,
             &["db-data"],
-            &[(
-                1,
-                "`db-data` of an earlier container is left alone",
-                "old password",
-            )],
+            &[(1, "`db-data` is not used", "old password")],
         );
         check_volumes(&plan(&["v-1x"], &[]), &["v"], &[]);
         // Two volumes of one container are no old and new one.
         check_volumes(
             &plan(&["db-data", "db-data-2"], &[]),
             &["db-data"],
-            &[(0, "exists already", "")],
+            &[(0, "already exists", "")],
         );
     }
 
@@ -370,7 +719,7 @@ mod tests {
         }
         let findings = port_findings(&plan, &[], "build.example.org");
         assert_eq!(findings.len(), 1, "{findings:#?}");
-        assert_eq!(findings[0].field, "ports.0");
+        assert_eq!(findings[0].field, "ports.0.host_ip");
         assert!(findings[0].message.contains("`build.example.org`"));
         assert!(!findings[0].blocking);
         assert_eq!(port_findings(&plan, &[], "127.0.0.1"), []);

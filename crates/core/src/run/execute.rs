@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use slipway_api::catalog::ConnectionString;
 use slipway_api::container::{ContainerView, MountKind};
-use slipway_api::run::{RunEvent, RunFailure, RunOutcome, RunPlan, RunStep};
+use slipway_api::run::{PlanFinding, RunEvent, RunFailure, RunOutcome, RunPlan, RunStep};
 use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::{Catalog, Entry, ImageReference};
 use slipway_engine::{
@@ -18,14 +19,15 @@ use tokio_util::sync::CancellationToken;
 use crate::blocking::blocking;
 use crate::error::{api_error, cancelled};
 use crate::machine::held_ports;
-use crate::run::check::{free_name, missing_env, only_there, volume_news};
+use crate::run::check::{free_name, limit_findings, missing_env, only_there, volume_news};
+use crate::run::field::{field_of, said};
 use crate::run::last_words::LastWords;
 use crate::run::port::{HostPorts, describe_taken, settle};
 use crate::run::undo::{self, Made, Undo, may_be_done, remove};
 use crate::run::{readiness, spec};
 use crate::selection::Selected;
 use crate::view::RUN_LABEL;
-use crate::{Slipway, exit_reason, image, shipped_image, view, web_page};
+use crate::{Slipway, connection_string, exit_reason, image, shipped_image, view, web_page};
 
 /// How long a container may take to answer before it is handed over as "running, but does not answer yet".
 const READY_DEADLINE: Duration = Duration::from_secs(90);
@@ -46,6 +48,7 @@ impl Slipway {
         let nothing_done = |error| RunFailure {
             error,
             undone: Vec::new(),
+            field: None,
         };
         let selected = self.selected().await.map_err(nothing_done)?;
         let id = undo::run_id().map_err(nothing_done)?;
@@ -64,6 +67,8 @@ impl Slipway {
             emit: &emit,
             notices: Vec::new(),
             made: Made::Nothing,
+            field: None,
+            detail: None,
         };
         let result = tokio::select! {
             result = run.execute(cancel) => result,
@@ -74,9 +79,14 @@ impl Slipway {
                 let held = self.held_ports(&run.selected.endpoint).await;
                 held_ports::put_in(&mut outcome.container, &held);
                 outcome.url = run.url(&outcome.container);
+                outcome.connections = run.connections(&outcome.container);
                 Ok(outcome)
             }
             Err(error) => Err(RunFailure {
+                field: run
+                    .field
+                    .take()
+                    .filter(|_| error.kind != ErrorKind::Cancelled),
                 undone: run
                     .undo()
                     .run(self.session.is_some(), &self.operations)
@@ -100,6 +110,10 @@ struct Run<'a, E> {
     emit: &'a E,
     notices: Vec<String>,
     made: Made,
+    /// The field of the plan that the error is about.
+    field: Option<String>,
+    /// The container as it was when the run ended well.
+    detail: Option<ContainerDetail>,
 }
 
 impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
@@ -120,21 +134,20 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
 
     async fn execute(&mut self, cancel: &CancellationToken) -> Result<RunOutcome, ApiError> {
         self.step(RunStep::Check);
-        let (reference, mut spec) = spec::read(&self.plan).map_err(|findings| {
-            // There is at least one, or it would not be an error.
-            let first = findings.into_iter().next();
-            let (message, hint) = first
-                .map(|finding| (finding.message, finding.hint))
-                .unwrap_or_default();
-            crate::error::invalid(message, hint)
-        })?;
+        let (reference, mut spec) = match spec::read(&self.plan) {
+            Ok(read) => read,
+            Err(findings) => return Err(self.refused(findings)),
+        };
+        let mut findings = missing_env(&self.plan);
+        // What is missing would have it pulled and started only to end at once.
+        findings.extend(limit_findings(&self.plan, self.engine().info()));
+        findings.retain(|finding| finding.blocking);
+        if !findings.is_empty() {
+            return Err(self.refused(findings));
+        }
         if self.engine().info().product == Product::Docker {
             // What a person would have typed, and so what `docker ps` shows. Podman wants the registry named.
             spec.image = reference.familiar();
-        }
-        if let Some(finding) = missing_env(&self.plan).into_iter().next() {
-            // It would be pulled and started only to end at once.
-            return Err(crate::error::invalid(finding.message, finding.hint));
         }
         spec.labels.insert(RUN_LABEL.to_owned(), self.id.clone());
         spec.volume_labels = BTreeMap::from([(RUN_LABEL.to_owned(), self.id.clone())]);
@@ -154,13 +167,29 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                 Err(error @ EngineError::PortTaken { .. }) => {
                     self.dodge_port(&mut spec, &id, &error, tries).await?;
                 }
-                Err(error) => return Err(start_error(&reference, &self.selected, &error)),
+                Err(error) => {
+                    self.field = field_of(&self.plan, &error);
+                    return Err(start_error(&reference, &self.selected, &error));
+                }
             }
         };
         self.step(RunStep::Wait);
         let outcome = self.wait(&reference, &id).await?;
         self.made = Made::Nothing;
         Ok(outcome)
+    }
+
+    /// The first of the findings, as the error that the run ends with.
+    fn refused(&mut self, findings: Vec<PlanFinding>) -> ApiError {
+        // There is at least one, or the plan would not have been refused.
+        let first = findings.into_iter().next();
+        let (message, hint) = first
+            .map(|finding| {
+                self.field = Some(finding.field);
+                (finding.message, finding.hint)
+            })
+            .unwrap_or_default();
+        crate::error::invalid(message, hint)
     }
 
     async fn containers(&self) -> Result<Vec<Container>, ApiError> {
@@ -176,13 +205,14 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
 
     /// Returns whether the name is Slipway's own choice, and so may become another one.
     fn choose_name(
-        &self,
+        &mut self,
         spec: &mut ContainerSpec,
         reference: &ImageReference,
         containers: &[Container],
     ) -> Result<bool, ApiError> {
         if let Some(name) = &spec.name {
             if let Some(holder) = containers.iter().find(|container| container.name == *name) {
+                self.field = Some("name".to_owned());
                 return Err(name_taken(name, holder, containers));
             }
             return Ok(false);
@@ -222,10 +252,18 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         })
         .await;
         spec.published_ports = ports;
-        for notice in settled? {
-            self.notice(notice);
+        match settled {
+            Ok(notices) => {
+                for notice in notices {
+                    self.notice(notice);
+                }
+                Ok(())
+            }
+            Err((index, error)) => {
+                self.field = Some(format!("ports.{index}.host_port"));
+                Err(error)
+            }
         }
-        Ok(())
     }
 
     /// Says whose data the container will work with, where that is not plain.
@@ -262,10 +300,19 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             Ok(image) => image,
             Err(EngineError::NotFound { .. } | EngineError::ImageNotFound { .. }) => {
                 self.step(RunStep::Pull);
-                image::pull(self.engine(), reference, cancel, |progress| {
+                let pulled = image::pull(self.engine(), reference, cancel, |progress| {
                     (self.emit)(RunEvent::Pull { progress });
-                })
-                .await?;
+                });
+                if let Err(error) = pulled.await {
+                    let is_about_image = matches!(
+                        error.kind,
+                        ErrorKind::ImageNotFound
+                            | ErrorKind::Unauthorized
+                            | ErrorKind::WrongArchitecture
+                    );
+                    self.field = is_about_image.then(|| "image".to_owned());
+                    return Err(error);
+                }
                 self.engine()
                     .inspect_image(&name)
                     .await
@@ -276,7 +323,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         let engine_arch = view::oci_arch(&self.engine().info().arch).to_owned();
         if !image.arch.is_empty() && view::oci_arch(&image.arch) != engine_arch {
             self.notice(format!(
-                "`{}` is made for {}; this engine runs {engine_arch} and has to emulate it",
+                "`{}` is built for {}; this engine runs {engine_arch} and has to emulate it",
                 reference.familiar(),
                 view::platform(&image)
             ));
@@ -313,24 +360,28 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                     spec.name = Some(free_name(&name, &containers));
                 }
                 Err(EngineError::NameTaken { .. }) => {
+                    self.field = Some("name".to_owned());
                     let containers = self.containers().await?;
                     return Err(match containers.iter().find(|c| c.name == name) {
                         Some(holder) => name_taken(&name, holder, &containers),
                         None => ApiError {
                             kind: ErrorKind::NameTaken,
                             message: format!("Another container was named `{name}` just now"),
-                            hint: Some("Try again".to_owned()),
+                            hint: Some("Try again, or use another name".to_owned()),
                             detail: None,
                         },
                     });
                 }
-                Err(error) => return Err(create_error(&error)),
+                Err(error) => {
+                    self.field = field_of(&self.plan, &error);
+                    return Err(create_error(&error));
+                }
             }
         }
         Err(ApiError {
             kind: ErrorKind::NameTaken,
             message: "Every name that was tried is taken".to_owned(),
-            hint: Some("Choose a name".to_owned()),
+            hint: Some("Enter a name".to_owned()),
             detail: None,
         })
     }
@@ -394,6 +445,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         let index = meant[which];
         let fixed = self.plan.ports.get(index).is_some_and(|plan| plan.fixed);
         if fixed || tries >= MAX_TRIES {
+            self.field = Some(format!("ports.{index}.host_port"));
             return Err(taken.into_error(wanted, Some(error.to_string())));
         }
         let free = taken.free.unwrap_or_else(|| wanted.saturating_add(1));
@@ -428,7 +480,10 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                 .map_err(|error| api_error(&error))?;
             match detail.state.state {
                 ContainerState::Exited if detail.state.exit_code == Some(0) => {
-                    self.notice(format!("`{}` has done its work and ended", detail.name));
+                    self.notice(format!(
+                        "`{}` has finished and exited with code 0",
+                        detail.name
+                    ));
                     return Ok(self.outcome(&detail, true));
                 }
                 ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting => {
@@ -441,7 +496,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             }
             if started.elapsed() > READY_DEADLINE {
                 self.notice(format!(
-                    "`{}` runs, but did not answer within {} seconds",
+                    "`{}` is running, but did not respond within {} seconds",
                     detail.name,
                     READY_DEADLINE.as_secs()
                 ));
@@ -500,25 +555,26 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             .and_then(|port| port.url.clone())
     }
 
-    fn outcome(&self, detail: &ContainerDetail, ready: bool) -> RunOutcome {
+    fn connections(&self, container: &ContainerView) -> Vec<ConnectionString> {
+        let host = view::engine_host(&self.selected.endpoint);
+        let detail = self.detail.as_ref();
+        detail.map_or_else(Vec::new, |detail| {
+            connection_string::of(self.entry, detail, container, host)
+        })
+    }
+
+    fn outcome(&mut self, detail: &ContainerDetail, ready: bool) -> RunOutcome {
         let container = view::inspected(detail, view::engine_host(&self.selected.endpoint));
         let url = self.url(&container);
-        let note = view::note(
-            self.entry,
-            |name| {
-                self.plan
-                    .env
-                    .iter()
-                    .find(|variable| variable.name == name)
-                    .map(|variable| variable.value.as_str())
-            },
-            self.in_window,
-        );
+        let note = connection_string::note(self.entry, detail, &container, self.in_window);
+        self.detail = Some(detail.clone());
         RunOutcome {
             container,
             url,
             ready,
             note,
+            // Where its ports are held is known once it runs.
+            connections: Vec::new(),
             notices: self.notices.clone(),
         }
     }
@@ -534,10 +590,15 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             .unwrap_or_else(|| format!("exit code {}", detail.state.exit_code.unwrap_or_default()));
         ApiError {
             kind: ErrorKind::ContainerFailed,
-            message: format!("`{}` ended right after its start: {how}", detail.name),
+            message: format!("`{}` exited right after it started: {how}", detail.name),
             hint: Some(last_words.complaint().map_or_else(
-                || "It wrote nothing to its log; check its command and variables".to_owned(),
-                |line| format!("Its last words: {}", crate::log::plain_text(line, 300)),
+                || "Its log is empty; check its command and variables".to_owned(),
+                |line| {
+                    format!(
+                        "Last line of its log: {}",
+                        crate::log::plain_text(line, 300)
+                    )
+                },
             )),
             detail: (!text.is_empty()).then_some(text),
         }
@@ -547,12 +608,16 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
 /// Why the engine does not create a container. What it says of a folder that is not there is for its own developers.
 fn create_error(error: &EngineError) -> ApiError {
     let mut shown = api_error(error);
-    let said = error.to_string();
-    if let Some((_, path)) = said.split_once("bind source path does not exist: ") {
+    if let Some(said) = said(error)
+        && let Some((_, path)) = said.split_once("bind source path does not exist: ")
+    {
         shown.kind = ErrorKind::InvalidInput;
-        shown.message = format!("There is no `{}` on the engine's computer", path.trim());
-        shown.hint = Some("Make the folder first, or check its path".to_owned());
-        shown.detail = Some(said);
+        shown.message = format!(
+            "There is no folder `{}` on the engine's computer",
+            path.trim()
+        );
+        shown.hint = Some("Create the folder first, or check its path".to_owned());
+        shown.detail = Some(said.to_owned());
     }
     shown
 }
@@ -571,8 +636,9 @@ fn name_taken(name: &str, holder: &Container, containers: &[Container]) -> ApiEr
 }
 
 fn start_error(reference: &ImageReference, selected: &Selected, error: &EngineError) -> ApiError {
-    if error.to_string().contains("exec format error") {
-        return wrong_architecture(reference, selected, &error.to_string());
+    let said = said(error).unwrap_or_default();
+    if said.contains("exec format error") {
+        return wrong_architecture(reference, selected, said);
     }
     api_error(error)
 }
@@ -581,11 +647,11 @@ fn wrong_architecture(reference: &ImageReference, selected: &Selected, detail: &
     ApiError {
         kind: ErrorKind::WrongArchitecture,
         message: format!(
-            "`{}` is not made for this engine, which runs {}",
+            "`{}` is not built for this engine, which runs {}",
             reference.familiar(),
             view::oci_arch(&selected.engine.info().arch)
         ),
-        hint: Some("Look for another tag or image that is".to_owned()),
+        hint: Some("Use another tag or image".to_owned()),
         detail: Some(detail.to_owned()),
     }
 }

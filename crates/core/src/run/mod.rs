@@ -3,7 +3,9 @@
 mod check;
 mod draft;
 mod execute;
-mod last_words;
+mod field;
+pub(crate) mod last_words;
+mod needed;
 pub(crate) mod port;
 mod readiness;
 mod spec;
@@ -22,7 +24,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), (String, Option<String>)> {
     const MAX: usize = 128;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if name.is_empty() {
-        return Err(("A container needs a name".to_owned(), None));
+        return Err(("The name is missing".to_owned(), None));
     }
     if name.len() > MAX {
         return Err((
@@ -43,12 +45,15 @@ pub(crate) fn check_name(name: &str) -> Result<(), (String, Option<String>)> {
         .trim_end_matches('-')
         .to_owned();
     let hint = if better.len() >= 2 {
-        format!("Use letters, digits, `_`, `.` and `-`, for example `{better}`")
+        format!("For example `{better}`")
     } else {
         "Use at least two of letters, digits, `_`, `.` and `-`, starting with a letter or digit"
             .to_owned()
     };
-    Err((format!("`{name}` cannot be a container's name"), Some(hint)))
+    Err((
+        format!("`{name}` is not a valid container name"),
+        Some(hint),
+    ))
 }
 
 /// Whether a variable's value is to be masked: the catalog says so, or its name does.
@@ -66,7 +71,7 @@ pub(crate) fn looks_secret(plan: &RunPlan, variable: &str) -> bool {
 
 /// Whether a variable's name says that its value is a secret. The window has the same rule in
 /// `ui/src/format/secret.ts`.
-fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     const WORDS: [&str; 12] = [
         "PASS",
         "PASSWORD",
@@ -173,8 +178,30 @@ pub(crate) fn plan_of(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use slipway_api::container::RestartPolicy;
+    use slipway_api::run::RunPlan;
+
     use super::{check_name, is_secret_name};
+
+    /// A plan that only has an image.
+    pub(crate) fn empty_plan() -> RunPlan {
+        RunPlan {
+            image: "web".to_owned(),
+            name: None,
+            command: Vec::new(),
+            entrypoint: None,
+            env: Vec::new(),
+            ports: Vec::new(),
+            mounts: Vec::new(),
+            restart: RestartPolicy::No,
+            memory_bytes: None,
+            cpus: None,
+            network: None,
+            tty: false,
+            catalog: None,
+        }
+    }
 
     #[test]
     fn secrets_are_told_by_their_names() {

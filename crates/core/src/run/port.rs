@@ -149,19 +149,19 @@ impl Taken {
             message: self.message,
             hint: Some(self.free.map_or_else(
                 || "Choose another port".to_owned(),
-                |free| format!("Use port {free}, or stop what holds {port}"),
+                |free| format!("Use port {free}, or stop what uses {port}"),
             )),
             detail,
         }
     }
 }
 
-/// Moves host ports that are taken, unless they are `fixed`, and says so.
+/// Moves host ports that are taken, unless they are `fixed`, and says so. An error comes with the index of its port.
 pub(crate) fn settle(
     ports: &mut [PublishedPort],
     fixed: &[bool],
     mut host_ports: HostPorts,
-) -> Result<Vec<String>, ApiError> {
+) -> Result<Vec<String>, (usize, ApiError)> {
     let mut notices = Vec::new();
     for (index, port) in ports.iter_mut().enumerate() {
         let (Some(ip), Some(wanted)) = (port.host_ip, port.host_port) else {
@@ -174,7 +174,7 @@ pub(crate) fn settle(
                     notices.push(format!("{}; {free} is used instead", taken.message));
                     port.host_port = Some(free);
                 }
-                _ => return Err(taken.into_error(wanted, None)),
+                _ => return Err((index, taken.into_error(wanted, None))),
             }
         }
         if let Some(chosen) = port.host_port {

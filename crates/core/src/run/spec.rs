@@ -48,35 +48,60 @@ pub(crate) fn read(plan: &RunPlan) -> Result<(ImageReference, ContainerSpec), Ve
                 exposed_ports.push((port.container_port, port.protocol));
                 published_ports.push(port);
             }
-            Err((message, hint)) => found(format!("ports.{index}"), message, Some(hint)),
+            Err(problems) => {
+                for problem in problems {
+                    let field = format!("ports.{index}.{}", problem.part);
+                    found(field, problem.message, Some(problem.hint));
+                }
+            }
         }
     }
     let mut env = Vec::new();
     for (index, variable) in plan.env.iter().enumerate() {
         match read_variable(variable) {
             Ok(line) => env.push(line),
-            Err((message, hint)) => found(format!("env.{index}"), message, Some(hint)),
+            Err(problem) => found(
+                format!("env.{index}.{}", problem.part),
+                problem.message,
+                Some(problem.hint),
+            ),
+        }
+        let name = variable.name.trim();
+        let is_same = |other: &EnvVar| !name.is_empty() && other.name.trim() == name;
+        if plan.env[..index].iter().any(is_same) {
+            found(
+                format!("env.{index}.name"),
+                format!("`{name}` is set twice"),
+                Some("Remove one of the two lines".to_owned()),
+            );
         }
     }
     let mut mounts = Vec::new();
     for (index, mount) in plan.mounts.iter().enumerate() {
         match read_mount(mount) {
             Ok(mount) => mounts.push(mount),
-            Err((message, hint)) => found(format!("mounts.{index}"), message, Some(hint)),
+            Err(problems) => {
+                for problem in problems {
+                    let field = format!("mounts.{index}.{}", problem.part);
+                    found(field, problem.message, Some(problem.hint));
+                }
+            }
         }
-        if plan.mounts[..index]
-            .iter()
-            .any(|other| other.target == mount.target)
-        {
+        let path = path_of(mount);
+        let is_same = |other: &MountPlan| !path.is_empty() && path_of(other) == path;
+        if plan.mounts[..index].iter().any(is_same) {
             found(
-                format!("mounts.{index}"),
-                format!("Two things are mounted at {}", mount.target),
-                Some("Remove one of them".to_owned()),
+                format!("mounts.{index}.target"),
+                format!("Another mount has the path `{path}`"),
+                Some("Use another path, or remove one of the two".to_owned()),
             );
         }
     }
-    for (field, (message, hint)) in limit_problems(plan) {
-        found(field.to_owned(), message, Some(hint));
+    for problem in limit_problems(plan)
+        .into_iter()
+        .chain(network_problem(plan))
+    {
+        found(problem.part.to_owned(), problem.message, Some(problem.hint));
     }
     let Some(reference) = reference.filter(|_| findings.is_empty()) else {
         return Err(findings);
@@ -130,148 +155,236 @@ fn unchecked(plan: &RunPlan) -> ContainerSpec {
     }
 }
 
-type Problem = (String, String);
+/// What is wrong with one field.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// The field, or its part of a row: `host_port`.
+    part: &'static str,
+    message: String,
+    hint: String,
+}
+
+impl Problem {
+    fn new(part: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            part,
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+/// The path of a mount in the container; `/data` and `/data/` are one.
+fn path_of(mount: &MountPlan) -> &str {
+    mount.target.trim().trim_end_matches('/')
+}
 
 fn read_variable(variable: &EnvVar) -> Result<String, Problem> {
     let name = variable.name.trim();
-    let problem = if name.is_empty() {
-        "A variable needs a name"
-    } else if name.contains('=') {
-        "A variable's name cannot contain `=`"
-    } else if name.contains('\0') || variable.value.contains('\0') {
-        "A variable cannot contain a null character"
-    } else {
-        return Ok(format!("{name}={}", variable.value));
-    };
-    Err((problem.to_owned(), "Change or remove this line".to_owned()))
-}
-
-fn limit_problems(plan: &RunPlan) -> Vec<(&'static str, Problem)> {
-    let mut problems = Vec::new();
-    if let Some(memory) = plan.memory_bytes.filter(|memory| *memory < MIN_MEMORY) {
-        problems.push((
-            "memory",
-            (
-                format!(
-                    "A memory limit of {} is too small",
-                    crate::exit_reason::bytes(memory)
-                ),
-                "The engine wants at least 6 MB".to_owned(),
-            ),
+    let hint = "Use letters, digits and `_`, for example `LOG_LEVEL`";
+    if name.is_empty() {
+        return Err(Problem::new("name", "The name is missing", hint));
+    }
+    if let Some(c) = name
+        .chars()
+        .find(|c| *c == '=' || c.is_whitespace() || c.is_control())
+    {
+        let what = match c {
+            '=' => "`=`",
+            ' ' => "a space",
+            _ => "this character",
+        };
+        let message = format!("The name of a variable cannot contain {what}");
+        return Err(Problem::new("name", message, hint));
+    }
+    if variable.value.contains('\0') {
+        return Err(Problem::new(
+            "value",
+            "A value cannot contain a null character",
+            "Remove it",
         ));
     }
+    Ok(format!("{name}={}", variable.value))
+}
+
+fn limit_problems(plan: &RunPlan) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Some(memory) = plan.memory_bytes.filter(|memory| *memory < MIN_MEMORY) {
+        let message = format!(
+            "A memory limit of {} is too small",
+            crate::exit_reason::bytes(memory)
+        );
+        problems.push(Problem::new("memory", message, "The minimum is 6 MB"));
+    }
     let in_range = |cpus: f64| cpus.is_finite() && (0.01..=1024.0).contains(&cpus);
-    if plan.cpus.is_some_and(|cpus| !in_range(cpus)) {
-        problems.push((
+    if let Some(cpus) = plan.cpus.filter(|cpus| !in_range(*cpus)) {
+        problems.push(Problem::new(
             "cpus",
-            (
-                "A CPU limit is a number from 0.01 up".to_owned(),
-                "For example 0.5 for half a CPU, or 2".to_owned(),
-            ),
+            format!("{cpus} is not a possible number of CPUs"),
+            "The minimum is 0.01; 0.5 is half a CPU",
         ));
     }
     problems
 }
 
-fn port_number(port: u32, what: &str) -> Result<u16, Problem> {
-    u16::try_from(port)
+fn network_problem(plan: &RunPlan) -> Option<Problem> {
+    let name = plan.network.as_deref().map(str::trim)?;
+    // Modes with an argument: Docker's `container:NAME`, and Podman's.
+    let is_mode = name.split_once(':').is_some_and(|(mode, rest)| {
+        matches!(mode, "container" | "ns" | "pasta" | "slirp4netns") && !rest.is_empty()
+    });
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    (!name.is_empty() && !is_mode && !is_name).then(|| {
+        Problem::new(
+            "network",
+            format!("`{name}` is not a valid network name"),
+            "Use letters, digits, `_`, `.` and `-`",
+        )
+    })
+}
+
+fn port_number(number: u32, part: &'static str, side: &str) -> Result<u16, Problem> {
+    u16::try_from(number)
         .ok()
         .filter(|port| *port > 0)
         .ok_or_else(|| {
-            (
-                format!("{port} is not a {what} port"),
-                "Ports go from 1 to 65535".to_owned(),
+            Problem::new(
+                part,
+                format!("{number} is not a valid {side} port"),
+                "Ports go from 1 to 65535",
             )
         })
 }
 
-pub(crate) fn read_port(port: &PortPlan) -> Result<PublishedPort, Problem> {
+/// Reads a port. Everything that is wrong with it is found.
+pub(crate) fn read_port(port: &PortPlan) -> Result<PublishedPort, Vec<Problem>> {
     let protocol = match port.protocol.as_str() {
-        "tcp" => Protocol::Tcp,
-        "udp" => Protocol::Udp,
-        "sctp" => Protocol::Sctp,
-        other => {
-            return Err((
-                format!("`{other}` is not a protocol that can be published"),
-                "Use tcp, udp or sctp".to_owned(),
-            ));
-        }
+        "tcp" => Ok(Protocol::Tcp),
+        "udp" => Ok(Protocol::Udp),
+        "sctp" => Ok(Protocol::Sctp),
+        other => Err(Problem::new(
+            "protocol",
+            format!("A port with the protocol `{other}` cannot be published"),
+            "Use tcp, udp or sctp",
+        )),
     };
     let host_ip = match port.host_ip.as_deref().filter(|ip| !ip.is_empty()) {
-        None | Some("localhost") => IpAddr::from([127, 0, 0, 1]),
+        None | Some("localhost") => Ok(IpAddr::from([127, 0, 0, 1])),
         Some(ip) => ip.parse().map_err(|_| {
-            (
-                format!("`{ip}` is not an address of this computer"),
-                "Use 127.0.0.1 for this computer only, or 0.0.0.0 for the whole network".to_owned(),
+            Problem::new(
+                "host_ip",
+                format!("`{ip}` is not an IP address"),
+                "Use 127.0.0.1 for this computer only, or 0.0.0.0 for the whole network",
             )
-        })?,
+        }),
     };
-    Ok(PublishedPort {
-        container_port: port_number(port.container_port, "container")?,
-        protocol,
-        host_ip: Some(host_ip),
-        host_port: port
-            .host_port
-            .map(|port| port_number(port, "host"))
-            .transpose()?,
-    })
+    let host_port = port
+        .host_port
+        .map(|port| port_number(port, "host_port", "host"))
+        .transpose();
+    let container_port = port_number(port.container_port, "container_port", "container");
+    match (host_ip, host_port, container_port, protocol) {
+        (Ok(host_ip), Ok(host_port), Ok(container_port), Ok(protocol)) => Ok(PublishedPort {
+            container_port,
+            protocol,
+            host_ip: Some(host_ip),
+            host_port,
+        }),
+        (host_ip, host_port, container_port, protocol) => Err([
+            host_ip.err(),
+            host_port.err(),
+            container_port.err(),
+            protocol.err(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()),
+    }
 }
 
-fn read_mount(mount: &MountPlan) -> Result<MountSpec, Problem> {
-    let absolute = |path: &str| {
-        path.starts_with('/') || path.starts_with(r"\\") || path.as_bytes().get(1) == Some(&b':')
+/// Whether a path is absolute, on whatever system the engine runs.
+fn is_absolute(path: &str) -> bool {
+    (path.starts_with('/') || path.starts_with(r"\\") || path.as_bytes().get(1) == Some(&b':'))
+        && !path.contains('\0')
+}
+
+/// What is wrong with what is mounted.
+fn source_problem(kind: MountKind, source: Option<&str>) -> Option<Problem> {
+    let (message, hint) = match (kind, source) {
+        (MountKind::Volume, Some(name)) => {
+            let (_, hint) = check_name(name).err()?;
+            let hint = if name.contains('/') {
+                "To mount a folder, choose Folder".to_owned()
+            } else {
+                hint.unwrap_or_default()
+            };
+            (format!("`{name}` is not a valid volume name"), hint)
+        }
+        (MountKind::Bind, None) => (
+            "The folder is missing".to_owned(),
+            "Enter its absolute path, for example /home/me/site".to_owned(),
+        ),
+        (MountKind::Bind, Some(folder)) if !is_absolute(folder) => (
+            format!("`{folder}` is not an absolute path"),
+            "Enter the whole path of the folder, for example /home/me/site".to_owned(),
+        ),
+        (MountKind::Other, _) => (
+            "This kind of mount is not supported".to_owned(),
+            "Use a volume, a folder or memory".to_owned(),
+        ),
+        _ => return None,
     };
+    Some(Problem::new("source", message, hint))
+}
+
+/// What is wrong with the path in the container.
+fn target_problem(path: &str) -> Option<Problem> {
+    let message = if path.is_empty() {
+        "The path in the container is missing".to_owned()
+    } else if path.trim_end_matches('/').is_empty() {
+        "Nothing can be mounted over the root of the container".to_owned()
+    } else if is_absolute(path) {
+        return None;
+    } else {
+        format!("`{path}` is not an absolute path")
+    };
+    let hint = "Enter an absolute path in the container, for example /data";
+    Some(Problem::new("target", message, hint))
+}
+
+/// Reads a mount. Everything that is wrong with it is found.
+fn read_mount(mount: &MountPlan) -> Result<MountSpec, Vec<Problem>> {
     let destination = mount.target.trim();
-    if !absolute(destination) || destination == "/" || destination.contains('\0') {
-        return Err((
-            format!("`{destination}` is not a path to mount at"),
-            "Give a whole path inside the container, for example /data".to_owned(),
-        ));
-    }
-    let destination = destination.to_owned();
     let source = mount
         .source
         .as_deref()
         .map(str::trim)
         .filter(|source| !source.is_empty());
-    match mount.kind {
-        MountKind::Volume => {
-            if let Some(name) = source {
-                check_name(name).map_err(|(_, hint)| {
-                    (
-                        format!("`{name}` cannot be a volume's name"),
-                        if name.contains('/') {
-                            "Choose folder to mount a folder of this computer".to_owned()
-                        } else {
-                            hint.unwrap_or_default()
-                        },
-                    )
-                })?;
-            }
-            Ok(MountSpec::Volume {
-                name: source.map(str::to_owned),
-                destination,
-                read_only: mount.read_only,
-            })
-        }
-        MountKind::Bind => match source {
-            Some(source) if absolute(source) => Ok(MountSpec::Bind {
-                source: source.to_owned(),
-                destination,
-                read_only: mount.read_only,
-            }),
-            _ => Err((
-                "A folder to mount is missing".to_owned(),
-                "Give its whole path, for example /home/me/site".to_owned(),
-            )),
+    let problems: Vec<Problem> = source_problem(mount.kind, source)
+        .into_iter()
+        .chain(target_problem(destination))
+        .collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let destination = destination.to_owned();
+    Ok(match mount.kind {
+        MountKind::Volume | MountKind::Other => MountSpec::Volume {
+            name: source.map(str::to_owned),
+            destination,
+            read_only: mount.read_only,
         },
-        MountKind::Tmpfs => Ok(MountSpec::Tmpfs {
+        MountKind::Bind => MountSpec::Bind {
+            source: source.unwrap_or_default().to_owned(),
+            destination,
+            read_only: mount.read_only,
+        },
+        MountKind::Tmpfs => MountSpec::Tmpfs {
             destination,
             size: None,
-        }),
-        MountKind::Other => Err((
-            "This kind of mount cannot be planned".to_owned(),
-            "Choose a volume, a folder or memory".to_owned(),
-        )),
-    }
+        },
+    })
 }

@@ -198,7 +198,7 @@ async fn the_end_of_a_session_gives_containers_the_time_that_they_ask_for() {
     own.nothing_runs();
     let said = own.log();
     assert!(!said.contains("switched off"), "{said}");
-    assert!(!said.contains("ended by itself"), "{said}");
+    assert!(!said.contains("ended unexpectedly"), "{said}");
 
     own.client.start().await.expect("a new slipwayd");
     own.running().await;

@@ -63,7 +63,7 @@ async fn a_disk_of_another_program_is_neither_used_nor_touched() {
     own.client.start().await.expect("accepted");
     let reason = own.broken().await;
     assert!(reason.message.contains("cannot use its disk"), "{reason:?}");
-    assert!(reason.hint.expect("a remedy").contains("not touched"));
+    assert!(reason.hint.expect("a remedy").contains("unchanged"));
     assert_eq!(first_bytes(&own.paths.data_disk()), before);
     assert!(own.qemu_pid().is_none());
 }
@@ -127,7 +127,7 @@ async fn without_memory_it_is_not_started() {
     own.client.start().await.expect("accepted");
     let reason = own.broken().await;
     assert!(reason.message.contains("memory"), "{reason:?}");
-    assert!(reason.hint.expect("a remedy").contains("less memory"));
+    assert!(reason.hint.expect("a remedy").contains("memory in its settings"));
     assert!(own.qemu_pid().is_none());
     own.client.shutdown().await.expect("it ends");
     assert!(daemon.wait().expect("ours").success());

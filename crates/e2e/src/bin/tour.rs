@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use slipway_e2e::{App, AppOptions, Theme, http, process, target_dir};
 use slipway_testkit::{Engine, Fault};
+use thirtyfour::Key;
 
 /// The pictures that the documents show.
 const IN_DOCUMENTS: &[&str] = &[
@@ -127,7 +128,7 @@ async fn main() -> Result<()> {
     tour.app.click("detail-close").await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     tour.picture("containers").await?;
-    tour.app.click("container-row-colours").await?;
+    tour.app.open_container("colours").await?;
     tour.app.click("tab-logs").await?;
     tour.app.find("log-row").await?;
     tour.picture("logs-colours").await?;
@@ -145,10 +146,11 @@ async fn main() -> Result<()> {
     tour.app
         .click("open-palette")
         .await
-        .or(tour.app.press(thirtyfour::Key::Control + "k").await)?;
+        .or(tour.app.press(Key::Control + "k").await)?;
     tour.app.find("palette-input").await?;
     tour.picture("palette").await?;
-    tour.app.press(thirtyfour::Key::Escape + "").await?;
+    tour.app.press(Key::Escape + "").await?;
+    sizes(&mut tour).await?;
     tour.app.click("nav-containers").await?;
     engine.stop_signal()?;
     tour.app.find("engine-banner").await?;
@@ -187,6 +189,55 @@ async fn main() -> Result<()> {
     tour.app.close().await?;
     println!("The screenshots are in {}", directory.display());
     Ok(())
+}
+
+/// Sizes of the window in pixels, and the zoom in steps of 10 % beyond 100 %.
+const SIZES: &[(&str, u32, u32, u32)] = &[
+    ("1440x900", 1440, 900, 0),
+    ("900x600", 900, 600, 0),
+    ("720x500", 720, 500, 0),
+    ("1240x780-at-150", 1240, 780, 5),
+];
+
+/// Every screen in windows of several sizes, and enlarged.
+async fn sizes(tour: &mut Tour) -> Result<()> {
+    for (size, width, height, steps) in SIZES {
+        tour.app.resize(*width, *height).await?;
+        for _ in 0..*steps {
+            tour.app.press(Key::Control + "=").await?;
+        }
+        tour.app.click("nav-browse").await?;
+        tour.app.fill("browse-search", "").await?;
+        tour.app.find("card-nginx").await?;
+        tour.picture(&format!("{size}-browse")).await?;
+        tour.app.fill("browse-search", "postgres").await?;
+        tour.app.click("card-customise-postgres").await?;
+        tour.app.find("run-docker-run").await?;
+        tour.picture(&format!("{size}-run-sheet")).await?;
+        tour.app.click("sheet-close").await?;
+        tour.app.gone("run-sheet").await?;
+        tour.app.click("nav-containers").await?;
+        tour.app.find("container-row-nginx").await?;
+        tour.picture(&format!("{size}-containers")).await?;
+        tour.app.open_container("nginx").await?;
+        tour.app.find("container-detail").await?;
+        tour.app.click("tab-overview").await?;
+        tour.picture(&format!("{size}-overview")).await?;
+        tour.app.click("tab-logs").await?;
+        tour.app.find("log-row").await?;
+        tour.picture(&format!("{size}-logs")).await?;
+        tour.app.click("detail-close").await?;
+        tour.app.click("nav-images").await?;
+        tour.app.find("images-table").await?;
+        tour.picture(&format!("{size}-images")).await?;
+        tour.app.click("nav-engine").await?;
+        tour.app.find("engine-current").await?;
+        tour.picture(&format!("{size}-engine")).await?;
+        tour.app.click("nav-settings").await?;
+        tour.picture(&format!("{size}-settings")).await?;
+        tour.app.press(Key::Control + "0").await?;
+    }
+    tour.app.resize(1240, 780).await
 }
 
 /// The machine in each of its states, on a computer without an engine.
@@ -239,6 +290,9 @@ async fn machine(tour: &mut Tour) -> Result<()> {
     slipway_testkit::signal(qemu, "CONT")?;
     tour.app.machine_is("running").await?;
     tour.app.click("machine-stop").await?;
+    tour.app.find("machine-stop-dialog").await?;
+    tour.picture("machine-stop").await?;
+    tour.app.click("machine-stop-confirm").await?;
     tour.app.machine_is("stopping").await?;
     tour.picture("machine-stopping").await?;
     tour.app.machine_is("stopped").await?;

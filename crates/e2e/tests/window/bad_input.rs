@@ -19,7 +19,7 @@ async fn the_form_says_what_is_wrong_where_it_is() -> Result<()> {
     let app = App::open(&engine.host()).await?;
     customise(&app, "nginx").await?;
     app.fill("run-name", "not a name").await?;
-    app.says("run-sheet", "cannot be a container's name")
+    app.says("run-sheet", "is not a valid container name")
         .await?;
     app.says("run-sheet", "not-a-name").await?;
     app.fill("run-name", "taken").await?;
@@ -90,7 +90,7 @@ async fn an_image_for_another_architecture_is_told_apart() -> Result<()> {
     app.fill("browse-search", "slipway/arm64only:latest")
         .await?;
     app.click("card-run-reference").await?;
-    app.says("run-failure", "not made for this engine").await?;
+    app.says("run-failure", "not built for this engine").await?;
     assert_eq!(engine.docker_ok(&["ps", "-aq"]), "");
     app.close().await
 }

@@ -212,5 +212,30 @@ async fn images_are_listed_with_their_users_and_removed() -> Result<()> {
         (!text.contains("slipway/exit1")).then_some(())
     })
     .await;
+
+    // Each reference has a row, and its details name them all.
+    engine.docker_ok(&["tag", "slipway/busybox", "other.example/box:2"]);
+    app.says("images-table", "other.example/box:2").await?;
+    app.says("images-table", "same image as").await?;
+    app.click("image-row").await?;
+    app.says("image-references", "other.example/box:2").await?;
+    app.says("image-references", "slipway/busybox:latest")
+        .await?;
+    app.says("image-users", "user").await?;
+    app.click("sheet-close").await?;
+    app.gone("image-sheet").await?;
+
+    // What a container uses stays.
+    engine.load_sample("slipway/flood:latest")?;
+    app.says("images-table", "slipway/flood").await?;
+    app.click("images-remove-unused").await?;
+    app.says("remove-unused-image", "slipway/flood").await?;
+    app.click("remove-unused-start").await?;
+    app.says("remove-unused-result", "1 image removed").await?;
+    app.click("remove-unused-close").await?;
+    app.gone("remove-unused").await?;
+    let left = engine.docker_ok(&["images", "--format", "{{.Repository}}"]);
+    assert!(!left.contains("flood"), "{left}");
+    assert!(left.contains("slipway/busybox"), "{left}");
     app.close().await
 }

@@ -22,9 +22,16 @@ async fn browse_run_logs_stop_rename_remove() -> Result<()> {
         (!app.has("card-jellyfin").await.ok()?).then_some(())
     })
     .await;
-    // Down into the cards; Enter runs what has the focus.
+    // Down into the cards; Enter shows what has the focus, with Run to go on.
     app.press(Key::Down + "").await?;
     focused(&app, "card-nginx").await;
+    app.press(Key::Enter + "").await?;
+    focused(&app, "entry-run").await;
+    app.press(Key::Escape + "").await?;
+    app.gone("entry-details").await?;
+    focused(&app, "card-nginx").await;
+    app.press(Key::Enter + "").await?;
+    focused(&app, "entry-run").await;
     app.press(Key::Enter + "").await?;
     app.find("run-ready").await?;
     let url = app.text_of("run-url").await?;

@@ -30,6 +30,25 @@ async fn every_line_arrives_and_is_found() -> Result<()> {
     app.fill("log-search", "line 00012345").await?;
     app.says("log-search-count", "1").await?;
     app.says("log-view", "line 00012345").await?;
+    app.says("log-view", "line 00012346").await?;
+
+    app.click("log-search-only").await?;
+    app.says("log-search-count", "1").await?;
+    eventually_within(
+        Duration::from_secs(10),
+        "only the line that matches",
+        async || {
+            let view = app.text_of("log-view").await.ok()?;
+            (view.contains("line 00012345") && !view.contains("line 00012346")).then_some(())
+        },
+    )
+    .await;
+    // A line leads back to where it is among the others.
+    app.click("log-row").await?;
+    app.says("log-view", "line 00012346").await?;
+    app.says("log-view", "line 00012345").await?;
+    app.click("log-search-clear").await?;
+    app.gone("log-search-count").await?;
     app.close().await
 }
 

@@ -43,9 +43,13 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
     let started = app.text_of("machine-boot").await?;
     anyhow::ensure!(started.contains("Started in"), "{started}");
 
+    // What was asked for before the start runs now, though its sheet was closed.
+    app.click("nav-containers").await?;
+    app.find("container-row-welcome").await?;
     app.click("nav-browse").await?;
     app.click("card-run-welcome").await?;
     app.find("run-ready").await?;
+    app.says("run-sheet", "welcome-2").await?;
     let url = app.text_of("run-url").await?.trim().to_owned();
     answers(&url).await;
     app.click("run-done").await?;
@@ -72,6 +76,11 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
 
     // Stopping is no trouble, and the window does not call it one.
     app.click("machine-stop").await?;
+    app.says("machine-stop-dialog", "2 running containers will be stopped")
+        .await?;
+    app.says("machine-stop-dialog", "welcome has no restart policy")
+        .await?;
+    app.click("machine-stop-confirm").await?;
     app.machine_is("stopped").await?;
     app.click("nav-containers").await?;
     app.find("containers-no-engine").await?;

@@ -156,7 +156,7 @@ impl Boot {
             current: None,
             starting: false,
         };
-        steps.enter("Checking the machine's own Linux");
+        steps.enter("Checking the guest image");
         let image = self.check_image().await?;
         self.check_memory()?;
         self.paths.create()?;
@@ -250,7 +250,7 @@ impl Boot {
         }
         if available_mb < wanted_mb {
             self.view.warn(format!(
-                "The machine may take {wanted_mb} MB of memory, and {available_mb} MB are free"
+                "The machine may use {wanted_mb} MB of memory, but only {available_mb} MB are free"
             ));
         }
         Ok(())
@@ -275,7 +275,7 @@ impl Boot {
         steps: &mut Steps,
     ) -> Result<(Secret, News, Engine), Failure> {
         steps.starting = false;
-        steps.enter("Looking how to run it");
+        steps.enter("Selecting the virtualization");
         let tell = |now: &str| {
             self.view.change(|view| {
                 if let MachineState::Preparing { what, .. } = &mut view.state {
@@ -459,8 +459,8 @@ impl Boot {
             tracing::warn!("e2fsck: {}", words(line));
         }
         self.view.warn(
-            "The machine's disk was repaired; what lost its place is in /data/lost+found of the \
-             machine, and slipwayd's log has what was done"
+            "The machine's disk was repaired; recovered files are in /data/lost+found of the \
+             machine, and slipwayd's log lists the repairs"
                 .to_owned(),
         );
         Ok(())

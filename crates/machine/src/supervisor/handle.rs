@@ -125,7 +125,7 @@ impl MachineHandle {
     pub async fn reclaim(&self) -> Result<u64, MachineError> {
         if !matches!(self.view.borrow().state, MachineState::Running { .. }) {
             return Err(MachineError::Refused {
-                what: "Space can be given back only while the machine runs",
+                what: "Space can be reclaimed only while the machine is running",
                 hint: "Start it first",
             });
         }
@@ -177,8 +177,8 @@ impl MachineHandle {
         match self.guest.link_now() {
             Some(_) => Ok(()),
             None => Err(MachineError::Refused {
-                what: "The machine does not run",
-                hint: "Start it first, or look at the host's or the console's log",
+                what: "The machine is not running",
+                hint: "Start it first, or show the log of the host or the console",
             }),
         }
     }

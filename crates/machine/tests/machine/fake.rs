@@ -148,6 +148,7 @@ impl Driver for Fake {
                 name: Accelerator::Kvm,
                 reason: None,
                 hint: None,
+                detail: None,
             })
         })
     }

@@ -286,7 +286,7 @@ async fn what_keeps_it_from_booting_is_told() {
     assert!(reason.message.contains("another program"), "{reason:?}");
     let hint = reason.hint.expect("a remedy");
     let disk = machine.places.paths.data_disk();
-    assert!(hint.contains("not touched"), "{hint}");
+    assert!(hint.contains("unchanged"), "{hint}");
     assert!(hint.contains(&disk.display().to_string()), "{hint}");
     assert!(!slipway_machine::Driver::state(machine.fake.as_ref()).is_up());
 

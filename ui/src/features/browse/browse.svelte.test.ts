@@ -4,7 +4,7 @@ import { docker } from "../../host/fixture/docker";
 import { fixture } from "../../host/fixture/index";
 import { type CatalogResults, host } from "../../host/host";
 import { browse } from "./browse.svelte";
-import { fit, traits } from "./traits";
+import { misfit, traits } from "./traits";
 
 beforeEach(() => {
 	fixture.setUp("normal");
@@ -24,6 +24,20 @@ test("words and category narrow the catalog, and are remembered", async () => {
 	});
 });
 
+test("words are looked for in all categories, and the chosen one comes first", async () => {
+	browse.choose("monitoring");
+	browse.type("nginx");
+	await vi.waitFor(() => expect(browse.elsewhere.map(({ slug }) => slug)).toEqual(["nginx"]));
+	expect(browse.entries).toEqual([]);
+	expect(browse.reference).toBeNull();
+	browse.type("nginx:1.26");
+	await vi.waitFor(() => expect(browse.reference).toBe("nginx:1.26"));
+	expect(browse.known?.slug).toBe("nginx");
+	browse.type("");
+	await vi.waitFor(() => expect(browse.entries.map(({ slug }) => slug)).toEqual(["grafana"]));
+	expect(browse.elsewhere).toEqual([]);
+});
+
 test("an image that the catalog does not have can be run", async () => {
 	browse.type("registry.example:5000/org/app:1");
 	await vi.waitFor(() => expect(browse.reference).toBe("registry.example:5000/org/app:1"));
@@ -36,7 +50,7 @@ test("a late answer to earlier words is dropped", async () => {
 	browse.type("n");
 	browse.type("redis");
 	await vi.waitFor(() => expect(browse.entries).toHaveLength(1));
-	late({ entries: [], reference: null });
+	late({ entries: [], elsewhere: [], reference: null });
 	await Promise.resolve();
 	expect(browse.entries.map(({ slug }) => slug)).toEqual(["redis"]);
 });
@@ -48,14 +62,14 @@ const entry = (slug: string) => {
 };
 
 test.each([
-	["nginx", ["web", ":80", "keeps data"]],
-	["postgres", [":5432", "password generated"]],
-	["wordpress", ["needs mysql", "web", ":80"]],
+	["nginx", ["web page", "port 80", "keeps data"]],
+	["postgres", ["port 5432", "password generated"]],
+	["wordpress", ["web page", "port 80"]],
 	["alpine", []],
-])("the badges of %s", (slug, texts) => expect(traits(entry(slug)).map(({ text }) => text)).toEqual(texts));
+])("the facts of %s", (slug, texts) => expect(traits(entry(slug))).toEqual(texts));
 
-test("whether an image runs on the engine", () => {
-	expect(fit(entry("nginx"), docker)?.text).toBe("runs here");
-	expect(fit(entry("mssql"), { ...docker, arch: "arm64" })).toEqual({ text: "amd64 only", kind: "warn" });
-	expect(fit(entry("nginx"), null)).toBeNull();
+test("nothing is said of an image that fits the engine, and where one does not is", () => {
+	expect(misfit(entry("nginx"), docker)).toBeNull();
+	expect(misfit(entry("mssql"), { ...docker, arch: "arm64" })).toBe("amd64 only");
+	expect(misfit(entry("mssql"), null)).toBeNull();
 });

@@ -1,5 +1,6 @@
 import { type CatalogCategory, type CatalogEntry, HostError, host } from "../../host/host";
 import { remember, remembered } from "../../state/remembered";
+import { repository } from "./image_name";
 
 interface Search {
 	words: string;
@@ -12,8 +13,15 @@ class Browse {
 	category: string | null = $state(null);
 	categories: CatalogCategory[] = $state.raw([]);
 	entries: CatalogEntry[] = $state.raw([]);
-	/** What was typed, when it is an image that the catalog does not have. */
+	/** What the words match in other categories than the chosen one. */
+	elsewhere: CatalogEntry[] = $state.raw([]);
+	/** What was typed, when it is an image, and not what an entry runs. */
 	reference: string | null = $state(null);
+	/** The entry that `reference` is another version of. */
+	readonly known: CatalogEntry | null = $derived.by(() => {
+		const typed = this.reference === null ? null : repository(this.reference);
+		return [...this.entries, ...this.elsewhere].find((entry) => entry.image === typed) ?? null;
+	});
 	/** Whether the first answer is here. */
 	loaded = $state(false);
 	error: HostError | null = $state.raw(null);
@@ -40,6 +48,7 @@ class Browse {
 			const found = await host.catalogSearch(this.words, this.category);
 			if (asked !== this.#asked) return;
 			this.entries = found.entries;
+			this.elsewhere = found.elsewhere;
 			this.reference = found.reference;
 			this.error = null;
 		} catch (thrown) {

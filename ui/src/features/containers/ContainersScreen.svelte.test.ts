@@ -1,11 +1,13 @@
 import { render, screen, waitFor } from "@testing-library/svelte";
-import { flushSync } from "svelte";
+import { flushSync, tick } from "svelte";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { host } from "../../host/host";
 import { navigation } from "../../state/navigation.svelte";
-import { intents } from "./actions.svelte";
+import { intents, open } from "./actions.svelte";
 import ContainersScreen from "./ContainersScreen.svelte";
 import { containers } from "./containers.svelte";
+import GroupHeading from "./GroupHeading.svelte";
+import type { Heading } from "./list";
 import { listView } from "./list_view.svelte";
 
 async function shown() {
@@ -19,7 +21,9 @@ const press = (on: Element, key: string, more: KeyboardEventInit = {}) => {
 
 describe("ContainersScreen", () => {
 	beforeEach(() => {
+		vi.restoreAllMocks();
 		listView.filterText = "";
+		listView.choose("all");
 		listView.clearSelection();
 		listView.cursor = null;
 		intents.removing = [];
@@ -99,8 +103,143 @@ describe("ContainersScreen", () => {
 		listView.cursor = web.id;
 		flushSync();
 		press(grid, "s");
+		flushSync();
 		expect(containers.pending.get(web.id)?.action).toBe("stop");
 		expect(screen.getByTestId("container-row-cache").textContent).toContain("stopping…");
+	});
+
+	it("says at most what a filter lets through, and narrows by state", async () => {
+		await shown();
+		const names = () => listView.sorted.map(({ name }) => name);
+		const stopped = containers.all.length - containers.running;
+		expect(screen.getByTestId("chip-stopped").textContent).toBe(`Stopped${stopped}`);
+		screen.getByTestId("chip-stopped").click();
+		flushSync();
+		expect(names()).toHaveLength(stopped);
+		listView.filterText = "name:etl";
+		flushSync();
+		expect(screen.getByTestId("container-matches").textContent).toContain(`1 of ${containers.all.length}`);
+		listView.filterText = "name:cache";
+		flushSync();
+		expect(screen.getByTestId("containers-no-match").textContent).toContain("1 running container matches");
+		screen.getByTestId("show-all").click();
+		flushSync();
+		expect(names()).toEqual(["cache"]);
+	});
+
+	it("completes a filter, and says where a key is not one", async () => {
+		await shown();
+		const field = screen.getByTestId<HTMLInputElement>("container-filter");
+		const type = (text: string) => {
+			field.focus();
+			field.value = text;
+			field.setSelectionRange(text.length, text.length);
+			field.dispatchEvent(new Event("input", { bubbles: true }));
+			flushSync();
+		};
+		type("sta");
+		press(field, "ArrowDown");
+		expect(field.getAttribute("aria-activedescendant")).toBe(screen.getAllByTestId("filter-offer")[0]?.id);
+		press(field, "Enter");
+		await waitFor(() => expect(listView.filterText).toBe("state:"));
+		type("status:running");
+		expect(screen.getByTestId("filter-problem").textContent).toContain("There is no filter “status:”");
+		press(field, "Escape");
+		expect(listView.filterText).toBe("status:running");
+		press(field, "Escape");
+		expect(listView.filterText).toBe("");
+	});
+
+	it("keeps the tab when another container is chosen", async () => {
+		await shown();
+		const [first, second] = listView.sorted;
+		navigation.go("containers", { id: first!.id, tab: "logs" });
+		flushSync();
+		open(second!.id);
+		expect(navigation.place).toMatchObject({ id: second!.id, tab: "logs" });
+		open(second!.id, null);
+		expect(navigation.place.tab).toBe(null);
+	});
+
+	it("ticks all, and shows it", async () => {
+		await shown();
+		const box = () => screen.getByTestId<HTMLInputElement>("select-all");
+		const click = async (on: HTMLElement) => {
+			on.click();
+			await tick();
+		};
+		const state = () => [box().checked, box().indeterminate];
+		await click(screen.getByTestId("container-tick-cache"));
+		expect(state()).toEqual([false, true]);
+		await click(box());
+		expect(listView.tickState).toBe("all");
+		expect(state()).toEqual([true, false]);
+		await click(box());
+		expect(state()).toEqual([false, false]);
+		expect(screen.queryByTestId("selection-bar")).toBeNull();
+	});
+
+	it("starts, stops and opens from a row, and a stack from its heading", async () => {
+		await shown();
+		const did = vi.spyOn(host, "containerAct").mockImplementation(() => new Promise(() => {}));
+		const opened = vi.spyOn(host, "openUrl").mockResolvedValue(null);
+		const id = (name: string) => containers.all.find((container) => container.name === name)!.id;
+		const only = (filter: string) => {
+			listView.filterText = filter;
+			flushSync();
+		};
+		containers.pending = new Map();
+		only("name:web");
+		screen.getByTestId("row-open-web").click();
+		expect(opened).toHaveBeenCalledWith("http://127.0.0.1:8080");
+		screen.getByTestId("row-stop-web").click();
+		expect(did).toHaveBeenLastCalledWith([id("web")], "stop");
+		flushSync();
+		screen.getByTestId("row-stop-web").click();
+		expect(did).toHaveBeenCalledTimes(1);
+		only("name:old-blog");
+		screen.getByTestId("row-start-old-blog").click();
+		expect(did).toHaveBeenLastCalledWith([id("old-blog")], "start");
+		only("stack:shop");
+		const shop = screen.getByTestId("group-shop");
+		shop.querySelector<HTMLElement>("[data-testid=group-stop]")!.click();
+		expect(new Set(did.mock.lastCall?.[0])).toEqual(
+			new Set(["shop-db-1", "shop-api-1", "shop-ui-1"].map(id)),
+		);
+		expect(navigation.place.id).toBe(null);
+		containers.pending = new Map();
+	});
+
+	it("shows trouble on a closed stack", async () => {
+		listView.toggleGroup("stack:shop", true);
+		const heading = listView.items.find((item) => item.key === "stack:shop") as Heading;
+		expect(heading.collapsed).toBe(true);
+		listView.toggleGroup("stack:shop", false);
+		render(GroupHeading, {
+			heading,
+			rowIndex: 1,
+			colspan: 8,
+			compact: false,
+			cursor: false,
+			ontoggle: () => {},
+		});
+		expect(screen.getByTestId("group-trouble").textContent).toBe("1 unhealthy");
+	});
+
+	it("shows why a name is not possible above the rows, not among them", async () => {
+		const grid = await shown();
+		intents.renaming = containers.all.find(({ name }) => name === "cache")!.id;
+		flushSync();
+		const field = screen.getByTestId<HTMLInputElement>("rename-input");
+		field.value = "web";
+		field.dispatchEvent(new Event("input", { bubbles: true }));
+		press(field, "Enter");
+		const problem = await screen.findByTestId("rename-problem");
+		expect(problem.textContent).toContain("web");
+		expect(grid.contains(problem)).toBe(false);
+		expect(field.getAttribute("aria-describedby")).toBe(problem.id);
+		press(field, "Escape");
+		await waitFor(() => expect(screen.queryByTestId("rename-problem")).toBeNull());
 	});
 
 	it("offers a way out of a filter that nothing passes", async () => {

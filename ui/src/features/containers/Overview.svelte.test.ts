@@ -1,7 +1,7 @@
 import { render, screen, waitFor } from "@testing-library/svelte";
 import { flushSync } from "svelte";
 import { describe, expect, it, vi } from "vitest";
-import { type ContainerDetail, host } from "../../host/host";
+import { type ContainerDetail, type ContainerView, host } from "../../host/host";
 import Overview from "./Overview.svelte";
 import { container, port } from "./samples";
 
@@ -34,19 +34,21 @@ const detail: ContainerDetail = {
 	platform: "linux/amd64",
 	health_output: null,
 	start_error: null,
+	last_lines: null,
 	docker_run: "docker run -d --name web nginx",
 	docker_run_full: "docker run -d --name web nginx",
 	note: "Sign in as `admin`",
+	connections: [],
 };
 
 describe("Overview", () => {
-	it("shows ports, files, limits and the note, and hides secrets until asked", async () => {
+	it("shows ports, mounts, limits and the note, and hides secrets until asked", async () => {
 		vi.spyOn(host, "containerDetail").mockResolvedValue(detail);
 		const { container: page } = render(Overview, { container: view });
 		await screen.findByText("API_TOKEN");
 		const text = () => page.textContent ?? "";
 		expect(screen.getByTestId("port-url-80").getAttribute("href")).toBe("http://127.0.0.1:8080");
-		expect(text()).toContain("not exposed");
+		expect(text()).toContain("not published");
 		expect(text()).toContain("unnamed volume f00dfeedf00d");
 		expect(text()).toContain("nginx -g 'daemon off;'");
 		expect(text()).toContain("1.5 CPUs");
@@ -62,11 +64,87 @@ describe("Overview", () => {
 		const { rerender } = render(Overview, { container: view });
 		await waitFor(() => expect(asked).toHaveBeenCalledTimes(1));
 		await rerender({
-			container: { ...view, state: "exited", exit_code: 137, reason: "out of memory (limit 64 MB)" },
+			container: {
+				...view,
+				state: "exited",
+				exit_code: 137,
+				ending: "out_of_memory",
+				reason: "out of memory (limit 64 MB)",
+			},
 		});
 		await waitFor(() => expect(asked).toHaveBeenCalledTimes(2));
 		expect(screen.getByTestId("exit-reason").textContent).toContain(
 			"out of memory (limit 64 MB), exit code 137",
 		);
+	});
+
+	const shown = (of: Partial<ContainerView>, more: Partial<ContainerDetail> = {}) => {
+		const it = { ...view, ...of };
+		vi.spyOn(host, "containerDetail").mockResolvedValue({ ...detail, container: it, ...more });
+		return render(Overview, { container: it });
+	};
+
+	it("says of a stop that was asked for that it is no problem", async () => {
+		shown({
+			state: "exited",
+			exit_code: 137,
+			ending: "stopped",
+			reason: "stopped (killed after 10 s)",
+		});
+		await screen.findByText("API_TOKEN");
+		const note = screen.getByTestId("exit-reason");
+		expect(note.textContent).toContain("Stopped: killed after 10 s, exit code 137");
+		expect(note.classList.contains("bad")).toBe(false);
+	});
+
+	it("shows what a crash loop is about, with the last lines of the log", async () => {
+		shown(
+			{ state: "restarting", exit_code: 3, restart_count: 6 },
+			{ restart_count: 7, last_lines: "no such host: db\n" },
+		);
+		await screen.findByText("API_TOKEN");
+		const note = screen.getByTestId("crash-loop");
+		expect(note.textContent).toContain("Keeps crashing: exit code 3, restarted 7 times");
+		expect(note.classList.contains("bad")).toBe(true);
+		expect(screen.getByTestId("last-lines").textContent).toBe("no such host: db");
+	});
+
+	it("knows the ports of a stopped container from its detail", async () => {
+		const { container: page } = shown(
+			{ state: "exited", exit_code: 0, ending: "finished", ports: [] },
+			{
+				container: {
+					...view,
+					state: "exited",
+					ports: [
+						port(5432),
+						{ ...port(80, 8080), url: null, exposed: "none", host_ip: "0.0.0.0", open_to_network: true },
+					],
+				},
+			},
+		);
+		await screen.findByText("API_TOKEN");
+		expect(page.textContent).toMatch(/5432\/tcp\s*not published/);
+		expect(page.textContent).toMatch(/0\.0\.0\.0:8080\s*when it runs\s*reachable from other computers/);
+	});
+
+	it("lists what is mounted from memory", async () => {
+		shown(
+			{ mounts: [] },
+			{
+				container: {
+					...view,
+					mounts: [{ kind: "tmpfs", source: null, target: "/run", read_only: false, anonymous: false }],
+				},
+			},
+		);
+		await screen.findByText("API_TOKEN");
+		expect(screen.getByTestId("mounts").textContent).toMatch(/\/run\s*tmpfs/);
+	});
+
+	it("says that it measures until the first sample is there", () => {
+		shown({});
+		expect(screen.getByTestId("cpu-chart").closest("section")?.textContent).toContain("measuring…");
+		expect(screen.getByTestId("memory-chart").textContent).toContain("last 60 s");
 	});
 });

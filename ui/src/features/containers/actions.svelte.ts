@@ -1,4 +1,4 @@
-import type { ContainerAction, ContainerView } from "../../host/host";
+import type { ContainerAction, ContainerView, PortView } from "../../host/host";
 import { copyText, host } from "../../host/host";
 import { announce } from "../../state/announcer.svelte";
 import { navigation } from "../../state/navigation.svelte";
@@ -57,20 +57,25 @@ export function toggleAction(container: ContainerView): ContainerAction {
 }
 
 export async function copyId(container: ContainerView) {
-	if (await copyText(container.id))
-		toasts.show(`The id of ${container.name} is on the clipboard`, { kind: "ok" });
-	else toasts.show("The clipboard cannot be used", { kind: "warn" });
+	if (await copyText(container.id)) toasts.show(`Copied the ID of ${container.name}`, { kind: "ok" });
+	else toasts.show("Could not copy: the clipboard is not available", { kind: "warn" });
 }
 
 export async function copyDockerRun(container: ContainerView) {
 	try {
 		const { docker_run_full } = await host.containerDetail(container.id);
 		if (await copyText(docker_run_full))
-			toasts.show(`A docker run line for ${container.name} is on the clipboard`, { kind: "ok" });
-		else toasts.show("The clipboard cannot be used", { kind: "warn" });
+			toasts.show(`Copied the docker run command for ${container.name}`, { kind: "ok" });
+		else toasts.show("Could not copy: the clipboard is not available", { kind: "warn" });
 	} catch (thrown) {
 		toasts.error(thrown);
 	}
+}
+
+/** The first web page that a running container serves. */
+export function webPage(container: ContainerView): PortView | null {
+	if (container.state !== "running") return null;
+	return container.ports.find((port) => port.url !== null && port.exposed !== "none") ?? null;
 }
 
 /** Opens a web page of a container in the browser. */
@@ -82,9 +87,13 @@ export async function openUrl(url: string) {
 	}
 }
 
-/** Shows a container's detail, or with null the list alone. */
-export function open(id: string | null, tab: string | null = null, replace = false) {
-	navigation.go("containers", { id, tab, replace });
+/**
+ * Shows a container's detail, or with null the list alone. Without a tab, the one that is open stays: whoever reads
+ * logs and chooses another container wants its logs. `null` is the Overview.
+ */
+export function open(id: string | null, tab?: string | null, replace = false) {
+	const kept = tab === undefined && navigation.screen === "containers" ? navigation.place.tab : (tab ?? null);
+	navigation.go("containers", { id, tab: kept, replace });
 }
 
 export { ACTION_WORDS };

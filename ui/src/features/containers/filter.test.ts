@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { matchesFilter, parseFilter } from "./filter";
+import { filterProblem, matchesFilter, parseFilter } from "./filter";
 import { container, port } from "./samples";
 
 const shopApi = container({
@@ -69,5 +69,26 @@ describe("matchesFilter", () => {
 		check("health:none", false);
 		check("stack:none", false);
 		check("-health:unhealthy", false);
+	});
+});
+
+describe("filterProblem", () => {
+	const check = (text: string, expected: string | null) =>
+		expect(filterProblem(parseFilter(text), [shopApi]), text).toBe(expected);
+
+	it("names a key that there is not, and the one that is meant", () => {
+		check("status:running", "There is no filter “status:”. Use state:running");
+		check("-ports:80", "There is no filter “ports:”. Use port:80");
+		check("foo:bar", "There is no filter “foo:”. Use state:, port:, image:, stack:, name:, health: or id:");
+	});
+	it("names a value that a key never has", () => {
+		check("health:sick", "“health:sick” is never true. Use healthy, unhealthy, starting or none");
+	});
+	it("lets references and what is being typed be", () => {
+		check("api:dev", null);
+		check("registry.example:5000", null);
+		check("state:run", null);
+		check("state:", null);
+		check("shop 8080", null);
 	});
 });

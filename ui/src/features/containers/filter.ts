@@ -19,6 +19,47 @@ export interface ContainerFilter {
 	terms: FilterTerm[];
 }
 
+/** What each key looks at, for the list of them under the field. */
+export const KEY_WORDS: Record<FilterKey, string> = {
+	state: "running, stopped, exited, paused…",
+	port: "host or container port",
+	image: "part of the image reference",
+	stack: "part of the stack, or none",
+	name: "part of the name",
+	health: "healthy, unhealthy, starting, none",
+	id: "start of the ID",
+};
+
+/** Names that other tools have for our keys. */
+const OTHER_NAMES: Record<string, FilterKey> = {
+	status: "state",
+	is: "state",
+	ports: "port",
+	expose: "port",
+	publish: "port",
+	ancestor: "image",
+	tag: "image",
+	project: "stack",
+	compose: "stack",
+};
+
+/** Values that `state:` and `health:` know. */
+export const KNOWN_VALUES: Partial<Record<FilterKey, readonly string[]>> = {
+	state: [
+		"running",
+		"stopped",
+		"exited",
+		"created",
+		"paused",
+		"restarting",
+		"removing",
+		"dead",
+		"up",
+		"unknown",
+	],
+	health: ["healthy", "unhealthy", "starting", "none"],
+};
+
 const STATE_WORDS: Record<string, ContainerState[]> = {
 	up: ["running", "paused", "restarting"],
 	stopped: ["exited", "created", "dead"],
@@ -127,4 +168,30 @@ export function matchesFilter(container: ContainerView, filter: ContainerFilter)
 			(term) => term.values.some((value) => matchesTerm(container, term.key, value)) !== term.not,
 		)
 	);
+}
+
+function anyOf(words: readonly string[]): string {
+	return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
+
+/**
+ * What in a filter cannot be meant as it was typed: a key that there is not, or a value that a key never has. A word
+ * with a colon that is part of a container's name or image is fine: `nginx:1.27`.
+ */
+export function filterProblem(filter: ContainerFilter, all: readonly ContainerView[]): string | null {
+	for (const { text } of filter.words) {
+		const [, key, value] = /^([a-z][a-z_-]*):(.*)$/.exec(text) ?? [];
+		if (key === undefined || value === undefined || all.some((container) => matchesWord(container, text)))
+			continue;
+		const near =
+			OTHER_NAMES[key] ?? FILTER_KEYS.find((known) => known.startsWith(key) || key.startsWith(known));
+		if (near) return `There is no filter “${key}:”. Use ${near}:${value}`;
+		return `There is no filter “${key}:”. Use ${anyOf(FILTER_KEYS.map((known) => `${known}:`))}`;
+	}
+	for (const { key, values } of filter.terms) {
+		const known = KNOWN_VALUES[key];
+		const wrong = known && values.find((value) => !known.some((word) => word.startsWith(value)));
+		if (known && wrong !== undefined) return `“${key}:${wrong}” is never true. Use ${anyOf(known)}`;
+	}
+	return null;
 }

@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { ContainerView } from "../../host/host";
-import { type ListItem, listItems, type Sort, sortContainers } from "./list";
+import {
+	groupWords,
+	type Heading,
+	type ListItem,
+	listItems,
+	type Sort,
+	sortContainers,
+	trouble,
+	troubleWords,
+} from "./list";
 import { container, port } from "./samples";
 
 const byName: Sort = { column: "name", descending: false };
@@ -75,5 +84,30 @@ describe("listItems", () => {
 		const list = [container({ name: "a", stack: "s" }), container({ name: "b", ...exited })];
 		const sort: Sort = { column: "status", descending: false };
 		expect(show(listItems(sortContainers(list, sort, new Map()), sort, new Set()))).toEqual(["a", "b"]);
+	});
+});
+
+describe("a group", () => {
+	it("tells what is wrong in it", () => {
+		const check = (members: ContainerView[], words: string | null) =>
+			expect(troubleWords(trouble(members))).toBe(words);
+		check([container(), container({ ...exited })], null);
+		check([container({ health: "unhealthy" }), container({ health: "healthy" })], "1 unhealthy");
+		check(
+			[
+				container({ state: "restarting", exit_code: 1 }),
+				container({ state: "exited", exit_code: 1, ending: "failed" }),
+				container({ state: "exited", exit_code: 2, ending: "failed" }),
+			],
+			"2 failed · 1 restarting",
+		);
+	});
+	it("tells how many of it run", () => {
+		const check = (members: ContainerView[], words: string) =>
+			expect(groupWords(listItems(members, byName, new Set())[0] as Heading)).toBe(words);
+		const member = (fields = {}) => container({ stack: "shop", ...fields });
+		check([member(), member()], "2 running");
+		check([member(), member(exited)], "1 of 2 running");
+		check([member(exited), member(exited)], "2 stopped");
 	});
 });

@@ -1,5 +1,5 @@
 import type { ContainerView, StatsView } from "../../host/host";
-import { isUp } from "./status";
+import { hasFailed, isCrashLooping, isUp } from "./status";
 
 /** Columns that the list can be sorted by. */
 export type SortColumn = "name" | "image" | "ports" | "cpu" | "memory" | "status";
@@ -10,10 +10,28 @@ export interface Sort {
 	descending: boolean;
 }
 
+/** How many of a group somebody should look at. */
+export interface Trouble {
+	failed: number;
+	unhealthy: number;
+	restarting: number;
+}
+
+/** The line above a group. */
+export interface Heading {
+	kind: "heading";
+	key: string;
+	title: string;
+	/** Whether the group is a stack, which can be started and stopped as one. */
+	stack: boolean;
+	running: number;
+	ids: string[];
+	trouble: Trouble;
+	collapsed: boolean;
+}
+
 /** A line of the list: the heading of a group, or a container. */
-export type ListItem =
-	| { kind: "heading"; key: string; title: string; running: number; ids: string[]; collapsed: boolean }
-	| { kind: "row"; key: string; container: ContainerView; group: string | null };
+export type ListItem = Heading | { kind: "row"; key: string; container: ContainerView; group: string | null };
 
 /** Key of the group of containers that belong to no stack and do not run. */
 export const STOPPED = "stopped";
@@ -71,6 +89,35 @@ export function sortContainers(
 	});
 }
 
+/** Counts what is wrong in a group. */
+export function trouble(members: readonly ContainerView[]): Trouble {
+	const found: Trouble = { failed: 0, unhealthy: 0, restarting: 0 };
+	const now = Date.now();
+	for (const member of members) {
+		if (isCrashLooping(member, now)) found.restarting += 1;
+		else if (hasFailed(member)) found.failed += 1;
+		else if (member.state === "running" && member.health === "unhealthy") found.unhealthy += 1;
+	}
+	return found;
+}
+
+/** `1 failed · 2 unhealthy`, or null when all is well. */
+export function troubleWords({ failed, unhealthy, restarting }: Trouble): string | null {
+	const words = [
+		failed > 0 && `${failed} failed`,
+		restarting > 0 && `${restarting} restarting`,
+		unhealthy > 0 && `${unhealthy} unhealthy`,
+	].filter((word) => word !== false);
+	return words.length > 0 ? words.join(" · ") : null;
+}
+
+/** How many of a group run: `3 running`, `1 of 3 running`, `3 stopped`. */
+export function groupWords({ running, ids, stack }: Heading): string {
+	if (!stack) return String(ids.length);
+	if (running === 0) return `${ids.length} stopped`;
+	return running === ids.length ? `${running} running` : `${running} of ${ids.length} running`;
+}
+
 /**
  * The lines of the list. Sorted by name, stacks and what is stopped get headings; any other column ranks
  * all containers against each other, which headings would break apart.
@@ -106,6 +153,8 @@ export function listItems(sorted: ContainerView[], sort: Sort, collapsed: Readon
 			kind: "heading",
 			key,
 			title,
+			stack: key !== STOPPED,
+			trouble: trouble(members),
 			running: members.filter(isUp).length,
 			ids: members.map((member) => member.id),
 			collapsed: collapsed.has(key),

@@ -1,12 +1,14 @@
 import { flushSync } from "svelte";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { Containers } from "./containers.svelte";
 import { ContainerListView } from "./list_view.svelte";
 import { container } from "./samples";
 
 async function view(names: string[], stack: string | null = null) {
 	localStorage.clear();
-	const all = names.map((name) => container({ name, stack }));
+	const all = names.map((name) =>
+		container(name.startsWith("old") ? { name, stack, state: "exited", exit_code: 0 } : { name, stack }),
+	);
 	const host = {
 		containerList: async () => ({ revision: 0, containers: all }),
 		on: async () => () => {},
@@ -18,6 +20,33 @@ async function view(names: string[], stack: string | null = null) {
 }
 
 describe("ContainerListView", () => {
+	beforeEach(() => sessionStorage.clear());
+
+	it("narrows by state, and keeps that for the session", async () => {
+		const { view: list } = await view(["web", "old-web", "db"]);
+		list.choose("running");
+		expect(list.sorted.map(({ name }) => name)).toEqual(["db", "web"]);
+		list.choose("stopped");
+		list.filterText = "web";
+		expect(list.sorted.map(({ name }) => name)).toEqual(["old-web"]);
+		expect(list.filtered).toHaveLength(2);
+		expect((await view(["web", "old-web"])).view.sorted.map(({ name }) => name)).toEqual(["old-web"]);
+	});
+
+	it("has nothing ticked once what was ticked is gone", async () => {
+		const { view: list, ids } = await view(["web", "db"]);
+		expect(list.tickState).toBe("none");
+		list.toggle(ids[0]!);
+		expect(list.tickState).toBe("some");
+		list.toggle(ids[1]!);
+		expect(list.tickState).toBe("all");
+		list.clearSelection();
+		list.toggle("removed meanwhile");
+		expect(list.tickState).toBe("none");
+		list.prune((id) => ids.includes(id));
+		expect(list.ticked.size).toBe(0);
+	});
+
 	it("filters", async () => {
 		const { view: list } = await view(["web", "db", "cache"]);
 		list.filterText = "name:b";

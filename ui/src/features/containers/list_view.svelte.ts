@@ -2,15 +2,27 @@ import type { ContainerView, StatsView } from "../../host/host";
 import { Lines } from "../../state/lines.svelte";
 import { remember, remembered } from "../../state/remembered";
 import { type Containers, containers } from "./containers.svelte";
-import { isEmptyFilter, matchesFilter, parseFilter } from "./filter";
+import { filterProblem, isEmptyFilter, matchesFilter, parseFilter } from "./filter";
 import { type ListItem, listItems, type Sort, type SortColumn, sortContainers } from "./list";
+import { isUp } from "./status";
 
 /** Columns where the biggest is what one looks for. */
 const BIGGEST_FIRST: ReadonlySet<SortColumn> = new Set(["cpu", "memory"]);
 
+/** The chips above the list. */
+export const STATE_CHIPS = ["all", "running", "stopped"] as const;
+export type StateChip = (typeof STATE_CHIPS)[number];
+
+function rememberedChip(): StateChip {
+	const chip = remembered<string>("containers.chip", "all", sessionStorage);
+	return STATE_CHIPS.find((known) => known === chip) ?? "all";
+}
+
 /** How the list is looked at: filter, order, open groups, the row with the focus and the rows that are ticked. */
 export class ContainerListView extends Lines<ListItem> {
 	filterText = $state("");
+	/** The chip that is pressed; a new session begins with all. */
+	chip: StateChip = $state(rememberedChip());
 	sort: Sort = $state.raw(remembered<Sort>("containers.sort", { column: "name", descending: false }));
 	collapsed: ReadonlySet<string> = $state.raw(new Set(remembered<string[]>("containers.collapsed", [])));
 	/** What was used when the order by CPU or memory was last made. */
@@ -20,7 +32,18 @@ export class ContainerListView extends Lines<ListItem> {
 
 	filter = $derived(parseFilter(this.filterText));
 	filtering = $derived(!isEmptyFilter(this.filter));
-	matching: ContainerView[] = $derived.by(() => this.#match());
+	/** What in the filter cannot be meant as it was typed. */
+	problem: string | null = $derived.by(() =>
+		this.filtering ? filterProblem(this.filter, this.#source.all) : null,
+	);
+	/** What the filter lets through, whichever chip is pressed. */
+	filtered: ContainerView[] = $derived.by(() => this.#match());
+	/** What the filter and the chip let through. */
+	matching: ContainerView[] = $derived(
+		this.chip === "all"
+			? this.filtered
+			: this.filtered.filter((container) => isUp(container) === (this.chip === "running")),
+	);
 	sorted: ContainerView[] = $derived(sortContainers([...this.matching], this.sort, this.usage));
 	items: ListItem[] = $derived(
 		listItems(this.sorted, this.sort, this.filtering ? new Set() : this.collapsed),
@@ -28,6 +51,11 @@ export class ContainerListView extends Lines<ListItem> {
 	/** What is ticked and shown. */
 	selected: ContainerView[] = $derived(
 		this.ticked.size === 0 ? [] : this.sorted.filter((container) => this.ticked.has(container.id)),
+	);
+
+	/** Whether nothing, some or all of what is shown is ticked. */
+	tickState: "none" | "some" | "all" = $derived(
+		this.selected.length === 0 ? "none" : this.selected.length === this.sorted.length ? "all" : "some",
 	);
 
 	constructor(source: Containers = containers) {
@@ -38,6 +66,12 @@ export class ContainerListView extends Lines<ListItem> {
 	#match(): ContainerView[] {
 		const { all } = this.#source;
 		return this.filtering ? all.filter((container) => matchesFilter(container, this.filter)) : all;
+	}
+
+	/** Shows everything, or only what runs or does not. */
+	choose(chip: StateChip) {
+		this.chip = chip;
+		remember("containers.chip", chip, sessionStorage);
 	}
 
 	/** Sorts by a column; again, the other way round. */
@@ -62,6 +96,12 @@ export class ContainerListView extends Lines<ListItem> {
 
 	protected override allKeys(): string[] {
 		return this.sorted.map(({ id }) => id);
+	}
+
+	/** Takes the ticks of containers that are gone away. */
+	prune(known: (id: string) => boolean) {
+		const left = [...this.ticked].filter(known);
+		if (left.length < this.ticked.size) this.ticked = new Set(left);
 	}
 
 	/** Moves the cursor by lines, staying inside the list. Returns the place it is at now, or -1 in an empty list. */

@@ -1,4 +1,5 @@
 import Copy from "@lucide/svelte/icons/copy";
+import ExternalLink from "@lucide/svelte/icons/external-link";
 import OctagonX from "@lucide/svelte/icons/octagon-x";
 import PanelRight from "@lucide/svelte/icons/panel-right";
 import Pause from "@lucide/svelte/icons/pause";
@@ -12,7 +13,7 @@ import Trash from "@lucide/svelte/icons/trash-2";
 import type { Component } from "svelte";
 import type { MenuItem } from "../../components/Menu.svelte";
 import type { ContainerAction, ContainerView } from "../../host/host";
-import { act, copyDockerRun, copyId, intents, open } from "./actions.svelte";
+import { act, copyDockerRun, copyId, intents, open, openUrl, webPage } from "./actions.svelte";
 import { ACTION_WORDS, allows } from "./status";
 
 /** The icon of each action. */
@@ -57,8 +58,32 @@ export function menuItems(container: ContainerView, detail = false): MenuItem[] 
 	const items: MenuItem[] = [];
 	if (!detail) {
 		items.push(
-			{ label: "Open", icon: PanelRight, hint: "Enter", testid: "menu-open", run: () => open(container.id) },
-			{ label: "Logs", icon: ScrollText, testid: "menu-logs", run: () => open(container.id, "logs") },
+			{
+				label: "Details",
+				icon: PanelRight,
+				hint: "Enter",
+				testid: "menu-open",
+				run: () => open(container.id),
+			},
+			{
+				label: "Logs",
+				icon: ScrollText,
+				hint: "L",
+				testid: "menu-logs",
+				run: () => open(container.id, "logs"),
+			},
+		);
+		const page = webPage(container);
+		if (page?.url) {
+			const { url } = page;
+			items.push({
+				label: `Open :${page.host_port}`,
+				icon: ExternalLink,
+				testid: "menu-web",
+				run: () => void openUrl(url),
+			});
+		}
+		items.push(
 			actionItem(container, up ? "stop" : "start", { separated: true }),
 			actionItem(container, "restart"),
 		);
@@ -76,9 +101,9 @@ export function menuItems(container: ContainerView, detail = false): MenuItem[] 
 				intents.renaming = container.id;
 			},
 		},
-		{ label: "Copy id", icon: Copy, testid: "menu-copy-id", run: () => void copyId(container) },
+		{ label: "Copy ID", icon: Copy, testid: "menu-copy-id", run: () => void copyId(container) },
 		{
-			label: "Copy docker run line",
+			label: "Copy docker run command",
 			icon: SquareTerminal,
 			testid: "menu-copy-run",
 			run: () => void copyDockerRun(container),

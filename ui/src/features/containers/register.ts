@@ -1,7 +1,7 @@
 import Play from "@lucide/svelte/icons/play";
 import SquareArrowOutUpRight from "@lucide/svelte/icons/square-arrow-out-up-right";
 import { type Command, commands } from "../../state/commands.svelte";
-import { act, open, openUrl, toggleAction } from "./actions.svelte";
+import { act, open, openUrl, toggleAction, webPage } from "./actions.svelte";
 import { containers } from "./containers.svelte";
 import { ACTION_ICONS } from "./menu";
 import { ACTION_WORDS, allows, statusWords } from "./status";
@@ -20,7 +20,7 @@ function containerCommands(): Command[] {
 				run: () => open(id, "logs"),
 			},
 		];
-		const url = container.state === "running" ? container.ports.find((port) => port.url !== null)?.url : null;
+		const url = webPage(container)?.url;
 		if (url) {
 			found.push({
 				...base,
@@ -36,7 +36,7 @@ function containerCommands(): Command[] {
 			found.push({
 				...base,
 				id: `container.${action}.${id}`,
-				title: `${ACTION_WORDS[action]} ${name}`,
+				title: `${ACTION_WORDS[action]} ${name}${action === "remove" ? "…" : ""}`,
 				hint: image,
 				icon: ACTION_ICONS[action] ?? Play,
 				run: () => {

@@ -20,8 +20,8 @@ it("says what goes away with one container", () => {
 		"Remove web?",
 		[
 			"The container web",
-			"What it is doing: it is running and is killed first",
-			"Files changed inside it that are in no volume, and its log",
+			"Its processes: it is running and will be stopped",
+			"Files in it that are not in a volume, and its logs",
 		],
 		[],
 	);
@@ -37,8 +37,8 @@ it("names the volumes that stay", () => {
 			}),
 		],
 		"Remove db?",
-		["The container db", "Files changed inside it that are in no volume, and its log"],
-		["The volume data stays.", "The unnamed volume at /tmp/x stays on the engine."],
+		["The container db", "Files in it that are not in a volume, and its logs"],
+		["The volume data is kept.", "The anonymous volume at /tmp/x is kept."],
 	);
 });
 
@@ -53,9 +53,9 @@ it("names many, and those of them that run", () => {
 		"Remove 8 containers?",
 		[
 			"The containers a, b, c, d, e, f and 2 more",
-			"What b is doing: what runs is killed first",
-			"Files changed inside them that are in no volume, and their logs",
+			"1 running container will be stopped: b",
+			"Files in them that are not in a volume, and their logs",
 		],
-		["The unnamed volume at a:/x stays on the engine."],
+		["The anonymous volume at a:/x is kept."],
 	);
 });

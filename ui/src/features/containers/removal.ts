@@ -1,3 +1,4 @@
+import { plural } from "../../format/numbers";
 import type { ContainerView } from "../../host/host";
 import { isUp } from "./status";
 
@@ -25,18 +26,15 @@ export function removal(containers: readonly ContainerView[]): Removal {
 	const running = containers.filter(isUp);
 	const goesAway = [one ? `The container ${names[0]}` : `The containers ${list(names)}`];
 	if (one && running.length === 1)
-		goesAway.push(`What it is doing: it is ${containers[0]?.state} and is killed first`);
+		goesAway.push(`Its processes: it is ${containers[0]?.state} and will be stopped`);
 	else if (running.length > 0) {
-		goesAway.push(
-			running.length === containers.length
-				? "What they are doing: all of them run and are killed first"
-				: `What ${list(running.map(({ name }) => name))} ${running.length === 1 ? "is" : "are"} doing: what runs is killed first`,
-		);
+		const which = running.length === containers.length ? "" : `: ${list(running.map(({ name }) => name))}`;
+		goesAway.push(`${plural(running.length, "running container")} will be stopped${which}`);
 	}
 	goesAway.push(
 		one
-			? "Files changed inside it that are in no volume, and its log"
-			: "Files changed inside them that are in no volume, and their logs",
+			? "Files in it that are not in a volume, and its logs"
+			: "Files in them that are not in a volume, and their logs",
 	);
 
 	const mounts = containers.flatMap((container) =>
@@ -50,16 +48,16 @@ export function removal(containers: readonly ContainerView[]): Removal {
 	const stays: string[] = [];
 	if (named.length > 0)
 		stays.push(
-			`${named.length === 1 ? "The volume" : "The volumes"} ${list(named)} ${named.length === 1 ? "stays" : "stay"}.`,
+			`${named.length === 1 ? "The volume" : "The volumes"} ${list(named)} ${named.length === 1 ? "is" : "are"} kept.`,
 		);
 	if (anonymous.length > 0) {
 		const paths = list(anonymous.map((m) => (one ? m.target : `${m.of}:${m.target}`)));
 		stays.push(
 			anonymous.length === 1
-				? `The unnamed volume at ${paths} stays on the engine.`
-				: `The unnamed volumes at ${paths} stay on the engine.`,
+				? `The anonymous volume at ${paths} is kept.`
+				: `The anonymous volumes at ${paths} are kept.`,
 		);
 	}
-	if (folders) stays.push("Folders of the host that are mounted stay as they are.");
+	if (folders) stays.push("Folders mounted from the host are not changed.");
 	return { title: one ? `Remove ${names[0]}?` : `Remove ${containers.length} containers?`, goesAway, stays };
 }

@@ -16,7 +16,10 @@ export function container(fields: Partial<ContainerView> = {}): ContainerView {
 		status: "Up 2 hours",
 		health: null,
 		exit_code: null,
+		ending: null,
 		reason: null,
+		restart_count: null,
+		last_exit_code: null,
 		created_at: "2026-01-01T00:00:00Z",
 		ports: [],
 		mounts: [],
@@ -33,6 +36,7 @@ export function port(containerPort: number, hostPort: number | null = null): Por
 		host_ip: hostPort === null ? null : "127.0.0.1",
 		host_port: hostPort,
 		url: hostPort === null ? null : `http://127.0.0.1:${hostPort}`,
+		open_to_network: false,
 		exposed: hostPort === null ? "none" : "published",
 		unreachable: null,
 	};

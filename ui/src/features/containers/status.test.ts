@@ -28,10 +28,15 @@ describe("statusWords", () => {
 		expect(statusWords(view)).toBe(words);
 		expect(tone(view)).toBe(dot);
 	};
-	const exited = (code: number, reason: string | null = null): Partial<ContainerView> => ({
+	const exited = (
+		code: number,
+		ending: ContainerView["ending"],
+		reason: string | null = null,
+	): Partial<ContainerView> => ({
 		state: "exited",
 		status: `Exited (${code}) 10 minutes ago`,
 		exit_code: code,
+		ending,
 		reason,
 	});
 
@@ -46,19 +51,53 @@ describe("statusWords", () => {
 		check({ state: "paused", status: "Up 2 hours (Paused)" }, "paused · up 2 h", "warn");
 	});
 	it("says why it ended", () => {
-		check(exited(137, "out of memory (limit 64 MB)"), "out of memory (limit 64 MB) · 10 min ago", "bad");
-		check(exited(137), "killed · 10 min ago", "idle");
-		check(exited(0), "finished · 10 min ago", "idle");
-		check(exited(143), "stopped · 10 min ago", "idle");
-		check(exited(1), "ended with exit code 1 · 10 min ago", "bad");
-		check(exited(127), "its command was not found (127) · 10 min ago", "bad");
+		check(
+			exited(137, "out_of_memory", "out of memory (limit 64 MB)"),
+			"out of memory (limit 64 MB) · 10 min ago",
+			"bad",
+		);
+		check(exited(0, "finished"), "finished · 10 min ago", "idle");
+		check(exited(1, "failed"), "exit code 1 · 10 min ago", "bad");
+		check(
+			exited(127, "failed", "its command was not found"),
+			"its command was not found · 10 min ago",
+			"bad",
+		);
+	});
+	it("does not call what was asked for a problem", () => {
+		check(exited(137, "killed", "killed"), "killed · 10 min ago", "idle");
+		check(exited(137, "stopped", "stopped (killed after 10 s)"), "stopped · 10 min ago", "idle");
+		check(exited(1, "stopped", "stopped"), "stopped · 10 min ago", "idle");
+		check(exited(143, "stopped", "stopped"), "stopped · 10 min ago", "idle");
+	});
+	it("says that it crashes again and again, also in the moments in which it runs", () => {
+		const restarting = { state: "restarting", status: "Restarting (1) 2 seconds ago" } as const;
+		check(
+			{ ...restarting, exit_code: 1, restart_count: 7 },
+			"keeps crashing · exit code 1 · restarted 7 times",
+			"bad",
+		);
+		check(
+			{ ...restarting, exit_code: 0, restart_count: 1 },
+			"keeps restarting · exit code 0 · restarted once",
+			"bad",
+		);
+		check(restarting, "keeps restarting", "bad");
+		const since = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+		const again = { restart_count: 7, last_exit_code: 1 };
+		check(
+			{ ...again, since: since(20), status: "Up 20 seconds" },
+			"keeps crashing · exit code 1 · restarted 7 times",
+			"bad",
+		);
+		check({ ...again, since: since(120), status: "Up 2 minutes" }, "up 2 min", "ok");
 	});
 	it("says what never ran", () => {
 		check({ state: "created", status: "Created" }, "never started", "idle");
 		check({ state: "created", status: "Created", reason: "port 80 is in use" }, "port 80 is in use", "bad");
 	});
 	it("does not call a finished container failed", () => {
-		expect(hasFailed(container(exited(0)))).toBe(false);
+		expect(hasFailed(container(exited(0, "finished")))).toBe(false);
 		expect(hasFailed(container({ state: "running", exit_code: 1 }))).toBe(false);
 	});
 });

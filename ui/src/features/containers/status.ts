@@ -1,3 +1,4 @@
+import { plural } from "../../format/numbers";
 import type { ContainerAction, ContainerState, ContainerView } from "../../host/host";
 import { clock } from "../../state/clock.svelte";
 
@@ -11,33 +12,11 @@ export function isUp(container: { state: ContainerState }): boolean {
 	return UP.has(container.state);
 }
 
-/** Signals by which a container ends when a person wants it to. */
-const ASKED_TO_END = new Set([0, 130, 143]);
-
-const EXIT_WORDS: Record<number, string> = {
-	0: "finished",
-	125: "the engine could not run it (125)",
-	126: "its command cannot be executed (126)",
-	127: "its command was not found (127)",
-	130: "interrupted",
-	132: "crashed: illegal instruction (132)",
-	134: "aborted (134)",
-	135: "crashed: bus error (135)",
-	136: "crashed: arithmetic error (136)",
-	137: "killed",
-	139: "crashed: segmentation fault (139)",
-	143: "stopped",
-};
-
-/** What an exit code means, in words. */
-export function exitWords(code: number): string {
-	return EXIT_WORDS[code] ?? `ended with exit code ${code}`;
-}
-
-/** Why a container ended, without when: the engine's reason where it is known, otherwise the exit code in words. */
+/** Why a container ended, without when: the reason where it is known, otherwise the exit code in words. */
 export function exitReason(container: ContainerView): string {
 	if (container.reason) return container.reason;
-	return container.exit_code === null ? "stopped" : exitWords(container.exit_code);
+	if (container.exit_code === null) return "stopped";
+	return container.exit_code === 0 ? "finished" : `exit code ${container.exit_code}`;
 }
 
 /** Whether a container ended in a way that somebody should look at. */
@@ -48,23 +27,48 @@ export function hasFailed(container: ContainerView): boolean {
 		case "created":
 			return container.reason !== null;
 		case "exited":
-			if (container.exit_code === null) return container.reason !== null;
-			// A kill is what stopping comes to after ten seconds, and also what running out of memory looks like.
-			if (container.exit_code === 137) return container.reason !== null;
-			return !ASKED_TO_END.has(container.exit_code);
+			return container.ending === "failed" || container.ending === "out_of_memory";
 		default:
 			return false;
 	}
 }
 
+/** A container that has run for this long is no longer said to crash; crates/core/src/container.rs has the same. */
+const STABLE = 60_000;
+
+/** Whether a container's restart policy starts it again and again: it waits for that, or was started a moment ago. */
+export function isCrashLooping(
+	container: ContainerView,
+	now: number = clock.since(container.since),
+): boolean {
+	if (container.state === "restarting") return true;
+	if (container.state !== "running" || !container.restart_count || container.since === null) return false;
+	return now - Date.parse(container.since) < STABLE;
+}
+
+/** Exit code of the last run of a container that is restarted. */
+export function crashCode(container: ContainerView): number | null {
+	return container.exit_code ?? container.last_exit_code;
+}
+
+/** How a container fares that is restarted again and again: `keeps crashing · exit code 1 · restarted 7 times`. */
+export function crashWords(container: ContainerView): string {
+	const code = crashCode(container);
+	const words = [code === 0 || code === null ? "keeps restarting" : "keeps crashing"];
+	if (container.reason && container.state === "restarting") words.push(container.reason);
+	else if (code !== null) words.push(`exit code ${code}`);
+	const count = container.restart_count;
+	if (count) words.push(count === 1 ? "restarted once" : `restarted ${plural(count, "time")}`);
+	return words.join(" · ");
+}
+
 /** The colour of a container's dot. */
 export function tone(container: ContainerView): Tone {
-	if (hasFailed(container)) return "bad";
+	if (hasFailed(container) || isCrashLooping(container)) return "bad";
 	switch (container.state) {
 		case "running":
 			return container.health === "unhealthy" ? "warn" : "ok";
 		case "paused":
-		case "restarting":
 		case "removing":
 			return "warn";
 		default:
@@ -101,13 +105,14 @@ function ageWords(ms: number): string {
 }
 
 /** What a container does now, in a few words for the list: `up 2 h`, `out of memory (limit 64 MB) · 10 min ago`. */
-export function statusWords(container: ContainerView, now: number = clock.now): string {
+export function statusWords(container: ContainerView, now: number = clock.since(container.since)): string {
 	const since = container.since === null ? Number.NaN : Date.parse(container.since);
 	const age = Number.isNaN(since) ? statusAge(container.status) : ageWords(now - since);
 	const ago = age === null ? "" : age === "now" ? " · just now" : ` · ${age} ago`;
 	switch (container.state) {
 		case "running": {
 			const up = age === null ? "running" : age === "now" ? "just started" : `up ${age}`;
+			if (isCrashLooping(container, now)) return crashWords(container);
 			if (container.health === "unhealthy") return `unhealthy · ${up}`;
 			if (container.health === "starting") return `${up} · checking health`;
 			return up;
@@ -115,13 +120,18 @@ export function statusWords(container: ContainerView, now: number = clock.now): 
 		case "paused":
 			return age === null || age === "now" ? "paused" : `paused · up ${age}`;
 		case "restarting":
-			return container.exit_code === null ? "restarting" : `restarting · ${exitReason(container)}`;
+			return crashWords(container);
 		case "removing":
 			return "being removed";
 		case "created":
 			return container.reason ?? "never started";
 		case "exited":
-			return exitReason(container) + ago;
+			// How long the stop took is a fact for the detail.
+			return (
+				(container.ending === "stopped"
+					? exitReason(container).replace(/ \(.*\)$/, "")
+					: exitReason(container)) + ago
+			);
 		case "dead":
 			return container.reason ?? "the engine failed to remove it";
 		default:

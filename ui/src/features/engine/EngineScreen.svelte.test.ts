@@ -6,6 +6,9 @@ import { fixture } from "../../host/fixture/index";
 import { machineView } from "../../host/fixture/machine";
 import type { Scene } from "../../host/fixture/scene";
 import { host } from "../../host/host";
+import { register } from "../../shell/commands";
+import MachineStopDialog from "../../shell/MachineStopDialog.svelte";
+import { commands } from "../../state/commands.svelte";
 import { engine } from "../../state/engine.svelte";
 import { machine } from "../../state/machine.svelte";
 import { toasts } from "../../state/toasts.svelte";
@@ -24,6 +27,7 @@ async function shown(scene: Scene) {
 
 beforeEach(() => {
 	toasts.all = [];
+	machine.confirming = null;
 	vi.restoreAllMocks();
 });
 
@@ -35,6 +39,90 @@ it("offers the machine where no engine answers, and shows its start phase by pha
 	expect(engine.connected).toBe(true);
 	expect(machine.used).toBe(true);
 	expect(screen.queryByTestId("no-engine")).toBeNull();
+});
+
+it("has a card for each engine, the one in use first, and the machine's can be used", async () => {
+	await shown("machine-unused");
+	await waitFor(() => expect(screen.getByTestId("use-podman")).toBeTruthy());
+	const cards = [...screen.getByTestId("engine-endpoints").children].map((card) =>
+		card.getAttribute("data-testid"),
+	);
+	expect(cards).toEqual([
+		"engine-current",
+		"machine",
+		"endpoint-podman",
+		"endpoint-work",
+		"endpoint-rootless",
+	]);
+	// What the engine in use keeps is on its own card, what the machine takes on the machine's.
+	expect(screen.getByTestId("engine-current").querySelector("[data-testid=disk]")).toBeTruthy();
+	const card = screen.getByTestId("machine");
+	expect(card.querySelector("[data-testid=machine-resources]")).toBeTruthy();
+	expect(card.querySelector("[data-testid=disk]")).toBeNull();
+	screen.getByTestId("use-machine").click();
+	await waitFor(() => expect(card.dataset.current).toBe("true"));
+	expect(screen.queryByTestId("engine-current")).toBeNull();
+	expect(screen.queryByTestId("use-machine")).toBeNull();
+});
+
+it("says that the chosen machine is stopped, and offers what responds", async () => {
+	await shown("machine-off");
+	const lead = screen.getByTestId("no-engine");
+	expect(lead.textContent).toContain("The machine is stopped");
+	expect(screen.getByTestId("machine-start")).toBeTruthy();
+	const use = vi.spyOn(host, "engineUse");
+	screen.getByTestId("use-instead-podman").click();
+	await waitFor(() => expect(use).toHaveBeenCalledWith("podman"));
+	await waitFor(() => expect(screen.queryByTestId("no-engine")).toBeNull());
+});
+
+it("lists engines anew when the configuration was written and when the window gets the focus", async () => {
+	await shown("normal");
+	const list = vi.spyOn(host, "engineList");
+	await waitFor(() => expect(screen.getByTestId("endpoint-podman")).toBeTruthy());
+	const before = list.mock.calls.length;
+	fixture.emit("configurationChanged", null);
+	await waitFor(() => expect(list.mock.calls.length).toBe(before + 1));
+	await waitFor(() => expect(engine.probing).toBe(false));
+	dispatchEvent(new Event("focus"));
+	await waitFor(() => expect(list.mock.calls.length).toBe(before + 2));
+});
+
+it.each(["stop", "restart"] as const)(
+	"asks before a %s ends running containers, and says how many",
+	async (action) => {
+		await shown("machine-running");
+		const act = vi.spyOn(host, "machineAct").mockResolvedValue(undefined as never);
+		render(MachineStopDialog);
+		screen.getByTestId(`machine-${action}`).click();
+		const dialog = await screen.findByTestId("machine-stop-dialog");
+		expect(dialog.textContent).toContain("14 running containers will be stopped.");
+		expect(dialog.textContent).toContain("db and web have no restart policy");
+		expect(act).not.toHaveBeenCalled();
+		screen.getByTestId("machine-stop-confirm").click();
+		await waitFor(() => expect(act).toHaveBeenCalledWith(action));
+	},
+);
+
+it("asks the same when the machine is stopped from the palette", async () => {
+	await shown("machine-running");
+	const act = vi.spyOn(host, "machineAct");
+	register();
+	commands
+		.list()
+		.find(({ id }) => id === "machine.stop")
+		?.run();
+	await waitFor(() => expect(machine.confirming).toMatchObject({ action: "stop", effect: { running: 14 } }));
+	expect(act).not.toHaveBeenCalled();
+});
+
+it("stops a machine without running containers at once", async () => {
+	await shown("machine-running");
+	vi.spyOn(host, "machineStopEffect").mockResolvedValue({ running: 0, stays_stopped: [] });
+	const act = vi.spyOn(host, "machineAct").mockResolvedValue(undefined as never);
+	screen.getByTestId("machine-stop").click();
+	await waitFor(() => expect(act).toHaveBeenCalledWith("stop"));
+	expect(machine.confirming).toBeNull();
 });
 
 it("does not offer the machine where another engine was chosen", async () => {
@@ -144,8 +232,8 @@ it("shows what holds beside what will, and offers a restart only of what runs", 
 	flushSync();
 	const resources = screen.getByTestId("machine-resources");
 	expect(resources.textContent).toContain("2 of 8");
-	expect(resources.textContent).toContain("4 after the next start");
-	expect(resources.textContent?.match(/after the next start/g)).toHaveLength(1);
+	expect(resources.textContent).toContain("4 after a restart");
+	expect(resources.textContent?.match(/after a restart/g)).toHaveLength(1);
 	expect(screen.getByTestId("machine-restart-now")).toBeTruthy();
 	const stopping = machineView("machine-stopping");
 	fixture.emit("machineChanged", {
@@ -164,7 +252,7 @@ it("adds up the disk of the engine that is used, and says what came back", async
 	expect(screen.getByTestId("disk-spare").textContent).toContain("2.2 GB");
 	screen.getByTestId("machine-reclaim").click();
 	await waitFor(() =>
-		expect(toasts.all.map((toast) => toast.title)).toEqual(["2.2 GB given back to this computer"]),
+		expect(toasts.all.map((toast) => toast.title)).toEqual(["2.2 GB returned to this computer"]),
 	);
 });
 
@@ -224,11 +312,17 @@ it("says what the machine warns of, and why it is slow", async () => {
 			name: "tcg",
 			reason: "`/dev/kvm` cannot be opened",
 			hint: "Add yourself to the group `kvm`",
+			detail: "open: Permission denied",
 		},
 	});
 	flushSync();
 	expect(screen.getByTestId("machine-warning").textContent).toContain("900 MB");
-	expect(screen.getByTestId("machine-slow").textContent).toContain("group kvm");
+	const slow = screen.getByTestId("machine-slow");
+	expect(slow.textContent).toContain("Hardware acceleration is unavailable");
+	expect(slow.textContent).toContain("group kvm");
+	// What the system said is there, folded away.
+	expect(slow.querySelector("details")?.open).toBe(false);
+	expect(slow.querySelector("details")?.textContent).toContain("open: Permission denied");
 });
 
 it("follows a log only while it is open", async () => {

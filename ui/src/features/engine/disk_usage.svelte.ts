@@ -45,6 +45,9 @@ class DiskUsage {
 			this.#followed = false;
 			clearTimeout(this.#timer);
 			this.#timer = undefined;
+			// An answer that is still to come is for nobody.
+			this.#load += 1;
+			this.loading = false;
 			end();
 		};
 	}

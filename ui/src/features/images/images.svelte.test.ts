@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { HostError, type ImageView, type PullProgress } from "../../host/host";
 import { counts } from "../../state/counts.svelte";
 import { Images } from "./images.svelte";
+import { wholeImage } from "./list";
 
 const image = (name: string, tags = [name]): ImageView => ({
 	id: `sha256:${name}`,
@@ -18,6 +19,7 @@ function backend(list: ImageView[]) {
 	const listeners = new Map<string, () => void>();
 	const host = {
 		imageList: vi.fn(async () => list),
+		imageUsage: vi.fn(async () => ({ total_bytes: 5_000, unused: [] })),
 		imageRemove: vi.fn(async (_reference: string, _force: boolean) => ({ untagged: [], deleted: [] })),
 		imagePull: vi.fn(
 			async (_reference: string, _operation: string, _progress: (p: PullProgress) => void) => null,
@@ -87,7 +89,7 @@ describe("Images", () => {
 			if (reference === c.id) throw failure("not_found");
 			return { untagged: [], deleted: [] };
 		});
-		await images.remove([a, b, c], false);
+		await images.remove([a, b, c].map(wholeImage), false);
 		expect(host.imageRemove.mock.calls).toEqual([
 			["a:1", false],
 			["a:2", false],
@@ -129,9 +131,52 @@ describe("Images", () => {
 	it("keeps a pull that failed until it is dismissed or tried again", async () => {
 		const { images, host } = backend([]);
 		host.imagePull.mockRejectedValueOnce(failure("conflict"));
-		await images.pull("nginx");
+		expect(await images.pull("nginx")).toBe(false);
 		expect(images.pulls[0]?.error?.kind).toBe("conflict");
-		await images.pull("nginx");
+		expect(await images.pull("nginx")).toBe(true);
 		expect(images.pulls).toEqual([]);
+	});
+
+	it("forgets a pull that failed once its image is here, whatever brought it", async () => {
+		const list: ImageView[] = [];
+		const { images, host, change } = backend(list);
+		await images.start();
+		host.imagePull.mockRejectedValue(failure("conflict"));
+		await images.pull("nginx");
+		await images.pull("redis:7");
+		list.push(image("nginx:latest"));
+		change();
+		await vi.advanceTimersByTimeAsync(1_000);
+		expect(images.pulls.map(({ name }) => name)).toEqual(["redis:7"]);
+		// The image that is here already says nothing about a newer one.
+		await images.pull("nginx");
+		change();
+		await vi.advanceTimersByTimeAsync(1_000);
+		expect(images.pulls.map(({ name }) => name)).toEqual(["redis:7", "nginx"]);
+	});
+
+	it("removes one reference of an image, without force, and none of the others", async () => {
+		const both = image("a", ["a:1", "b:1"]);
+		const { images, host } = backend([both]);
+		await images.remove([{ image: both, references: ["b:1"] }], true);
+		expect(host.imageRemove.mock.calls).toEqual([["b:1", false]]);
+	});
+
+	it("asks for the disk space when other images are here, and only while somebody looks", async () => {
+		const list = [image("a")];
+		const { images, host, change } = backend(list);
+		await images.start();
+		expect(host.imageUsage).not.toHaveBeenCalled();
+		images.look(true);
+		change();
+		await vi.advanceTimersByTimeAsync(1_000);
+		expect(images.totalBytes).toBe(5_000);
+		change();
+		await vi.advanceTimersByTimeAsync(1_000);
+		expect(host.imageUsage).toHaveBeenCalledTimes(1);
+		list.push(image("b"));
+		change();
+		await vi.advanceTimersByTimeAsync(1_000);
+		expect(host.imageUsage).toHaveBeenCalledTimes(2);
 	});
 });

@@ -9,13 +9,27 @@ import {
 } from "../../host/host";
 import { counts } from "../../state/counts.svelte";
 import { Lines } from "../../state/lines.svelte";
+import { navigation } from "../../state/navigation.svelte";
 import { operations } from "../../state/operations.svelte";
 import { remember, remembered } from "../../state/remembered";
 import { runRequests } from "../../state/run_request.svelte";
 import { toasts } from "../../state/toasts.svelte";
-import { type ImageColumn, type ImageItem, type ImageSort, imageItems, imageName } from "./list";
+import {
+	type ImageColumn,
+	type ImageItem,
+	type ImageLine,
+	type ImageSort,
+	imageItems,
+	imageName,
+	isWhole,
+	type Removal,
+	removalsOf,
+} from "./list";
 
-type ImageHost = Pick<Host, "imageList" | "imageRemove" | "imagePull" | "operationCancel" | "on">;
+type ImageHost = Pick<
+	Host,
+	"imageList" | "imageUsage" | "imageRemove" | "imagePull" | "operationCancel" | "on"
+>;
 
 /** Changes that come in a bunch make one list. */
 const REST = 400;
@@ -27,10 +41,25 @@ export class Pull {
 	progress: PullProgress | null = $state.raw(null);
 	error: ApiError | null = $state.raw(null);
 	cancelling = $state(false);
+	/** It ships with Slipway: nothing was downloaded. */
+	loaded = false;
+	/** Whether the engine had the image before. */
+	readonly update: boolean;
 
-	constructor(id: string, reference: string) {
+	constructor(id: string, reference: string, update = false) {
 		this.id = id;
 		this.reference = reference;
+		this.update = update;
+	}
+
+	/** The image's full name, as soon as it is known. */
+	get name(): string {
+		return this.progress?.image ?? this.reference;
+	}
+
+	moved(progress: PullProgress) {
+		this.progress = progress;
+		this.loaded ||= progress.phase === "loading";
 	}
 
 	/** From 0 to 1; null while the size is not known, or while layers are unpacked. */
@@ -54,7 +83,7 @@ export class Pull {
 			case "extracting":
 				return `Unpacking, ${progress.layers_done} of ${progress.layers_total} layers`;
 			case "loading":
-				return "Loading, it ships with Slipway";
+				return "Loading: it ships with Slipway";
 			case "done":
 				return "Done";
 		}
@@ -66,8 +95,10 @@ export class Images extends Lines<ImageItem> {
 	all: ImageView[] = $state.raw([]);
 	loaded = $state(false);
 	error: HostError | null = $state.raw(null);
+	/** Disk space of all images, shared layers counted once; null while it is not known. */
+	totalBytes: number | null = $state(null);
 	pulls: Pull[] = $state.raw([]);
-	/** Ids of images that are being removed. */
+	/** Keys of lines that are being removed. */
 	removing: ReadonlySet<string> = $state.raw(new Set());
 	/** What could not be removed, and why. */
 	failures: { name: string; error: ApiError }[] = $state.raw([]);
@@ -75,10 +106,12 @@ export class Images extends Lines<ImageItem> {
 	filterText = $state("");
 	sort: ImageSort = $state.raw(remembered<ImageSort>("images.sort", { column: "name", descending: false }));
 	items: ImageItem[] = $derived(imageItems(this.all, this.filterText, this.sort));
-	shown: ImageView[] = $derived(this.items.flatMap((item) => (item.kind === "image" ? [item.image] : [])));
-	selected: ImageView[] = $derived(
-		this.ticked.size === 0 ? [] : this.shown.filter(({ id }) => this.ticked.has(id)),
+	shown: ImageLine[] = $derived(this.items.flatMap((item) => (item.kind === "image" ? [item] : [])));
+	selected: ImageLine[] = $derived(
+		this.ticked.size === 0 ? [] : this.shown.filter(({ key }) => this.ticked.has(key)),
 	);
+	/** What removing the selected lines removes. */
+	selectedRemovals: Removal[] = $derived(removalsOf(this.selected));
 
 	readonly #host: ImageHost;
 	#onScreen = false;
@@ -86,6 +119,8 @@ export class Images extends Lines<ImageItem> {
 	/** Their number may have changed while nobody could see the window. */
 	#miscounted = false;
 	#busy = false;
+	/** The images whose disk space is known or asked for. */
+	#measured = "";
 	#started = false;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -135,6 +170,8 @@ export class Images extends Lines<ImageItem> {
 			this.error = null;
 			this.loaded = true;
 			counts.images = this.all.length;
+			this.#forgetFailures();
+			if (this.#onScreen) void this.#measure();
 		} catch (thrown) {
 			this.error = HostError.from(thrown);
 		} finally {
@@ -142,6 +179,31 @@ export class Images extends Lines<ImageItem> {
 		}
 		// `stale` may have been set while the answer was on its way.
 		if (this.#stale) this.#changed(this.#miscounted);
+	}
+
+	/** Asks for the disk space when other images are here than the last time: the engine has to add it up. */
+	async #measure() {
+		const ids = this.all
+			.map(({ id }) => id)
+			.sort()
+			.join();
+		if (ids === this.#measured) return;
+		this.#measured = ids;
+		try {
+			const usage = await this.#host.imageUsage();
+			if (this.#measured === ids) this.totalBytes = usage.total_bytes;
+		} catch {
+			// The list is worth more than its sum, which is left out.
+			if (this.#measured === ids) [this.totalBytes, this.#measured] = [null, ""];
+		}
+	}
+
+	/** A pull that failed is no news any more once the image is here, whatever brought it. */
+	#forgetFailures() {
+		const tags = new Set(this.all.flatMap((image) => image.tags));
+		const here = (name: string) => tags.has(name) || tags.has(`${name}:latest`);
+		if (this.pulls.some((pull) => pull.error && !pull.update && here(pull.name)))
+			this.pulls = this.pulls.filter((pull) => !pull.error || pull.update || !here(pull.name));
 	}
 
 	#changed(counted: boolean) {
@@ -163,81 +225,89 @@ export class Images extends Lines<ImageItem> {
 	}
 
 	protected override allKeys(): string[] {
-		return this.shown.map(({ id }) => id);
+		return this.shown.map(({ key }) => key);
 	}
 
-	/** Removes images with all their tags, one after the other; keeps why each of the others stayed. */
-	async remove(images: readonly ImageView[], force: boolean) {
-		this.removing = new Set([...this.removing, ...images.map(({ id }) => id)]);
+	/** Removes images, or only some of their references, one after the other; keeps why each of the others stayed. */
+	async remove(removals: readonly Removal[], force: boolean) {
+		const keys = new Set(
+			removals.flatMap(({ image, references }) => (references.length > 0 ? references : [image.id])),
+		);
+		this.removing = new Set([...this.removing, ...keys]);
 		this.failures = [];
 		const failures: { name: string; error: ApiError }[] = [];
-		let removed = 0;
-		for (const image of images) {
+		const removed: Removal[] = [];
+		for (const removal of removals) {
+			const { image, references } = removal;
 			try {
-				for (const reference of image.tags.length > 0 ? image.tags : [image.id])
-					await this.#host.imageRemove(reference, force);
-				removed += 1;
+				for (const reference of references.length > 0 ? references : [image.id])
+					await this.#host.imageRemove(reference, force && isWhole(removal));
+				removed.push(removal);
 			} catch (thrown) {
 				const { error } = HostError.from(thrown);
 				// Somebody else was faster: it is gone, as wanted.
-				if (error.kind === "not_found") removed += 1;
-				else failures.push({ name: imageName(image), error });
+				if (error.kind === "not_found") removed.push(removal);
+				else failures.push({ name: isWhole(removal) ? imageName(image) : references.join(", "), error });
 			}
 		}
-		const ids = new Set(images.map(({ id }) => id));
-		this.removing = new Set([...this.removing].filter((id) => !ids.has(id)));
-		this.ticked = new Set([...this.ticked].filter((id) => !ids.has(id)));
+		this.removing = new Set([...this.removing].filter((key) => !keys.has(key)));
+		this.ticked = new Set([...this.ticked].filter((key) => !keys.has(key)));
 		this.failures = failures;
 		await this.load();
-		if (removed > 0 && failures.length === 0) {
-			toasts.show(
-				removed === 1 && images[0] ? `${imageName(images[0])} was removed` : `${removed} images were removed`,
-				{ kind: "ok" },
-			);
-		}
+		const [first] = removed;
+		if (!first || failures.length > 0) return;
+		toasts.show(
+			removed.length > 1
+				? removed.every(isWhole)
+					? `${removed.length} images were removed`
+					: "The references were removed"
+				: isWhole(first)
+					? `${imageName(first.image)} was removed`
+					: `The ${first.references.length === 1 ? "tag" : "tags"} ${first.references.join(", ")} ${first.references.length === 1 ? "was" : "were"} removed; the image stays`,
+			{ kind: "ok" },
+		);
 	}
 
-	/** Takes one of several tags away; the image stays. */
-	async untag(tag: string) {
-		try {
-			await this.#host.imageRemove(tag, false);
-			toasts.show(`The tag ${tag} was removed`, { kind: "ok" });
-		} catch (thrown) {
-			toasts.error(thrown);
-		}
-		await this.load();
-	}
-
-	/** Pulls an image. Several may be under way. */
-	async pull(reference: string) {
+	/** Pulls an image; says whether it is here afterwards. Several may be under way. */
+	async pull(reference: string): Promise<boolean> {
 		const wanted = reference.trim();
-		if (wanted === "" || this.pulls.some((pull) => pull.reference === wanted && pull.error === null)) return;
-		const pull = new Pull(operations.newId(), wanted);
+		if (wanted === "" || this.pulls.some((pull) => pull.reference === wanted && pull.error === null))
+			return true;
+		const here = this.all.some(({ tags }) => tags.includes(wanted) || tags.includes(`${wanted}:latest`));
+		const pull = new Pull(operations.newId(), wanted, here);
 		this.pulls = [...this.pulls.filter((other) => other.reference !== wanted), pull];
-		const operation = operations.begin(pull.id, { title: `Pull ${wanted}`, cancel: () => this.cancel(pull) });
+		const operation = operations.begin(pull.id, {
+			title: `Pull ${wanted}`,
+			cancel: () => this.cancel(pull),
+			open: () => navigation.go("images"),
+		});
 		try {
 			await this.#host.imagePull(wanted, pull.id, (progress) => {
-				pull.progress = progress;
+				pull.moved(progress);
 				operation.detail = pull.words;
 				operation.progress = pull.share;
 			});
 			operations.end(operation, "done");
-			this.dismiss(pull);
-			toasts.show(`${pull.progress?.image ?? wanted} is here`, {
+			this.pulls = this.pulls.filter((other) => other !== pull && !(other.error && other.name === pull.name));
+			toasts.show(`${pull.name} was ${pull.loaded ? "loaded" : "pulled"}`, {
 				kind: "ok",
 				actions: [{ label: "Run", run: () => runRequests.run(wanted) }],
 			});
 			await this.load();
+			return true;
 		} catch (thrown) {
 			const { error } = HostError.from(thrown);
 			if (error.kind === "cancelled" || pull.cancelling) {
 				operations.end(operation, "cancelled");
 				this.dismiss(pull);
 			} else {
-				operations.end(operation, "failed");
+				// The navigation keeps it until it is seen.
+				operations.end(operation, "failed", this.#onScreen ? null : error);
 				pull.error = error;
-				if (!this.#onScreen) toasts.error(thrown, { title: `${wanted} could not be pulled` });
+				if (!this.#onScreen)
+					toasts.error(thrown, { title: `${pull.name} could not be pulled`, lifetime: 10_000 });
 			}
+			return false;
 		}
 	}
 

@@ -1,3 +1,4 @@
+import { shownReference } from "../../format/image_reference";
 import type { ImageUser, ImageView } from "../../host/host";
 
 /** Columns that the list can be sorted by. */
@@ -8,54 +9,76 @@ export interface ImageSort {
 	descending: boolean;
 }
 
-/** A line of the list: the heading over untagged images, or an image. */
-export type ImageItem =
-	| { kind: "heading"; key: string; count: number }
-	| { kind: "image"; key: string; image: ImageView };
+/** A reference of an image, or an image that has none. */
+export interface ImageLine {
+	kind: "image";
+	/** The reference; without one the image's id. */
+	key: string;
+	image: ImageView;
+	/** `nginx:1.27`; null for an untagged image. */
+	reference: string | null;
+	/** Another reference of the same image, whose line stands for its size. Null on that line. */
+	sameAs: string | null;
+}
+
+/** A line of the list: the heading over untagged images, or a reference. */
+export type ImageItem = { kind: "heading"; key: string; count: number } | ImageLine;
 
 /** Key of the heading over untagged images. */
 export const UNTAGGED = "untagged";
 
 const names = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-/** Whether an image has all the words in its tags, digests, id or the names of its users. */
-export function matchesImage(image: ImageView, words: readonly string[]): boolean {
-	const text = [...image.tags, ...image.digests, image.id, ...image.used_by.map(({ name }) => name)]
+/** Whether a line has all the words in its reference, or its image in its digests, id or the names of its users. */
+export function matchesImage({ image, reference }: ImageLine, words: readonly string[]): boolean {
+	const text = [reference ?? "", ...image.digests, image.id, ...image.used_by.map(({ name }) => name)]
 		.join(" ")
 		.toLowerCase();
 	return words.every((word) => text.includes(word));
 }
 
-/** The lines of the list, sorted; images without a tag last, under a heading of their own. */
+function linesOf(image: ImageView): ImageLine[] {
+	if (image.tags.length === 0)
+		return [{ kind: "image", key: image.id, image, reference: null, sameAs: null }];
+	return image.tags.map((reference, place) => ({
+		kind: "image",
+		key: reference,
+		image,
+		reference,
+		sameAs: place === 0 ? null : (image.tags[0] ?? null),
+	}));
+}
+
+/** The lines of the list, sorted: one for each reference; images without one last, under a heading of their own. */
 export function imageItems(images: readonly ImageView[], filter: string, sort: ImageSort): ImageItem[] {
 	const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
 	const direction = sort.descending ? -1 : 1;
-	const compare = (a: ImageView, b: ImageView): number => {
+	const compare = (a: ImageLine, b: ImageLine): number => {
 		switch (sort.column) {
 			case "name":
-				return names.compare(a.tags[0] ?? "", b.tags[0] ?? "");
+				return names.compare(a.reference ?? "", b.reference ?? "");
 			case "size":
-				return a.size_bytes - b.size_bytes;
+				return a.image.size_bytes - b.image.size_bytes;
 			case "created":
-				return a.created_at < b.created_at ? -1 : a.created_at > b.created_at ? 1 : 0;
+				return a.image.created_at < b.image.created_at ? -1 : a.image.created_at > b.image.created_at ? 1 : 0;
 			case "used":
-				return a.used_by.length - b.used_by.length;
+				return a.image.used_by.length - b.image.used_by.length;
 		}
 	};
 	const sorted = images
-		.filter((image) => matchesImage(image, words))
+		.flatMap(linesOf)
+		.filter((line) => matchesImage(line, words))
 		.sort(
 			(a, b) =>
 				compare(a, b) * direction ||
-				names.compare(a.tags[0] ?? "", b.tags[0] ?? "") ||
-				(a.id < b.id ? -1 : 1),
+				names.compare(a.reference ?? "", b.reference ?? "") ||
+				(a.key < b.key ? -1 : 1),
 		);
-	const item = (image: ImageView): ImageItem => ({ kind: "image", key: image.id, image });
-	const untagged = sorted.filter(({ tags }) => tags.length === 0);
+	const untagged = sorted.filter(({ reference }) => reference === null);
 	return [
-		...sorted.filter(({ tags }) => tags.length > 0).map(item),
+		...sorted.filter(({ reference }) => reference !== null),
 		...(untagged.length > 0 ? [{ kind: "heading" as const, key: UNTAGGED, count: untagged.length }] : []),
-		...untagged.map(item),
+		...untagged,
 	];
 }
 
@@ -68,9 +91,39 @@ export function inUse(image: { used_by: readonly ImageUser[] }): InUse {
 	return image.used_by.length > 0 ? "stopped" : "free";
 }
 
-/** What an image is called: its first tag, or its short id. */
+/** What an image is called: its first tag, or where it was pulled from, or its short id. */
 export function imageName(image: ImageView): string {
-	return image.tags[0] ?? image.id.replace(/^sha256:/, "").slice(0, 12);
+	return image.tags[0] ?? shownReference(image.digests[0] ?? image.id).replace(/^sha256:/, "");
+}
+
+/** A reference as it is shortened: its registry and path from the left, and the name, which stays. */
+export function nameParts(reference: string): { path: string; name: string } {
+	const slash = reference.lastIndexOf("/");
+	return { path: reference.slice(0, slash + 1), name: reference.slice(slash + 1) };
+}
+
+/** References of one image that are to be removed. */
+export interface Removal {
+	image: ImageView;
+	/** Some of its tags, or all of them: then the image goes. Empty for an untagged image. */
+	references: readonly string[];
+}
+
+/** Removes an image with all its references. */
+export const wholeImage = (image: ImageView): Removal => ({ image, references: image.tags });
+
+/** Whether an image goes, rather than some of its references. */
+export const isWhole = ({ image, references }: Removal) => references.length >= image.tags.length;
+
+/** Lines of the list as what they remove, one entry for each image. */
+export function removalsOf(lines: readonly ImageLine[]): Removal[] {
+	const removals = new Map<string, { image: ImageView; references: string[] }>();
+	for (const { image, reference } of lines) {
+		const removal = removals.get(image.id) ?? { image, references: [] };
+		if (reference !== null) removal.references.push(reference);
+		removals.set(image.id, removal);
+	}
+	return [...removals.values()];
 }
 
 /** Names for a sentence: `a, b and c`. */
@@ -83,40 +136,59 @@ export function named(words: readonly string[], most = 6): string {
 export interface RemovalPlan {
 	title: string;
 	/** What is removed; with force, also what only stopped containers use. */
-	free: ImageView[];
-	stopped: ImageView[];
-	running: ImageView[];
+	free: Removal[];
+	stopped: Removal[];
+	running: Removal[];
 	/** Sentences on what goes away with `force` or without. */
 	goesAway: (force: boolean) => string[];
 	/** Why some of them stay, one sentence each. */
 	stays: string[];
 }
 
-export function removalPlan(images: readonly ImageView[]): RemovalPlan {
-	const by = (use: InUse) => images.filter((image) => inUse(image) === use);
-	const [free, stopped, running] = [by("free"), by("stopped"), by("running")];
+export function removalPlan(removals: readonly Removal[]): RemovalPlan {
+	const tags = removals.filter((removal) => !isWhole(removal));
+	const whole = removals.filter(isWhole);
+	const by = (use: InUse) => whole.filter(({ image }) => inUse(image) === use);
+	// A reference goes whoever uses the image, which stays with its other references.
+	const [free, stopped, running] = [[...tags, ...by("free")], by("stopped"), by("running")];
 	const users = (image: ImageView) =>
 		named(image.used_by.filter((user) => user.running).map(({ name }) => name));
+	const [only] = removals;
+	const references = tags.flatMap((removal) => removal.references);
 	return {
 		title:
-			images.length === 1 && images[0]
-				? `Remove ${imageName(images[0])}?`
-				: `Remove ${images.length} images?`,
+			removals.length !== 1 || !only
+				? tags.length === 0
+					? `Remove ${removals.length} images?`
+					: `Remove ${removals.reduce((sum, removal) => sum + Math.max(removal.references.length, 1), 0)} references?`
+				: isWhole(only)
+					? `Remove ${imageName(only.image)}?`
+					: `Remove the ${references.length === 1 ? "tag" : "tags"} ${named(references)}?`,
 		free,
 		stopped,
 		running,
 		goesAway: (force) => {
-			const going = force ? [...free, ...stopped] : free;
-			if (going.length === 0) return [];
-			const lines = [`The ${going.length === 1 ? "image" : "images"} ${named(going.map(imageName))}`];
-			const more = going.flatMap(({ tags }) => tags.slice(1));
-			if (more.length > 0)
-				lines.push(`${more.length === 1 ? "Its other tag" : "Their other tags"} ${named(more)}`);
-			lines.push("Layers that no other image shares; running it again downloads them again");
+			const images = (force ? [...free, ...stopped] : free).filter(isWhole).map(({ image }) => image);
+			const lines: string[] = [];
+			if (images.length > 0) {
+				lines.push(`The ${images.length === 1 ? "image" : "images"} ${named(images.map(imageName))}`);
+				const more = images.flatMap((image) => image.tags.slice(1));
+				if (more.length > 0)
+					lines.push(
+						`${more.length === 1 ? "The other tag" : "The other tags"} of ${images.length === 1 ? "the same image" : "these images"}: ${named(more)}`,
+					);
+				lines.push("Layers that no other image shares; running it again downloads them again");
+			}
+			for (const { image, references } of tags) {
+				const stay = image.tags.filter((tag) => !references.includes(tag));
+				lines.push(
+					`Only the ${references.length === 1 ? "tag" : "tags"} ${named(references)}: the image stays as ${named(stay)}, no disk space is freed`,
+				);
+			}
 			return lines;
 		},
 		stays: running.map(
-			(image) =>
+			({ image }) =>
 				`${imageName(image)} stays: ${users(image)} ${image.used_by.filter((user) => user.running).length === 1 ? "runs" : "run"} from it.`,
 		),
 	};

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { contrast, readable } from "./color";
+import { contrast, paint, palette, readable } from "./color";
 
 const backgrounds = { light: "#eef0f3", dark: "#0c0e11" };
 
@@ -32,5 +32,25 @@ describe("the theme’s colours", () => {
 				4.5,
 			);
 		}
+	});
+
+	it.each([
+		["light", light],
+		["dark", dark],
+	])("%s: text can be read on every background, reverse video too", (_, block) => {
+		const on = palette((name) => new RegExp(`${name}: (#[0-9a-f]{6})`).exec(block)?.[1] ?? "");
+		const colors = [...on.ansi.keys()].map(String).concat("#080808", "#ff87d7", "#00005f", "#808080");
+		for (const bg of [...colors, "foreground"]) {
+			for (const fg of [null, "background", ...colors]) {
+				const { color, background } = paint(fg, bg, on);
+				expect(contrast(color, background), `${fg} on ${bg}`).toBeGreaterThanOrEqual(4.5);
+			}
+		}
+		expect(paint("background", "foreground", on)).toEqual({
+			color: on.background,
+			background: on.foreground,
+		});
+		// A bright background is not the plain one.
+		expect(paint(null, "9", on).background).not.toBe(paint(null, "1", on).background);
 	});
 });

@@ -57,3 +57,37 @@ export function readable(color: string, background: string): string {
 	found.set(key, result);
 	return result;
 }
+
+/** The colours of a theme that spans refer to, as `#rrggbb`. */
+export interface Palette {
+	/** Behind lines. */
+	background: string;
+	/** Text without a colour of its own. */
+	foreground: string;
+	/** The sixteen of ANSI. */
+	ansi: readonly string[];
+}
+
+/** The palette of the theme that is shown. */
+export function palette(value: (name: string) => string): Palette {
+	return {
+		background: value("--sunken"),
+		foreground: value("--text"),
+		ansi: Array.from({ length: 16 }, (_, place) => value(`--ansi-${place}`)),
+	};
+}
+
+function named(color: string, { background, foreground, ansi }: Palette): string {
+	if (color === "background") return background;
+	if (color === "foreground") return foreground;
+	return color.startsWith("#") ? color : (ansi[Number(color)] ?? foreground);
+}
+
+/**
+ * Colours of text that has a background: that as the program chose it, and on it the text's own colour as far as it
+ * can be read there.
+ */
+export function paint(fg: string | null, bg: string, on: Palette): { color: string; background: string } {
+	const background = named(bg, on);
+	return { color: readable(named(fg ?? "foreground", on), background), background };
+}

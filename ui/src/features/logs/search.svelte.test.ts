@@ -15,7 +15,12 @@ it("lastAtMost", () => {
 
 function searching(answer: (query: LogQuery) => LogMatches | Promise<LogMatches>) {
 	const jumps: number[] = [];
-	const log = { session: 1, extent: { first: 0, end: 100 }, jumpTo: (line: number) => jumps.push(line) };
+	const log = {
+		session: 1,
+		extent: { first: 0, end: 100 },
+		jumpTo: (line: number) => jumps.push(line),
+		follow: () => jumps.push(-1),
+	};
 	const logSearch = vi.fn(async (_: number, query: LogQuery) => answer(query));
 	const search = new LogSearch(log as never, { logSearch });
 	const type = async (text: string) => {
@@ -92,5 +97,22 @@ describe("LogSearch", () => {
 		await vi.advanceTimersByTimeAsync(1_500);
 		search.refresh();
 		expect(logSearch).toHaveBeenCalledTimes(3);
+	});
+
+	it("leaves the other lines where they are while only matching ones are shown", async () => {
+		const { search, jumps, type } = searching(() => ({ lines: [10, 20], total: 2 }));
+		search.only = true;
+		await type("x");
+		expect(search.applied?.text).toBe("x");
+		expect(jumps).toEqual([]);
+		search.showAll();
+		expect(jumps).toEqual([20]);
+		expect(search.only).toBe(false);
+		search.showAll(10);
+		expect(jumps).toEqual([20, 10]);
+		await type("");
+		expect(search.applied).toBe(null);
+		search.showAll();
+		expect(jumps).toEqual([20, 10, -1]);
 	});
 });

@@ -31,6 +31,10 @@ export class LogSearch {
 	text = $state("");
 	regex = $state(false);
 	matchCase = $state(false);
+	/** Whether only matching lines are shown. */
+	only = $state(false);
+	/** What was searched last, without a mistake in it. */
+	applied: LogQuery | null = $state.raw(null);
 	matches: LogMatches = $state.raw(NONE);
 	/** Line of the match that was jumped to. */
 	current: number | null = $state(null);
@@ -71,6 +75,7 @@ export class LogSearch {
 		this.current = null;
 		if (this.text === "") {
 			this.matches = NONE;
+			this.applied = null;
 			this.error = null;
 			this.busy = false;
 			return;
@@ -103,6 +108,13 @@ export class LogSearch {
 		this.typed();
 	}
 
+	/** Shows all lines again, at one of them; without it at the match that was jumped to, or the newest. */
+	showAll(line: number | null = this.current) {
+		this.only = false;
+		if (line === null) this.#log.follow();
+		else this.#goTo(line);
+	}
+
 	matchesLine(line: number): boolean {
 		return this.#matching.has(line);
 	}
@@ -116,17 +128,20 @@ export class LogSearch {
 		this.#asked += 1;
 		const asked = this.#asked;
 		const { first, end } = this.#log.extent ?? NO_LINES;
+		const query = this.query;
 		this.#searchedAt = Date.now();
 		this.busy = true;
 		try {
-			const matches = await this.#host.logSearch(session, this.query);
+			const matches = await this.#host.logSearch(session, query);
 			if (asked !== this.#asked) return;
 			this.matches = matches;
+			this.applied = query;
 			this.error = null;
 			this.#searched = { first, end };
 		} catch (thrown) {
 			if (asked !== this.#asked) return;
 			this.matches = NONE;
+			this.applied = null;
 			this.error = HostError.from(thrown).error;
 		}
 		this.#took = Date.now() - this.#searchedAt;
@@ -139,6 +154,7 @@ export class LogSearch {
 
 	#goTo(line: number) {
 		this.current = line;
-		this.#log.jumpTo(line);
+		// While only matching lines are shown, the others wait for where one goes back to.
+		if (!this.only) this.#log.jumpTo(line);
 	}
 }

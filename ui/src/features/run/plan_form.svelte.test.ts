@@ -57,10 +57,12 @@ describe("the plan", () => {
 
 	test("cannot be run while a required variable is empty", async () => {
 		const form = await open("wordpress");
-		expect(form.missing.map(({ name }) => name)).toEqual(["WORDPRESS_DB_HOST"]);
+		const row = form.env.find(({ name }) => name === "WORDPRESS_DB_HOST");
+		if (!row) throw new Error("wordpress needs a database");
+		expect(form.problems).toEqual([{ control: `env-${row.key}.value`, missing: true }]);
 		expect(form.runnable).toBe(false);
-		const [row] = form.missing;
-		if (row) row.value = "mysql";
+		row.value = "mysql";
+		await form.checkNow();
 		expect(form.runnable).toBe(true);
 	});
 
@@ -94,6 +96,109 @@ describe("the plan", () => {
 	});
 });
 
+describe("problems", () => {
+	test("a limit that is no number is marked, and nothing runs with it", async () => {
+		const form = await open("nginx");
+		form.unreadMemory = "abc";
+		expect(form.problems).toEqual([{ control: "memory", missing: false }]);
+		expect(form.findings("memory")[0]?.message).toBe("`abc` is not an amount of memory");
+		expect(form.runnable).toBe(false);
+		form.cpus = 99;
+		await form.checkNow();
+		expect(form.problems.map(({ control }) => control)).toEqual(["memory", "cpus"]);
+		form.unreadMemory = null;
+		form.cpus = 2;
+		await form.checkNow();
+		expect(form.problems).toEqual([]);
+	});
+
+	test("each marked field counts once, whoever found it, in the order of the form", async () => {
+		const form = await open("wordpress");
+		// The backend and the form both know that it is missing.
+		await form.checkNow();
+		expect(form.problems).toHaveLength(1);
+		form.name = "not a name";
+		form.addMount();
+		form.network = "a b";
+		await form.checkNow();
+		const [mount] = form.mounts.slice(-1);
+		const missing = form.env.find(({ name }) => name === "WORDPRESS_DB_HOST");
+		expect(form.problems.map(({ control }) => control)).toEqual([
+			"name",
+			`env-${missing?.key}.value`,
+			`mount-${mount?.key}.target`,
+			"network",
+		]);
+	});
+
+	test("a value without a name is marked, and an empty row is no problem", async () => {
+		const form = await open("nginx");
+		form.addEnv();
+		await form.checkNow();
+		expect(form.problems).toEqual([]);
+		const [row] = form.env.slice(-1);
+		if (!row) throw new Error("a row was added");
+		row.value = "x";
+		await form.checkNow();
+		expect(form.problems.map(({ control }) => control)).toEqual([`env-${row.key}.name`]);
+	});
+
+	test("a port that was added has to be filled in", async () => {
+		const form = await open("nginx");
+		form.addPort();
+		await form.checkNow();
+		const [row] = form.ports.slice(-1);
+		expect(form.problems.map(({ control }) => control)).toEqual([`port-${row?.key}.container_port`]);
+		expect(row && form.portFindings(row)[0]?.message).toBe("The port in the container is missing");
+	});
+
+	test("what the engine refused is marked until it is edited", async () => {
+		const form = await open("nginx");
+		form.cpus = 4;
+		form.refuse("cpus", "The engine has only 2 CPUs", null);
+		await form.checkNow();
+		expect(form.problems.map(({ control }) => control)).toEqual(["cpus"]);
+		form.cpus = 2;
+		expect(form.problems).toEqual([]);
+	});
+
+	test("a finding of a row is shown at the part that it names", async () => {
+		const form = await open("postgres");
+		const [row] = form.mounts;
+		if (!row) throw new Error("postgres has a volume");
+		row.kind = "bind";
+		await form.checkNow();
+		expect(form.problems.map(({ control }) => control)).toEqual([`mount-${row.key}.source`]);
+	});
+});
+
+test("the name of a volume is no folder, and comes back with its kind", async () => {
+	const form = await open("postgres");
+	const [row] = form.mounts;
+	if (!row) throw new Error("postgres has a volume");
+	const volume = row.source;
+	expect(volume).not.toBe("");
+	row.kind = "bind";
+	expect(row.source).toBe("");
+	row.source = "/srv/data";
+	row.kind = "volume";
+	expect(row.source).toBe(volume);
+	row.kind = "bind";
+	expect(row.source).toBe("/srv/data");
+});
+
+test("only edits make a form dirty", async () => {
+	const form = await open("nginx");
+	expect(form.dirty).toBe(false);
+	form.addEnv();
+	expect(form.dirty).toBe(false);
+	form.unreadCpus = "x";
+	expect(form.dirty).toBe(true);
+	form.unreadCpus = null;
+	form.name = "other";
+	expect(form.dirty).toBe(true);
+});
+
 test("another secret comes from another draft", async () => {
 	const form = await open("postgres");
 	const [password] = form.mainEnv;
@@ -120,10 +225,10 @@ test("typing asks once it pauses, and an answer to an older plan is dropped", as
 		form.edited();
 		expect(form.checked).toBe(false);
 		await vi.advanceTimersByTimeAsync(200);
-		expect(form.findings("name")[0]?.message).toContain("exists");
-		answerFirst({ docker_run: "old", docker_run_full: "old", findings: [] });
+		expect(form.findings("name")[0]?.message).toContain("Another container");
+		answerFirst({ docker_run: "old", docker_run_full: "old", findings: [], local_folders: false });
 		await vi.advanceTimersByTimeAsync(1);
-		expect(form.findings("name")[0]?.message).toContain("exists");
+		expect(form.findings("name")[0]?.message).toContain("Another container");
 		expect(form.checked).toBe(true);
 	} finally {
 		vi.useRealTimers();

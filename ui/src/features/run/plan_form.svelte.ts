@@ -24,6 +24,9 @@ export class PortRow {
 	protocol = $state("tcp");
 	hostIp: string | null = $state(null);
 	hostPort: number | null = $state(null);
+	/** What was typed for the ports, while that is no number. */
+	unreadContainer: string | null = $state(null);
+	unreadHost: string | null = $state(null);
 	published = $state(true);
 	/** Whether a person chose the host port: then a taken one is an error. */
 	chosen = $state(false);
@@ -82,8 +85,10 @@ export class EnvRow {
 
 export class MountRow {
 	readonly key = nextKey++;
-	kind: MountKind = $state("volume");
+	#kind: MountKind = $state("volume");
 	source = $state("");
+	/** What the other kinds had as their source: the name of a volume is no folder. */
+	#sources: Partial<Record<MountKind, string>> = {};
 	target = $state("");
 	readOnly = $state(false);
 	readonly holds: string | null;
@@ -91,10 +96,21 @@ export class MountRow {
 	constructor(plan: MountPlan | null, holds: string | null = null) {
 		this.holds = holds;
 		if (!plan) return;
-		this.kind = plan.kind;
+		this.#kind = plan.kind;
 		this.source = plan.source ?? "";
 		this.target = plan.target;
 		this.readOnly = plan.read_only;
+	}
+
+	get kind(): MountKind {
+		return this.#kind;
+	}
+
+	set kind(kind: MountKind) {
+		if (kind === this.#kind) return;
+		this.#sources[this.#kind] = this.source;
+		this.#kind = kind;
+		this.source = this.#sources[kind] ?? "";
 	}
 
 	toPlan(): MountPlan {
@@ -114,12 +130,57 @@ export function splitTag(image: string): { repository: string; tag: string | nul
 
 const settle = 150;
 
+/** A field that stands in the way. */
+export interface Problem {
+	/** The control that is marked, by its `data-field`. */
+	control: string;
+	/** Whether it only has to be filled in. */
+	missing: boolean;
+}
+
+/** What the engine refused when the plan was run, until the field is edited. */
+interface Refusal {
+	finding: PlanFinding;
+	/** What the field had. */
+	value: string;
+}
+
+const problem = (field: string, message: string, hint: string | null = null): PlanFinding => ({
+	field,
+	blocking: true,
+	message,
+	hint,
+	free_port: null,
+});
+
+/** What a plan has in a field that a finding names. */
+function valueAt(plan: RunPlan, field: string): string {
+	const [list, at, part] = field.split(".");
+	switch (list) {
+		case "ports":
+		case "env":
+		case "mounts": {
+			const row = plan[list][Number(at)] as Record<string, unknown> | undefined;
+			return JSON.stringify(part ? row?.[part] : row) ?? "";
+		}
+		case "memory":
+			return JSON.stringify(plan.memory_bytes);
+		case "command":
+		case "entrypoint":
+			return JSON.stringify([plan.entrypoint, plan.command]);
+		default:
+			return JSON.stringify(plan[list as keyof RunPlan]) ?? "";
+	}
+}
+
 /** The run plan while it is being edited, with what the backend finds about it. */
 export class PlanForm {
 	readonly entry: CatalogEntry | null;
 	#catalog: string | null = null;
 	#asked = 0;
 	#timer: ReturnType<typeof setTimeout> | undefined;
+	/** The plan that it opened with; null counts as edited. */
+	#opened: string | null;
 
 	image = $state("");
 	name = $state("");
@@ -130,23 +191,22 @@ export class PlanForm {
 	restart: RestartPolicy = $state("no");
 	memory: number | null = $state(null);
 	cpus: number | null = $state(null);
+	/** What was typed for the limits, while that is no number. */
+	unreadMemory: string | null = $state(null);
+	unreadCpus: string | null = $state(null);
 	ports: PortRow[] = $state([]);
 	env: EnvRow[] = $state([]);
 	mounts: MountRow[] = $state([]);
 
-	check: PlanCheck = $state.raw({ docker_run: "", docker_run_full: "", findings: [] });
+	check: PlanCheck = $state.raw({ docker_run: "", docker_run_full: "", findings: [], local_folders: false });
 	checkError: HostError | null = $state.raw(null);
 	/** Whether the findings are about what is in the form now. */
 	checked = $state(true);
+	#refusal: Refusal | null = $state.raw(null);
 
 	readonly commandWords = $derived(splitWords(this.command));
 	readonly publishedPorts = $derived(this.ports.filter((row) => row.published));
 	readonly wantedEnv = $derived(this.env.filter((row) => row.wanted));
-	readonly missing = $derived(this.env.filter((row) => row.required && row.value === ""));
-	readonly blocking = $derived(this.check.findings.filter((finding) => finding.blocking));
-	readonly runnable = $derived(
-		this.blocking.length === 0 && this.missing.length === 0 && this.commandWords !== null,
-	);
 
 	readonly plan: RunPlan = $derived({
 		image: this.image.trim(),
@@ -164,7 +224,77 @@ export class PlanForm {
 		catalog: this.#catalog,
 	});
 
-	constructor(draft: RunDraft) {
+	/** What is typed and cannot be part of a plan: found here, at once. */
+	readonly #unread: PlanFinding[] = $derived.by(() => {
+		const found: PlanFinding[] = [];
+		const typed = (field: string, text: string | null, what: string, hint: string) => {
+			if (text !== null) found.push(problem(field, `\`${text.trim()}\` is not ${what}`, hint));
+		};
+		typed("memory", this.unreadMemory, "an amount of memory", "Enter a number, for example 512");
+		typed("cpus", this.unreadCpus, "a number of CPUs", "For example 0.5 or 2");
+		if (this.commandWords === null) found.push(problem("command", "A quote is not closed"));
+		this.publishedPorts.forEach((row, at) => {
+			const numbers = "Ports go from 1 to 65535";
+			typed(`ports.${at}.host_port`, row.unreadHost, "a port number", numbers);
+			typed(`ports.${at}.container_port`, row.unreadContainer, "a port number", numbers);
+			if (row.containerPort === null && row.unreadContainer === null)
+				found.push(problem(`ports.${at}.container_port`, "The port in the container is missing", numbers));
+		});
+		this.wantedEnv.forEach((row, at) => {
+			if (row.required && row.value.trim() === "")
+				found.push(problem(`env.${at}.value`, `\`${row.name}\` requires a value`));
+		});
+		return found;
+	});
+
+	/** Everything that is known about fields. What was typed just now is newer than what the backend found. */
+	readonly #all: PlanFinding[] = $derived.by(() => {
+		const unread = new Set(this.#unread.map(({ field }) => field));
+		const found = [...this.#unread, ...this.check.findings.filter(({ field }) => !unread.has(field))];
+		const refusal = this.#refusal;
+		if (refusal && valueAt(this.plan, refusal.finding.field) === refusal.value) {
+			const { field } = refusal.finding;
+			if (!found.some((finding) => finding.blocking && finding.field === field)) found.push(refusal.finding);
+		}
+		return found;
+	});
+
+	/** The controls that each finding is shown at. */
+	readonly #placed: { control: string; finding: PlanFinding }[] = $derived(
+		this.#all.map((finding) => ({ control: this.#control(finding.field), finding })),
+	);
+
+	/** The controls that stand in the way, in the order of the form. */
+	readonly problems: Problem[] = $derived.by(() => {
+		const order = [
+			"name",
+			"image",
+			...this.mainEnv.flatMap(({ key }) => [`env-${key}.name`, `env-${key}.value`]),
+			...this.ports.flatMap(({ key }) => [`port-${key}.host_port`, `port-${key}.container_port`]),
+			...this.mounts.flatMap(({ key }) => [`mount-${key}.source`, `mount-${key}.target`]),
+			...this.otherEnv.flatMap(({ key }) => [`env-${key}.name`, `env-${key}.value`]),
+			"memory",
+			"cpus",
+			"command",
+			"entrypoint",
+			"network",
+			"other",
+		];
+		const blocked = new Set(
+			this.#placed.filter(({ finding }) => finding.blocking).map(({ control }) => control),
+		);
+		const empty = new Set(
+			this.env.filter((row) => row.required && row.value.trim() === "").map(({ key }) => `env-${key}.value`),
+		);
+		return order
+			.filter((control) => blocked.has(control))
+			.map((control) => ({ control, missing: empty.has(control) }));
+	});
+
+	readonly runnable = $derived(this.problems.length === 0);
+
+	/** @param edited Whether the plan has edits from before, which closing would lose. */
+	constructor(draft: RunDraft, edited = false) {
 		const { plan, entry, check } = draft;
 		this.entry = entry;
 		this.#catalog = plan.catalog;
@@ -196,6 +326,42 @@ export class PlanForm {
 			.map((it) => new EnvRow(it.name, it.default ?? "", it));
 		this.env = [...planned, ...others];
 		this.check = check;
+		this.#opened = edited ? null : JSON.stringify(this.plan);
+	}
+
+	/** Takes the network and the variables of a plan that names a service, and says which variables are new. */
+	fill(plan: RunPlan): string[] {
+		this.network = plan.network ?? "";
+		const changed = plan.env.filter(({ name, value }) => {
+			const row = this.env.find((it) => it.name === name);
+			if (row?.value === value) return false;
+			if (row) row.value = value;
+			else this.env.push(new EnvRow(name, value, null));
+			return true;
+		});
+		return changed.map(({ name }) => name);
+	}
+
+	/** Whether closing the form would lose something. */
+	get dirty(): boolean {
+		if (this.#opened === null || JSON.stringify(this.plan) !== this.#opened) return true;
+		return this.#unread.some(({ field }) => !field.startsWith("env."));
+	}
+
+	/** Whether the fields that are folded away at first say something. */
+	get hasMore(): boolean {
+		return (
+			this.restart !== "no" ||
+			this.memory !== null ||
+			this.cpus !== null ||
+			this.entrypoint !== "" ||
+			this.network !== ""
+		);
+	}
+
+	/** Marks the field that the engine refused, until it is edited. */
+	refuse(field: string, message: string, hint: string | null) {
+		this.#refusal = { finding: problem(field, message, hint), value: valueAt(this.plan, field) };
 	}
 
 	/** Variables that a person has to see: those that must be set, and secrets. */
@@ -208,42 +374,89 @@ export class PlanForm {
 	}
 
 	portFindings(row: PortRow): PlanFinding[] {
-		return this.#findings("ports", this.publishedPorts.indexOf(row));
+		return this.#under(`port-${row.key}.`);
 	}
 
 	envFindings(row: EnvRow): PlanFinding[] {
-		return this.#findings("env", this.wantedEnv.indexOf(row));
+		return this.#under(`env-${row.key}.`);
 	}
 
 	mountFindings(row: MountRow): PlanFinding[] {
-		return this.#findings("mounts", this.mounts.indexOf(row));
+		return this.#under(`mount-${row.key}.`);
 	}
 
-	findings(field: string): PlanFinding[] {
-		return this.check.findings.filter((finding) => finding.field === field);
+	/** What was found about a control, by its `data-field`. */
+	findings(control: string): PlanFinding[] {
+		return this.#placed.filter((it) => it.control === control).map(({ finding }) => finding);
+	}
+
+	/** Whether a control stands in the way. */
+	marked(control: string): boolean {
+		return this.problems.some((it) => it.control === control);
 	}
 
 	/** What was found about fields that the form does not have. */
 	get otherFindings(): PlanFinding[] {
-		const shown = /^(image|name|memory|cpus|command|network|(ports|env|mounts)\.\d+)$/;
-		return this.check.findings.filter((finding) => !shown.test(finding.field));
+		return this.findings("other");
 	}
 
-	#findings(list: string, at: number): PlanFinding[] {
-		return at < 0 ? [] : this.findings(`${list}.${at}`);
+	#under(row: string): PlanFinding[] {
+		return this.#placed.filter(({ control }) => control.startsWith(row)).map(({ finding }) => finding);
+	}
+
+	/** The control at which a field of the plan is edited. */
+	#control(field: string): string {
+		const [list, index, part] = field.split(".");
+		const at = Number(index);
+		switch (list) {
+			case "name":
+			case "image":
+			case "memory":
+			case "cpus":
+			case "command":
+			case "entrypoint":
+			case "network":
+				return list;
+			case "ports": {
+				const row = this.publishedPorts[at];
+				if (!row) break;
+				// The container's port of a row that the plan opened with cannot be edited.
+				const inside = row.added && (part === "container_port" || part === "protocol");
+				return `port-${row.key}.${inside ? "container_port" : "host_port"}`;
+			}
+			case "env": {
+				const row = this.wantedEnv[at];
+				if (!row) break;
+				return `env-${row.key}.${part === "name" && !row.known ? "name" : "value"}`;
+			}
+			case "mounts": {
+				const row = this.mounts[at];
+				if (!row) break;
+				return `mount-${row.key}.${part === "target" || row.kind === "tmpfs" ? "target" : "source"}`;
+			}
+		}
+		return "other";
 	}
 
 	/** Takes the free port that a finding offers. */
 	usePort(row: PortRow, port: number) {
 		row.hostPort = port;
+		row.unreadHost = null;
 		row.chosen = false;
 	}
 
 	/** Something was edited: asks about the plan once the typing pauses. */
 	edited() {
 		this.checked = false;
+		// An answer that is on its way is about an older plan.
+		this.#asked += 1;
 		clearTimeout(this.#timer);
 		this.#timer = setTimeout(() => void this.checkNow(), settle);
+	}
+
+	/** Resolves when the findings are about what is in the form. */
+	async settled(): Promise<void> {
+		while (!this.checked) await this.checkNow();
 	}
 
 	/** Asks about the plan as it is. Only the newest answer counts. */

@@ -10,16 +10,17 @@ import {
 	type RunStep,
 } from "../../host/host";
 import { type Operation, operations } from "../../state/operations.svelte";
+import { runRequests } from "../../state/run_request.svelte";
 import { Rate } from "./rate";
 
 export const steps: RunStep[] = ["check", "pull", "create", "start", "wait"];
 
 const doing: Record<RunStep, string> = {
-	check: "Checking",
+	check: "Checking the settings",
 	pull: "Pulling",
 	create: "Creating",
 	start: "Starting",
-	wait: "Waiting for an answer",
+	wait: "Waiting for a response",
 };
 
 interface Timing {
@@ -43,6 +44,10 @@ export class Run {
 	/** A host port that is free, when another one was taken. */
 	freePort: { row: number; port: number } | null = $state.raw(null);
 	cancelling = $state(false);
+	/** Whether the image came with Slipway: nothing was pulled. */
+	loaded = $state(false);
+	/** Whether the plan was edited by hand, and closing the failed run would lose that. */
+	readonly edited: boolean;
 
 	/** From 0 to 1 of the pull, which is what takes long; null before and after. */
 	readonly pulled: number | null = $derived(
@@ -53,9 +58,10 @@ export class Run {
 	#operation: Operation;
 	#rate = new Rate();
 
-	constructor(plan: RunPlan, entry: CatalogEntry | null, show: (run: Run) => void) {
+	constructor(plan: RunPlan, entry: CatalogEntry | null, show: (run: Run) => void, edited = false) {
 		this.plan = plan;
 		this.entry = entry;
+		this.edited = edited;
 		this.#operation = operations.begin(this.#id, {
 			title: `Run ${plan.name ?? plan.image}`,
 			cancel: () => void this.cancel(),
@@ -78,7 +84,12 @@ export class Run {
 			this.error = HostError.from(thrown);
 			this.#endStep();
 			this.state = this.error.kind === "cancelled" ? "cancelled" : "failed";
-			operations.end(this.#operation, this.state);
+			// The sheet shows it, if it is open.
+			operations.end(
+				this.#operation,
+				this.state,
+				runRequests.current || this.state === "cancelled" ? null : this.error.error,
+			);
 			if (this.error.kind === "port_taken") await this.#findFreePort();
 		}
 	}
@@ -98,9 +109,9 @@ export class Run {
 	get pullLine(): string {
 		const pull = this.pull;
 		if (!pull) return "";
-		if (pull.phase === "resolving") return "Asking the registry";
-		if (pull.phase === "extracting") return `Unpacking · ${pull.layers_done} of ${pull.layers_total} layers`;
-		if (pull.phase === "loading") return "It ships with Slipway: nothing is downloaded";
+		if (pull.phase === "resolving") return "Contacting the registry";
+		if (pull.phase === "extracting") return `Extracting · ${pull.layers_done} of ${pull.layers_total} layers`;
+		if (pull.phase === "loading") return "Included in Slipway: no download";
 		const amount = pull.bytes_total ? bytesOf(pull.bytes_done, pull.bytes_total) : bytes(pull.bytes_done);
 		if (pull.phase === "done") return bytes(pull.bytes_total ?? pull.bytes_done);
 		const rate = this.bytesPerSecond ? ` · ${bytes(this.bytesPerSecond)}/s` : "";
@@ -117,6 +128,7 @@ export class Run {
 				break;
 			case "pull":
 				this.pull = event.progress;
+				if (event.progress.phase === "loading") this.loaded = true;
 				this.bytesPerSecond = this.#rate.add(event.progress.bytes_done, Date.now());
 				break;
 			case "created":
@@ -131,7 +143,7 @@ export class Run {
 		this.#operation.detail =
 			this.step === "pull" && this.pull && this.pull.phase !== "done"
 				? this.pull.phase === "loading"
-					? "Loading what ships with Slipway"
+					? "Loading the image"
 					: `Pulling, ${this.pullLine}`
 				: doing[this.step];
 	}
@@ -145,7 +157,7 @@ export class Run {
 		try {
 			const { findings } = await host.runCheck(this.plan);
 			for (const finding of findings) {
-				const row = Number(/^ports\.(\d+)$/.exec(finding.field)?.[1]);
+				const row = Number(/^ports\.(\d+)(\.|$)/.exec(finding.field)?.[1]);
 				if (finding.free_port !== null && !Number.isNaN(row)) {
 					this.freePort = { row, port: finding.free_port };
 					return;

@@ -1,15 +1,23 @@
-import { beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { engineState } from "../../host/fixture/engine";
 import { fixture } from "../../host/fixture/index";
-import { host } from "../../host/host";
+import { machineView } from "../../host/fixture/machine";
+import type { Scene } from "../../host/fixture/scene";
+import { host, type MachineView } from "../../host/host";
 import { engine } from "../../state/engine.svelte";
+import { machine } from "../../state/machine.svelte";
 import { operations } from "../../state/operations.svelte";
 import { runRequests } from "../../state/run_request.svelte";
 import { toasts } from "../../state/toasts.svelte";
 import { sheet } from "./sheet.svelte";
 
-beforeAll(() => engine.start());
+beforeAll(async () => {
+	await engine.start();
+	await machine.start();
+});
 beforeEach(() => {
-	fixture.setUp("normal");
+	vi.restoreAllMocks();
+	scene("normal");
 	sheet.close();
 	toasts.all = [];
 });
@@ -17,6 +25,13 @@ beforeEach(() => {
 async function ask(what: string, how: "now" | "form") {
 	runRequests.run(what, how);
 	await sheet.take({ what, how, entry: null });
+}
+
+/** What a scene has, told as the backend tells it. */
+function scene(next: Scene) {
+	fixture.setUp(next);
+	fixture.emit("machineChanged", machineView(next) as MachineView);
+	fixture.emit("engineStateChanged", engineState(next));
 }
 
 const ended = () => vi.waitFor(() => expect(sheet.run?.state).not.toBe("running"));
@@ -29,7 +44,7 @@ test("Run starts at once when nothing needs deciding", async () => {
 	const run = sheet.run;
 	expect(run?.state).toBe("ready");
 	expect(run?.outcome?.url).toBe("http://127.0.0.1:3000");
-	expect(run?.outcome?.note).toContain(run?.plan.env[0]?.value);
+	expect(run?.outcome?.note).toBe("Sign in as admin with the password ••••••••.");
 	expect(Object.keys(run?.timings ?? {})).toEqual(["check", "pull", "create", "start", "wait"]);
 	expect(operations.running).toEqual([]);
 	// The sheet shows it: a toast would say it twice.
@@ -39,7 +54,7 @@ test("Run starts at once when nothing needs deciding", async () => {
 test("Run opens the form when something has to be decided", async () => {
 	await ask("wordpress", "now");
 	expect(sheet.run).toBeNull();
-	expect(sheet.form?.missing).toHaveLength(1);
+	expect(sheet.form?.problems).toHaveLength(1);
 });
 
 test("Customise always opens the form", async () => {
@@ -102,4 +117,140 @@ test("the operation brings its run back to the sheet", async () => {
 	expect(sheet.run).toBe(run);
 	await run?.cancel();
 	await ended();
+});
+
+test("a refusal of the engine comes back as a mark on its field", async () => {
+	scene("run-refused");
+	await ask("nginx", "form");
+	if (!sheet.form) throw new Error("the form is shown");
+	sheet.form.cpus = 4;
+	sheet.start(sheet.form.plan, sheet.form.dirty);
+	await ended();
+	const run = sheet.run;
+	if (!run) throw new Error("the run is shown");
+	expect(run.error?.field).toBe("cpus");
+	// Closing would lose what was typed.
+	expect(sheet.mayClose()).toBe(false);
+	await sheet.change(run);
+	expect(sheet.form?.problems).toEqual([{ control: "cpus", missing: false }]);
+	expect(sheet.form?.findings("cpus")[0]?.message).toBe("The engine has only 2 CPUs");
+	expect(sheet.form?.hasMore).toBe(true);
+});
+
+describe("edits", () => {
+	test("are not discarded without a question", async () => {
+		await ask("nginx", "form");
+		expect(sheet.mayClose()).toBe(true);
+		expect(sheet.asking).toBe(false);
+		if (sheet.form) sheet.form.name = "mine";
+		sheet.requestClose();
+		expect(sheet.asking).toBe(true);
+		expect(runRequests.current).not.toBeNull();
+		sheet.asking = false;
+		expect(sheet.form?.name).toBe("mine");
+		sheet.close();
+		expect(runRequests.current).toBeNull();
+		expect(sheet.asking).toBe(false);
+	});
+
+	test("a run that goes on is closed without a question", async () => {
+		scene("slow-pull");
+		await ask("nginx", "form");
+		if (!sheet.form) throw new Error("the form is shown");
+		sheet.form.name = "mine";
+		sheet.start(sheet.form.plan, sheet.form.dirty);
+		const run = sheet.run;
+		expect(sheet.mayClose()).toBe(true);
+		sheet.close();
+		expect(run?.state).toBe("running");
+		await run?.cancel();
+		await vi.waitFor(() => expect(run?.state).toBe("cancelled"));
+	});
+});
+
+describe("while the machine starts", () => {
+	/** The machine that was asked to start runs, with a container that has the entry's name. */
+	async function machineRuns() {
+		scene("machine-running");
+		await sheet.engineResponds();
+	}
+
+	beforeEach(() => {
+		scene("machine-stopped");
+		vi.spyOn(host, "machineAct").mockImplementation(async () => {
+			scene("machine-starting");
+			sheet.machineMoved();
+			return null;
+		});
+	});
+	afterEach(() => sheet.stopWaiting());
+
+	test("a run goes on when its engine responds, with a name that is free there", async () => {
+		await ask("nginx", "now");
+		expect(sheet.form?.name).toBe("nginx");
+		await sheet.startMachine();
+		expect(sheet.waits?.how).toBe("now");
+		expect(operations.running.map(({ detail }) => detail)).toEqual(["Waiting for the machine"]);
+		fixture.setUp("machine-running");
+		const taken = fixture.containers()[0];
+		if (!taken) throw new Error("the machine has containers");
+		fixture.change({ upserted: [{ ...taken, name: "nginx" }] });
+		fixture.emit("engineStateChanged", engineState("machine-running"));
+		await sheet.engineResponds();
+		expect(sheet.run?.plan.name).toBe("nginx-2");
+		expect(sheet.waiting).toEqual([]);
+		await ended();
+	});
+
+	test("a form comes back with a fresh draft", async () => {
+		await ask("nginx", "form");
+		const early = sheet.form;
+		await sheet.startMachine();
+		await machineRuns();
+		expect(sheet.run).toBeNull();
+		expect(sheet.form).not.toBeNull();
+		expect(sheet.form).not.toBe(early);
+	});
+
+	test("a run goes on when the sheet is closed meanwhile", async () => {
+		await ask("nginx", "now");
+		await sheet.startMachine();
+		sheet.close();
+		await machineRuns();
+		await vi.waitFor(() => expect(toasts.all[0]?.title).toBe("nginx is ready"));
+	});
+
+	test("a form opens again when the sheet is closed meanwhile", async () => {
+		await ask("nginx", "form");
+		await sheet.startMachine();
+		sheet.close();
+		await machineRuns();
+		expect(runRequests.current).toMatchObject({ what: "nginx", how: "form" });
+	});
+
+	test("nothing runs after the wait was cancelled", async () => {
+		await ask("nginx", "now");
+		await sheet.startMachine();
+		operations.running[0]?.cancel?.();
+		sheet.close();
+		await machineRuns();
+		expect(operations.running).toEqual([]);
+		expect(sheet.run).toBeNull();
+	});
+
+	test("a machine that stops on the way ends the wait", async () => {
+		await ask("nginx", "now");
+		await sheet.startMachine();
+		scene("machine-stopped");
+		sheet.machineMoved();
+		expect(sheet.waiting).toEqual([]);
+		expect(operations.running).toEqual([]);
+	});
+
+	test("a start that is refused ends the wait", async () => {
+		vi.mocked(host.machineAct).mockRejectedValueOnce(new Error("refused"));
+		await ask("nginx", "now");
+		await expect(sheet.startMachine()).rejects.toThrow("refused");
+		expect(sheet.waiting).toEqual([]);
+	});
 });

@@ -1,11 +1,21 @@
 import { type CatalogEntry, HostError, host, type RunDraft, type RunPlan } from "../../host/host";
 import { announce } from "../../state/announcer.svelte";
 import { engine } from "../../state/engine.svelte";
+import { machine } from "../../state/machine.svelte";
 import { navigation } from "../../state/navigation.svelte";
+import { type Operation, operations } from "../../state/operations.svelte";
 import { type RunRequest, runRequests } from "../../state/run_request.svelte";
 import { toasts } from "../../state/toasts.svelte";
 import { PlanForm } from "./plan_form.svelte";
 import { Run } from "./run.svelte";
+
+/** A run that goes on once the machine's engine responds. */
+interface Waiting {
+	what: string;
+	how: "now" | "form";
+	entry: CatalogEntry | null;
+	operation: Operation;
+}
 
 /** What the run sheet shows: it loads a draft, then its form or its progress. */
 class Sheet {
@@ -15,12 +25,25 @@ class Sheet {
 	run: Run | null = $state.raw(null);
 	error: HostError | null = $state.raw(null);
 	loading = $state(false);
+	/** Whether the sheet asks if edits may be discarded. */
+	asking = $state(false);
+	/** What goes on once the machine's engine responds, whether or not the sheet is open. */
+	waiting: Waiting[] = $state.raw([]);
+	/** What waits of it is in the sheet. */
+	readonly waits = $derived(this.waiting.find(({ what }) => what === this.what) ?? null);
 
+	/** How the sheet was asked for. */
+	#how: "now" | "form" = "form";
+	/** Whether the draft was made without an engine: nothing is known of names and ports that are taken. */
+	#early = false;
+	/** Whether the machine has been seen on its way since somebody waits for it. */
+	#underWay = false;
 	#asked = 0;
 	#toShow: Run | null = null;
 
 	/** Opens for a request. */
 	async take(request: RunRequest) {
+		this.asking = false;
 		if (request.how === "show") {
 			// A draft that is still on its way belongs to what was shown before.
 			this.#asked += 1;
@@ -34,6 +57,8 @@ class Sheet {
 		}
 		this.what = request.what;
 		this.entry = request.entry;
+		this.#how = request.how;
+		if (!engine.connected && machine.doing && machine.doing !== "Stopping") this.#wait();
 		await this.load(request.how);
 	}
 
@@ -41,6 +66,7 @@ class Sheet {
 	async load(how: "now" | "form") {
 		this.#asked += 1;
 		const asked = this.#asked;
+		this.#early = !engine.connected;
 		this.run = null;
 		this.form = null;
 		this.error = null;
@@ -58,37 +84,85 @@ class Sheet {
 		this.loading = false;
 		this.entry = draft.entry;
 		const form = new PlanForm(draft);
-		if (how === "now" && form.runnable && engine.connected) this.start(form.plan);
+		// What it needs beside it is offered before it runs without it.
+		const needs = form.entry?.needs.length;
+		if (how === "now" && form.runnable && !needs && engine.connected) this.start(form.plan);
 		else this.form = form;
 	}
 
-	/** Runs a plan and shows how it goes. */
-	start(plan: RunPlan) {
-		const run = new Run($state.snapshot(plan) as RunPlan, this.entry, (it) => this.#bringBack(it));
-		this.form = null;
-		this.run = run;
-		void run.go().then(() => this.#tell(run));
+	/** Starts the machine, and goes on with what the sheet shows once its engine responds. */
+	async startMachine() {
+		this.#wait();
+		try {
+			await machine.act("start");
+		} catch (thrown) {
+			this.#drop();
+			throw thrown;
+		}
 	}
 
-	/** Back to the form, with the plan as it was run. */
+	/** The engine responds: what waited for it goes on. */
+	async engineResponds() {
+		const waiting = this.waiting;
+		this.#drop();
+		const isShown = runRequests.current !== null && this.run === null;
+		const shown = isShown ? waiting.find(({ what }) => what === this.what) : undefined;
+		if (shown) await this.load(shown.how);
+		else if (isShown && this.#early) await this.load("form");
+		for (const other of waiting) if (other !== shown) await this.#goOn(other);
+	}
+
+	/** The machine's state has changed: one that stopped on the way has nothing to wait for. */
+	machineMoved() {
+		if (!this.waiting.length || engine.connected) return;
+		if (machine.doing) this.#underWay = machine.doing !== "Stopping" || this.#underWay;
+		const ended = ["absent", "stopped", "out_of_reach", "broken"].includes(machine.view?.state.is ?? "");
+		if (ended && this.#underWay && !machine.doing) this.#drop();
+	}
+
+	/** Waits no longer for the machine with what the sheet shows. */
+	stopWaiting() {
+		const { waits } = this;
+		if (waits) this.#giveUp(waits);
+	}
+
+	/** Runs a plan and shows how it goes. */
+	start(plan: RunPlan, edited = false) {
+		const run = this.#begin(plan, this.entry, edited);
+		this.form = null;
+		this.run = run;
+	}
+
+	/** Back to the form, with the plan as it was run and what was refused marked. */
 	async change(run: Run, edit: (plan: RunPlan) => RunPlan = (plan) => plan) {
-		const plan = edit(run.plan);
+		const check = { docker_run: "", docker_run_full: "", findings: [], local_folders: false };
+		const form = new PlanForm({ plan: edit(run.plan), entry: run.entry, image: null, check }, true);
+		if (run.error?.field) form.refuse(run.error.field, run.error.error.message, run.error.error.hint);
+		await form.checkNow();
 		this.run = null;
-		this.form = new PlanForm({
-			plan,
-			entry: run.entry,
-			image: null,
-			check: { docker_run: "", docker_run_full: "", findings: [] },
-		});
-		await this.form.checkNow();
+		this.form = form;
 	}
 
 	retry(run: Run, edit: (plan: RunPlan) => RunPlan = (plan) => plan) {
-		this.start(edit(run.plan));
+		this.start(edit(run.plan), run.edited);
+	}
+
+	/** Whether the sheet may close; asks first when edits would be lost. */
+	mayClose(): boolean {
+		const failed = this.run !== null && (this.run.state === "failed" || this.run.state === "cancelled");
+		const dirty = failed ? this.run?.edited : !this.run && this.form?.dirty;
+		this.asking = dirty ?? false;
+		return !this.asking;
+	}
+
+	/** Closes the sheet unless edits would be lost: then it asks. */
+	requestClose() {
+		if (this.mayClose()) this.close();
 	}
 
 	close() {
 		this.#asked += 1;
+		this.asking = false;
 		this.form = null;
 		this.run = null;
 		runRequests.close();
@@ -97,6 +171,59 @@ class Sheet {
 	showContainer(id: string, tab: "overview" | "logs") {
 		this.close();
 		navigation.go("containers", { id, tab });
+	}
+
+	#begin(plan: RunPlan, entry: CatalogEntry | null, edited: boolean): Run {
+		const run = new Run($state.snapshot(plan) as RunPlan, entry, (it) => this.#bringBack(it), edited);
+		void run.go().then(() => this.#tell(run));
+		return run;
+	}
+
+	#wait() {
+		if (this.waits) return;
+		const { what, entry } = this;
+		const how = this.#how;
+		const operation = operations.begin(operations.newId(), {
+			title: `Run ${entry?.name ?? what}`,
+			cancel: () => this.#giveUp(waiting),
+			open: () => runRequests.run(what, how, entry),
+		});
+		operation.detail = "Waiting for the machine";
+		const waiting: Waiting = { what, how, entry, operation };
+		if (!this.waiting.length) this.#underWay = false;
+		this.waiting = [...this.waiting, waiting];
+	}
+
+	#giveUp(waiting: Waiting) {
+		operations.end(waiting.operation, "cancelled");
+		this.waiting = this.waiting.filter((it) => it !== waiting);
+	}
+
+	#drop() {
+		for (const { operation } of this.waiting) operations.end(operation, "done");
+		this.waiting = [];
+	}
+
+	/** Goes on with a run that is not in the sheet. */
+	async #goOn({ what, how, entry }: Waiting) {
+		const name = entry?.name ?? what;
+		const ask = () => runRequests.run(what, "form", entry);
+		try {
+			if (how === "now") {
+				const draft = await host.runDraft(what);
+				const form = new PlanForm(draft);
+				if (form.runnable) {
+					this.#begin(form.plan, draft.entry, false);
+					return;
+				}
+			} else if (runRequests.current === null) {
+				ask();
+				return;
+			}
+			toasts.show(`The engine is ready to run ${name}`, { actions: [{ label: "Configure…", run: ask }] });
+		} catch (thrown) {
+			toasts.error(thrown);
+		}
 	}
 
 	#bringBack(run: Run) {
@@ -110,7 +237,9 @@ class Sheet {
 		const looking = runRequests.current !== null && this.run === run;
 		if (run.state === "ready" && run.outcome) {
 			const { container, url, ready } = run.outcome;
-			const title = ready ? `${container.name} is ready` : `${container.name} runs, but does not answer yet`;
+			const title = ready
+				? `${container.name} is ready`
+				: `${container.name} is running, but not responding yet`;
 			if (looking) {
 				announce(title);
 				return;

@@ -73,30 +73,23 @@ impl Verdicts {
         spec: &VmSpec,
         tell: &(dyn Fn(&str) + Send + Sync),
     ) -> AcceleratorView {
-        let tcg = |reason: &str, hint: Option<&str>| AcceleratorView {
-            name: Accelerator::Tcg,
-            reason: Some(reason.to_owned()),
-            hint: hint.map(str::to_owned),
-        };
         let fast = |name| AcceleratorView {
             name,
             reason: None,
             hint: None,
+            detail: None,
         };
         if spec.accelerator == Some(Accelerator::Tcg) {
-            return tcg("the settings say so", None);
+            return emulated("emulation is selected in the settings");
         }
         if spec.image.arch != guest_arch() {
-            return tcg(
-                "the guest is of another architecture than this computer",
-                None,
-            );
+            return emulated("the guest has another architecture than this computer");
         }
         let Some(candidate) = of_this_system() else {
-            return tcg("this system has no accelerator that QEMU knows", None);
+            return emulated("QEMU supports none on this system");
         };
-        if let Err((reason, hint)) = usable(candidate) {
-            return tcg(&reason, hint);
+        if let Err(emulated) = usable(candidate) {
+            return emulated;
         }
         let key = key(candidate, &program.version);
         (*lock(&self.last_key)).clone_from(&key);
@@ -109,7 +102,7 @@ impl Verdicts {
         let verdict = if let Some(verdict) = failed.or(known) {
             verdict
         } else {
-            tell("Trying out the processor's virtualization");
+            tell("Testing hardware acceleration");
             let failed = match probe(program, candidate, spec).await {
                 Ok(()) => None,
                 Err(MachineError::Ended { reason } | MachineError::Stuck { reason }) => {
@@ -124,11 +117,14 @@ impl Verdicts {
         if verdict.works {
             return fast(candidate);
         }
-        let reason = verdict.reason.as_deref().unwrap_or("it does not work");
-        tcg(
-            &format!("no guest boots with {}: {reason}", name(candidate)),
-            Some("The machine works, only slower"),
-        )
+        AcceleratorView {
+            hint: Some("The machine works, but it is slower".to_owned()),
+            detail: verdict.reason,
+            ..emulated(format!(
+                "{} cannot start a virtual machine",
+                name(candidate)
+            ))
+        }
     }
 
     /// A real boot failed with an accelerator that had looked well: the next one goes without, and the one after that tries
@@ -176,6 +172,16 @@ impl Verdicts {
     }
 }
 
+/// The processor is emulated, and why.
+fn emulated(reason: impl Into<String>) -> AcceleratorView {
+    AcceleratorView {
+        name: Accelerator::Tcg,
+        reason: Some(reason.into()),
+        hint: None,
+        detail: None,
+    }
+}
+
 fn key(accelerator: Accelerator, version: &str) -> String {
     format!(
         "{} | {} | QEMU {version} | {}",
@@ -208,7 +214,7 @@ fn of_this_system() -> Option<Accelerator> {
 
 /// What can be seen without a boot. Not remembered, because it is cheap and changes without a trace.
 #[cfg(target_os = "linux")]
-fn usable(accelerator: Accelerator) -> Result<(), (String, Option<&'static str>)> {
+fn usable(accelerator: Accelerator) -> Result<(), AcceleratorView> {
     if accelerator != Accelerator::Kvm {
         return Ok(());
     }
@@ -216,22 +222,27 @@ fn usable(accelerator: Accelerator) -> Result<(), (String, Option<&'static str>)
         .read(true)
         .write(true)
         .open("/dev/kvm");
-    match opened {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err((
-            "this user may not use /dev/kvm".to_owned(),
+    let Err(error) = opened else { return Ok(()) };
+    let (reason, hint) = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => (
+            "your user may not use `/dev/kvm`",
             Some("Run `sudo usermod -aG kvm $USER`, then log out and in again"),
-        )),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err((
-            "this computer offers no KVM".to_owned(),
-            Some("Turn on virtualization in the firmware's setup, where there is such a setting"),
-        )),
-        Err(error) => Err((format!("/dev/kvm cannot be opened: {error}"), None)),
-    }
+        ),
+        std::io::ErrorKind::NotFound => (
+            "this computer has no KVM",
+            Some("Enable virtualization in the firmware settings, if they offer it"),
+        ),
+        _ => ("`/dev/kvm` cannot be opened", None),
+    };
+    Err(AcceleratorView {
+        hint: hint.map(str::to_owned),
+        detail: Some(format!("/dev/kvm: {error}")),
+        ..emulated(reason)
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
-fn usable(_accelerator: Accelerator) -> Result<(), (String, Option<&'static str>)> {
+fn usable(_accelerator: Accelerator) -> Result<(), AcceleratorView> {
     Ok(())
 }
 

@@ -1,0 +1,291 @@
+//! Services that an image needs beside it: run first or taken as they are, on a network that both share, and named in
+//! the plan's variables.
+
+use std::borrow::Cow;
+
+use slipway_api::ApiError;
+use slipway_api::container::EnvVar;
+use slipway_api::run::{NeededService, RunEvent, RunFailure, RunPlan, ServiceContainer};
+use slipway_catalog::{Catalog, Entry, escaped};
+use slipway_engine::{Container, ContainerDetail, ContainerState, Engine, EngineError, ListFilter};
+use tokio_util::sync::CancellationToken;
+
+use crate::connection_string::finds_by_name;
+use crate::error::{api_error, invalid};
+use crate::{Slipway, view};
+
+impl Slipway {
+    /// What a plan's image needs beside it, with the containers that could be it.
+    pub async fn run_needs(&self, plan: &RunPlan) -> Result<Vec<NeededService>, ApiError> {
+        let Some(entry) = entry_of(plan) else {
+            return Ok(Vec::new());
+        };
+        if entry.needs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let engine = self.selected().await?.engine;
+        let (containers, networks) = tokio::try_join!(
+            async { engine.list_containers(&ListFilter::default()).await },
+            engine.list_networks()
+        )
+        .map_err(|error| api_error(&error))?;
+        let network = shared_network(plan, entry);
+        let exists = networks.contains(&network);
+        Ok(entry
+            .needs
+            .iter()
+            .filter_map(|slug| Catalog::bundled().entry(slug))
+            .map(|needed| NeededService {
+                running: containers
+                    .iter()
+                    .filter(|container| is_of(container, needed))
+                    .map(|container| ServiceContainer {
+                        id: container.id.clone(),
+                        name: container.name.clone(),
+                    })
+                    .collect(),
+                entry: view::entry(needed),
+                network: network.clone(),
+                network_exists: exists,
+            })
+            .collect())
+    }
+
+    /// Runs what a plan's image needs on the network that both share, which is made if it is missing, and returns the
+    /// plan with that network and what names the service in its variables. When it fails, a network that was made for
+    /// it goes again.
+    pub async fn run_needed(
+        &self,
+        plan: RunPlan,
+        slug: &str,
+        cancel: &CancellationToken,
+        emit: impl Fn(RunEvent) + Send + Sync,
+    ) -> Result<RunPlan, RunFailure> {
+        let failure = |error| RunFailure {
+            error,
+            undone: Vec::new(),
+            field: None,
+        };
+        let (entry, needed) = needed(&plan, slug).map_err(failure)?;
+        let engine = self.selected().await.map_err(failure)?.engine;
+        let network = shared_network(&plan, entry);
+        let mut service = self.run_draft(slug).await.map_err(failure)?.plan;
+        service.network = Some(network.clone());
+        let made = ensure_network(&engine, &network).await.map_err(failure)?;
+        match self.run(service, cancel, emit).await {
+            Ok(outcome) => {
+                let detail = engine
+                    .inspect_container(&outcome.container.id)
+                    .await
+                    .map_err(|error| failure(api_error(&error)))?;
+                Ok(filled(plan, entry, needed, &detail, network))
+            }
+            Err(mut failed) => {
+                // A container that is yet to be undone keeps its network.
+                if made && engine.remove_network(&network).await.is_ok() {
+                    failed
+                        .undone
+                        .push(format!("The network `{network}` was removed"));
+                }
+                Err(failed)
+            }
+        }
+    }
+
+    /// Has a plan use a container that runs: on a network that the container is on, or else on one that it is attached
+    /// to now.
+    pub async fn run_use(
+        &self,
+        plan: RunPlan,
+        slug: &str,
+        container: &str,
+    ) -> Result<RunPlan, ApiError> {
+        let (entry, needed) = needed(&plan, slug)?;
+        let engine = self.selected().await?.engine;
+        let detail = engine
+            .inspect_container(container)
+            .await
+            .map_err(|error| api_error(&error))?;
+        let wanted = plan.network.as_deref().filter(|name| finds_by_name(name));
+        let is_on = |name: &str| detail.networks.iter().any(|it| it.network == name);
+        let own = detail
+            .networks
+            .iter()
+            .map(|attached| attached.network.as_str())
+            .find(|name| finds_by_name(name));
+        let network = match (wanted, own) {
+            (Some(wanted), _) => wanted.to_owned(),
+            (None, Some(own)) => own.to_owned(),
+            (None, None) => shared_network(&plan, entry),
+        };
+        if !is_on(&network) {
+            ensure_network(&engine, &network).await?;
+            engine
+                .connect_network(&network, &detail.id)
+                .await
+                .map_err(|error| api_error(&error))?;
+        }
+        Ok(filled(plan, entry, needed, &detail, network))
+    }
+}
+
+fn entry_of(plan: &RunPlan) -> Option<&'static Entry> {
+    Catalog::bundled().entry(plan.catalog.as_deref()?)
+}
+
+fn needed(plan: &RunPlan, slug: &str) -> Result<(&'static Entry, &'static Entry), ApiError> {
+    entry_of(plan)
+        .filter(|entry| entry.needs.iter().any(|needed| needed == slug))
+        .zip(Catalog::bundled().entry(slug))
+        .ok_or_else(|| invalid(format!("`{}` does not need `{slug}`", plan.image), None))
+}
+
+/// The plan's own network where containers find each other by name on it; else one that is named after the plan.
+fn shared_network(plan: &RunPlan, entry: &Entry) -> String {
+    let own = plan.network.as_deref().filter(|name| finds_by_name(name));
+    own.map_or_else(
+        || {
+            let name = plan.name.as_deref().filter(|name| !name.is_empty());
+            format!("{}-network", name.unwrap_or(&entry.slug))
+        },
+        str::to_owned,
+    )
+}
+
+/// Makes a network unless it is there, and says whether it did.
+async fn ensure_network(engine: &Engine, name: &str) -> Result<bool, ApiError> {
+    let there = engine
+        .list_networks()
+        .await
+        .map_err(|error| api_error(&error))?;
+    if there.iter().any(|known| known == name) {
+        return Ok(false);
+    }
+    match engine.create_network(name).await {
+        Ok(()) => Ok(true),
+        // Somebody else made it in the meantime.
+        Err(EngineError::Conflict { .. }) => Ok(false),
+        Err(error) => Err(api_error(&error)),
+    }
+}
+
+fn is_of(container: &Container, entry: &Entry) -> bool {
+    let label = container.labels.get(view::CATALOG_LABEL);
+    container.state == ContainerState::Running
+        && view::catalog_entry(label.map(String::as_str), &container.image)
+            .is_some_and(|found| found.slug == entry.slug)
+}
+
+/// The plan on the shared network, its variables filled with what names the service there. A variable for which the
+/// service has no value stays as it is.
+fn filled(
+    mut plan: RunPlan,
+    entry: &Entry,
+    needed: &Entry,
+    service: &ContainerDetail,
+    network: String,
+) -> RunPlan {
+    let env: Vec<EnvVar> = service.env.iter().map(|line| view::env_var(line)).collect();
+    fill_env(&mut plan.env, entry, needed, &service.name, &env);
+    plan.network = Some(network);
+    plan
+}
+
+fn fill_env(env: &mut Vec<EnvVar>, entry: &Entry, needed: &Entry, host: &str, service: &[EnvVar]) {
+    for known in &entry.env {
+        let Some(from) = &known.from else { continue };
+        // In an address, a value is a part of it.
+        let is_url = from.to_string().contains("://");
+        let value = from.fill(|placeholder| {
+            let (slug, variable) = match placeholder.split_once(':') {
+                Some((slug, variable)) => (slug, Some(variable)),
+                None => (placeholder, None),
+            };
+            if slug != needed.slug {
+                return None;
+            }
+            let Some(variable) = variable else {
+                return Some(Cow::Borrowed(host));
+            };
+            let value = service
+                .iter()
+                .find(|set| set.name == variable)
+                .map(|set| set.value.as_str())?;
+            Some(if is_url && !value.is_empty() {
+                Cow::Owned(escaped(value))
+            } else {
+                Cow::Borrowed(value)
+            })
+        });
+        let Some(value) = value else { continue };
+        match env.iter_mut().find(|set| set.name == known.name) {
+            Some(set) => set.value = value,
+            None => env.push(EnvVar {
+                name: known.name.clone(),
+                value,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(slug: &str, needed: &str, service: &[(&str, &str)], expected: &[(&str, &str)]) {
+        let variables = |values: &[(&str, &str)]| -> Vec<EnvVar> {
+            values
+                .iter()
+                .map(|(name, value)| EnvVar {
+                    name: (*name).to_owned(),
+                    value: (*value).to_owned(),
+                })
+                .collect()
+        };
+        let entry = |slug| Catalog::bundled().entry(slug).expect("bundled");
+        let mut env = variables(&[("WORDPRESS_DB_NAME", "app"), ("OTHER", "kept")]);
+        let service = variables(service);
+        fill_env(&mut env, entry(slug), entry(needed), "db-2", &service);
+        for (name, value) in expected {
+            let found = env.iter().find(|set| set.name == *name);
+            assert_eq!(found.map(|set| set.value.as_str()), Some(*value), "{name}");
+        }
+        assert_eq!(env.iter().filter(|set| set.name == "OTHER").count(), 1);
+    }
+
+    #[test]
+    fn variables_name_the_service() {
+        check(
+            "wordpress",
+            "mysql",
+            &[
+                ("MYSQL_DATABASE", "shop"),
+                ("MYSQL_USER", "ada"),
+                ("MYSQL_PASSWORD", "p@ss"),
+            ],
+            &[
+                ("WORDPRESS_DB_HOST", "db-2"),
+                ("WORDPRESS_DB_NAME", "shop"),
+                ("WORDPRESS_DB_USER", "ada"),
+                ("WORDPRESS_DB_PASSWORD", "p@ss"),
+            ],
+        );
+        check(
+            "mongo-express",
+            "mongo",
+            &[
+                ("MONGO_INITDB_ROOT_USERNAME", "root"),
+                ("MONGO_INITDB_ROOT_PASSWORD", "p@ss"),
+            ],
+            &[("ME_CONFIG_MONGODB_URL", "mongodb://root:p%40ss@db-2:27017/")],
+        );
+        // What the service does not tell stays as the plan has it.
+        check(
+            "wordpress",
+            "mysql",
+            &[],
+            &[("WORDPRESS_DB_HOST", "db-2"), ("WORDPRESS_DB_NAME", "app")],
+        );
+    }
+}

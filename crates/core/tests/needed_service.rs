@@ -1,0 +1,129 @@
+//! A service that another container needs, against a real engine.
+
+use std::collections::HashMap;
+
+use slipway_api::run::RunPlan;
+use slipway_core::{SettingsFile, Slipway};
+use slipway_engine::Environment;
+use slipway_testkit::Engine;
+use tokio_util::sync::CancellationToken;
+
+fn once(engine: &Engine) -> Slipway {
+    let mut environment = Environment::from_process();
+    environment.variables = HashMap::from([("DOCKER_HOST".to_owned(), engine.host())]);
+    environment.home = None;
+    Slipway::once(
+        environment,
+        SettingsFile::at("/nonexistent/settings.json".into()),
+        None,
+    )
+}
+
+fn value<'p>(plan: &'p RunPlan, name: &str) -> Option<&'p str> {
+    let set = plan.env.iter().find(|variable| variable.name == name);
+    set.map(|variable| variable.value.as_str())
+}
+
+/// Asks Redis at the host that a plan names, from its network.
+fn ping(engine: &Engine, plan: &RunPlan) -> String {
+    let address = value(plan, "PAPERLESS_REDIS").expect("it is filled in");
+    let host = address
+        .strip_prefix("redis://")
+        .and_then(|rest| rest.strip_suffix(":6379"))
+        .expect("an address of Redis");
+    let network = plan.network.as_deref().expect("a network");
+    let ask = format!("(echo PING; sleep 1) | nc {host} 6379");
+    engine.docker_ok(&[
+        "run",
+        "--rm",
+        "--network",
+        network,
+        "slipway/busybox",
+        "sh",
+        "-c",
+        &ask,
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_reaches_by_name_what_was_run_for_it() {
+    let engine = Engine::start().expect("an engine");
+    for sample in ["redis:8", "slipway/busybox:latest"] {
+        engine.load_sample(sample).expect("a sample");
+    }
+    // The name is taken, so what is run has another one.
+    engine.docker_ok(&["create", "--name", "redis", "slipway/busybox"]);
+    let slipway = once(&engine);
+    let plan = slipway
+        .run_draft("paperless-ngx")
+        .await
+        .expect("a draft")
+        .plan;
+    let needs = slipway.run_needs(&plan).await.expect("its needs");
+    assert_eq!(needs.len(), 1);
+    assert_eq!(needs[0].entry.slug, "redis");
+    assert_eq!(needs[0].network, "paperless-ngx-network");
+    assert!(!needs[0].network_exists);
+    assert_eq!(needs[0].running, []);
+
+    let cancel = CancellationToken::new();
+    let filled = slipway
+        .run_needed(plan.clone(), "redis", &cancel, |_| {})
+        .await
+        .expect("it runs");
+    assert_eq!(
+        value(&filled, "PAPERLESS_REDIS"),
+        Some("redis://redis-2:6379")
+    );
+    assert_eq!(ping(&engine, &filled), "+PONG");
+
+    // Once it runs, it can be used as it is.
+    let needs = slipway.run_needs(&plan).await.expect("its needs");
+    assert!(needs[0].network_exists);
+    assert_eq!(needs[0].running[0].name, "redis-2");
+    let id = &needs[0].running[0].id;
+    let used = slipway
+        .run_use(plan, "redis", id)
+        .await
+        .expect("it is used");
+    assert_eq!(used, filled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_that_runs_is_attached_to_the_shared_network() {
+    let engine = Engine::start().expect("an engine");
+    for sample in ["redis:8", "slipway/busybox:latest"] {
+        engine.load_sample(sample).expect("a sample");
+    }
+    engine.docker_ok(&["run", "-d", "--name", "cache", "redis:8"]);
+    let slipway = once(&engine);
+    let plan = slipway
+        .run_draft("paperless-ngx")
+        .await
+        .expect("a draft")
+        .plan;
+    let used = slipway
+        .run_use(plan, "redis", "cache")
+        .await
+        .expect("it is used");
+    assert_eq!(value(&used, "PAPERLESS_REDIS"), Some("redis://cache:6379"));
+    assert_eq!(ping(&engine, &used), "+PONG");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_was_made_for_nothing_goes_again() {
+    let engine = Engine::start().expect("an engine");
+    let slipway = once(&engine);
+    let plan = slipway
+        .run_draft("paperless-ngx")
+        .await
+        .expect("a draft")
+        .plan;
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    let failed = slipway.run_needed(plan, "redis", &cancel, |_| {}).await;
+    let undone = failed.expect_err("it was cancelled").undone;
+    assert_eq!(undone, ["The network `paperless-ngx-network` was removed"]);
+    let networks = engine.docker_ok(&["network", "ls", "--format", "{{.Name}}"]);
+    assert!(!networks.contains("paperless"), "{networks}");
+}

@@ -1,0 +1,55 @@
+import { shownReference } from "../../format/image_reference";
+import type { ContainerView } from "../../host/host";
+import { publishedPorts } from "./ports";
+import { exitReason, hasFailed } from "./status";
+
+/** How much each column wants, for `grid-template-columns`. */
+export interface ColumnShares {
+	name: string;
+	image: string;
+	ports: string;
+	status: string;
+}
+
+/** Steps, so that a change of one container does not move all columns. */
+const STEP = 4;
+
+function share(characters: number, least: number, most: number): string {
+	return `${Math.ceil(Math.min(Math.max(characters, least), most) / STEP) * STEP}fr`;
+}
+
+/** The words of a status, nearly: what they say about time has about this length. */
+const AGE = 14;
+
+function statusLength(container: ContainerView): number {
+	if (container.state === "restarting") return 40;
+	if (container.state === "exited" || hasFailed(container)) return exitReason(container).length + AGE;
+	return container.health === "unhealthy" || container.health === "starting" ? 24 : AGE;
+}
+
+/**
+ * Shares the width by what the columns hold: a long name gets room from statuses that are short, and the other way
+ * round.
+ */
+export function columnShares(containers: readonly ContainerView[]): ColumnShares {
+	let name = 0;
+	let image = 0;
+	let ports = 0;
+	let status = 0;
+	for (const container of containers) {
+		name = Math.max(name, container.name.length);
+		image = Math.max(image, shownReference(container.image).length);
+		const published = container.ports.length > 0 ? publishedPorts(container) : [];
+		ports = Math.max(
+			ports,
+			published.reduce((sum, { text }) => sum + text.length + 3, 0),
+		);
+		status = Math.max(status, statusLength(container));
+	}
+	return {
+		name: share(name + 2, 14, 36),
+		image: share(image, 12, 32),
+		ports: share(ports, 10, 24),
+		status: share(status, 14, 40),
+	};
+}

@@ -1,0 +1,99 @@
+import { fireEvent, render, screen, waitFor } from "@testing-library/svelte";
+import { beforeEach, expect, test } from "vitest";
+import { engineState } from "../../host/fixture/engine";
+import { fixture } from "../../host/fixture/index";
+import { host } from "../../host/host";
+import { engine } from "../../state/engine.svelte";
+import { runRequests } from "../../state/run_request.svelte";
+import RunSheet from "./RunSheet.svelte";
+import { sheet } from "./sheet.svelte";
+
+beforeEach(async () => {
+	fixture.setUp("normal");
+	await engine.start();
+	fixture.emit("engineStateChanged", engineState("normal"));
+	sheet.close();
+});
+
+async function configure(what: string) {
+	render(RunSheet);
+	runRequests.run(what, "form");
+	await waitFor(() => screen.getByTestId("run-start"));
+}
+
+const type = (testid: string, value: string) =>
+	fireEvent.input(screen.getByTestId(testid), { target: { value } });
+const marked = () => document.querySelectorAll("[data-testid=run-sheet] [aria-invalid=true]");
+const isOpen = (testid: string) => (screen.getByTestId(testid) as HTMLDetailsElement).open;
+
+test("the number of problems is that of the marked fields, and leads to each in turn", async () => {
+	await configure("nginx");
+	expect(isOpen("run-more")).toBe(false);
+	await type("run-memory", "abc");
+	await type("run-cpus", "99");
+	await type("run-name", "not a name");
+	await waitFor(() => expect(screen.getByTestId("run-problems").textContent).toContain("3 problems"));
+	expect(marked()).toHaveLength(3);
+	expect(isOpen("run-more")).toBe(true);
+	const visited: (string | undefined)[] = [];
+	for (let click = 0; click < 4; click += 1) {
+		(screen.getByTestId("run-more") as HTMLDetailsElement).open = false;
+		await fireEvent.click(screen.getByTestId("run-problems"));
+		const field = document.activeElement as HTMLElement;
+		visited.push(field.dataset.testid);
+		const section = field.closest("details");
+		expect(section === null || section.open).toBe(true);
+	}
+	expect(visited).toEqual(["run-name", "run-memory", "run-cpus", "run-name"]);
+	// Run leads to the first one instead of running.
+	await fireEvent.submit(document.querySelector("#run-form") as HTMLFormElement);
+	await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("run-name")));
+	expect(sheet.run).toBeNull();
+});
+
+test("a section stays open when what was wrong in it is mended", async () => {
+	await configure("nginx");
+	await type("run-memory", "abc");
+	await waitFor(() => expect(isOpen("run-more")).toBe(true));
+	await type("run-memory", "512");
+	await waitFor(() => expect(screen.queryByTestId("run-problems")).toBeNull());
+	expect(isOpen("run-more")).toBe(true);
+	expect(sheet.form?.memory).toBe(512 * 1024 ** 2);
+});
+
+test("Escape asks before it throws edits away, and closes what was not edited", async () => {
+	await configure("nginx");
+	await type("run-name", "mine");
+	const pressEscape = () => fireEvent.keyDown(document.activeElement ?? document.body, { key: "Escape" });
+	await pressEscape();
+	await waitFor(() => screen.getByTestId("run-discard-question"));
+	await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("run-keep")));
+	// A second one answers the question: keep.
+	await pressEscape();
+	await waitFor(() => expect(screen.queryByTestId("run-discard-question")).toBeNull());
+	expect((screen.getByTestId("run-name") as HTMLInputElement).value).toBe("mine");
+	await fireEvent.click(screen.getByTestId("sheet-close"));
+	await fireEvent.click(await waitFor(() => screen.getByTestId("run-discard")));
+	await waitFor(() => expect(screen.queryByTestId("run-sheet")).toBeNull());
+
+	runRequests.run("nginx", "form");
+	await waitFor(() => screen.getByTestId("run-start"));
+	await pressEscape();
+	await waitFor(() => expect(screen.queryByTestId("run-sheet")).toBeNull());
+});
+
+test("a folder is picked where it can be mounted", async () => {
+	await configure("postgres");
+	const row = sheet.form?.mounts[0];
+	if (!row) throw new Error("postgres has a volume");
+	expect(screen.queryByTestId("run-pick-folder-0")).toBeNull();
+	row.kind = "bind";
+	const source = () => screen.getByTestId("run-mount-source-0") as HTMLInputElement;
+	await waitFor(() => expect(source().getAttribute("aria-invalid")).toBe("true"));
+	expect(screen.getByTestId("run-mount-target-0").getAttribute("aria-invalid")).toBeNull();
+	await fireEvent.click(screen.getByTestId("run-pick-folder-0"));
+	await waitFor(() => expect(source().value).toBe("/home/ada/site"));
+	if (sheet.form) sheet.form.check = { ...sheet.form.check, local_folders: false };
+	await waitFor(() => expect(screen.queryByTestId("run-pick-folder-0")).toBeNull());
+	expect(await host.pickFolder()).toBe("/home/ada/site");
+});

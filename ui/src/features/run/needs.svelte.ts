@@ -1,0 +1,121 @@
+import { bytesOf } from "../../format/bytes";
+import {
+	HostError,
+	host,
+	type NeededService,
+	type RunEvent,
+	type RunPlan,
+	type ServiceContainer,
+} from "../../host/host";
+import { operations } from "../../state/operations.svelte";
+import type { PlanForm } from "./plan_form.svelte";
+
+const doing: Record<string, string> = {
+	check: "Checking the settings",
+	pull: "Pulling",
+	create: "Creating",
+	start: "Starting",
+	wait: "Waiting for a response",
+};
+
+/** One service that the image of a plan needs: run first, or taken as it is. */
+export class Need {
+	readonly service: NeededService;
+	state: "offered" | "doing" | "done" = $state("offered");
+	/** What is done now. */
+	words = $state("");
+	/** From 0 to 1 of the pull; null while that is not known. */
+	progress: number | null = $state(null);
+	error: HostError | null = $state.raw(null);
+	/** The container that serves, once it is known. */
+	container = $state("");
+	network = $state("");
+	/** What was written into the form, in words. */
+	filled = $state("");
+
+	#form: PlanForm;
+	#operation: string | null = null;
+
+	constructor(service: NeededService, form: PlanForm) {
+		this.service = service;
+		this.#form = form;
+	}
+
+	/** Runs the service, and fills the form with what names it. */
+	async run() {
+		const id = operations.newId();
+		const { entry } = this.service;
+		const operation = operations.begin(id, { title: `Run ${entry.name}`, cancel: () => this.cancel() });
+		this.#operation = id;
+		const done = await this.#ask((plan) =>
+			host.runNeeded(plan, entry.slug, id, (event) => {
+				this.#hear(event);
+				operation.detail = this.words;
+				operation.progress = this.progress;
+			}),
+		);
+		operations.end(operation, done ? "done" : "failed");
+		this.#operation = null;
+	}
+
+	/** Takes a container that runs. */
+	async use(container: ServiceContainer) {
+		this.container = container.name;
+		await this.#ask((plan) => host.runUse(plan, this.service.entry.slug, container.id));
+	}
+
+	cancel() {
+		if (this.#operation) void host.operationCancel(this.#operation).catch(() => {});
+		this.words = "Cancelling";
+	}
+
+	async #ask(what: (plan: RunPlan) => Promise<RunPlan>): Promise<boolean> {
+		this.state = "doing";
+		this.words = "";
+		this.progress = null;
+		this.error = null;
+		try {
+			const plan = await what($state.snapshot(this.#form.plan) as RunPlan);
+			const names = this.#form.fill(plan);
+			this.network = plan.network ?? "";
+			this.filled = names.length ? `Filled in: ${names.join(", ")}.` : "";
+			this.state = "done";
+			return true;
+		} catch (thrown) {
+			const error = HostError.from(thrown);
+			this.error = error.kind === "cancelled" ? null : error;
+			this.state = "offered";
+			return false;
+		}
+	}
+
+	#hear(event: RunEvent) {
+		if (event.type === "step") {
+			this.words = doing[event.step] ?? "";
+			this.progress = null;
+		} else if (event.type === "created") {
+			this.container = event.name;
+		} else if (event.type === "pull") {
+			const { bytes_done: part, bytes_total: whole } = event.progress;
+			this.words = whole ? `Pulling, ${bytesOf(part, whole)}` : "Pulling";
+			this.progress = whole ? part / whole : null;
+		}
+	}
+}
+
+/** What the image of a plan needs. */
+export class Needs {
+	all: Need[] = $state.raw([]);
+
+	/** Asks what is needed, unless the catalog says that nothing is. */
+	async load(form: PlanForm) {
+		if (!form.entry?.needs.length || this.all.some(({ state }) => state !== "offered")) return;
+		try {
+			const services = await host.runNeeds($state.snapshot(form.plan) as RunPlan);
+			this.all = services.map((service) => new Need(service, form));
+		} catch {
+			// The plan can be filled in by hand, and says what it lacks.
+			this.all = [];
+		}
+	}
+}

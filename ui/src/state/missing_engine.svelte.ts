@@ -1,0 +1,42 @@
+import type { EndpointView } from "../host/host";
+import { engine } from "./engine.svelte";
+import { machine } from "./machine.svelte";
+
+/** What to say, and to offer, where there is no engine. */
+class MissingEngine {
+	#state = $derived(engine.state.type === "no_engine" ? engine.state : null);
+	/** It is the machine that is missing: the user chose it, it was used until it stopped, or it is there to be started. */
+	ofMachine = $derived(
+		machine.over ||
+			(this.#state?.chosen === "machine" && machine.view !== null) ||
+			(machine.offered && machine.exists),
+	);
+	title: string = $derived.by(() => {
+		if (this.ofMachine) {
+			switch (machine.view?.state.is) {
+				case "stopped":
+					return "The machine is stopped";
+				case "absent":
+					return "The machine is not created";
+				case "stopping":
+					return "The machine is stopping";
+				case "broken":
+					return "The machine failed";
+				case "out_of_reach":
+					return "The machine belongs to another session";
+				default:
+					return "The machine is starting";
+			}
+		}
+		const chosen = this.#state?.chosen;
+		return chosen ? `${chosen} is not responding` : "No engine is responding";
+	});
+	/** Engines that respond and are not used, because the user chose another one or they are on another computer. */
+	others: EndpointView[] = $derived(
+		(this.#state?.tried ?? []).filter(
+			(endpoint) => endpoint.engine !== null && !machine.at(endpoint.address),
+		),
+	);
+}
+
+export const missingEngine = new MissingEngine();
