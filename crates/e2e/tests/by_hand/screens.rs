@@ -1,6 +1,6 @@
 //! Every screen is opened, scrolled and left: by mouse, and by keyboard.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, bail};
 use slipway_e2e::accessibility::{Element, Role};
 use slipway_e2e::{Area, Desk, Key, Picture, Wheel};
 
@@ -302,8 +302,7 @@ fn every_screen_by_keyboard() -> Result<()> {
     hand.control('2')?;
     desk.find_text(Role::TableCell, &container(0));
     desk.gone(Role::Heading, "nginx");
-    hand.write("/")?;
-    desk.focused(Role::Entry, "Filter");
+    tab_into_rows(&desk)?;
     scrolls_by_key(&desk, "Containers", below_header(&desk)?, Key::Down)?;
     hand.key(Key::Home)?;
     // A container: Overview, Logs.
@@ -336,8 +335,7 @@ fn every_screen_by_keyboard() -> Result<()> {
     // Images.
     hand.control('3')?;
     desk.find(Role::Button, "Run ");
-    hand.write("/")?;
-    desk.focused(Role::Entry, "Filter");
+    tab_into_rows(&desk)?;
     scrolls_by_key(&desk, "Images", below_header(&desk)?, Key::Down)?;
     // Engine.
     hand.control('4')?;
@@ -349,19 +347,29 @@ fn every_screen_by_keyboard() -> Result<()> {
     Ok(())
 }
 
+/// Presses Tab until a row of a table has the focus.
+fn tab_into_rows(desk: &Desk) -> Result<()> {
+    tab_until(desk, "a row", |focused| focused.is_a(Role::TableRow))
+}
+
 /// Presses Tab until an element has the focus.
-pub(crate) fn tab_to(desk: &Desk, element: &Element) -> Result<()> {
+fn tab_to(desk: &Desk, element: &Element) -> Result<()> {
+    let name = element.name().unwrap_or_default();
+    tab_until(desk, &name, |focused| Ok(focused == element))
+}
+
+fn tab_until(desk: &Desk, what: &str, there: impl Fn(&Element) -> Result<bool>) -> Result<()> {
     for _ in 0..PRESSES {
-        if element.is(slipway_e2e::accessibility::State::Focused)? {
+        let before = focused(desk);
+        if before.as_ref().is_some_and(|it| there(it).unwrap_or(false)) {
             return Ok(());
         }
-        let before = focused(desk);
         desk.hand.key(Key::Tab)?;
         desk.until("the focus on something else", || {
             (focused(desk) != before).then_some(())
         });
     }
-    Err(anyhow::anyhow!("it is not reached with Tab")).context(element.name().unwrap_or_default())
+    bail!("{what} is not reached with Tab")
 }
 
 /// What has the focus, among what can have it.
