@@ -7,5 +7,6 @@ mod desktop;
 mod engine_trouble;
 mod journey;
 mod keyboard;
+mod layout;
 mod logs;
 mod machine;

@@ -1,0 +1,321 @@
+//! Nothing that can be used is out of reach, on any screen, in windows of several sizes, and enlarged.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use slipway_e2e::{App, eventually};
+use slipway_testkit::{Engine, free_port};
+use thirtyfour::Key;
+
+/// Sizes of the window in pixels, and the zoom in percent.
+const SIZES: &[(u32, u32, u32)] = &[
+    (1440, 900, 100),
+    (1240, 780, 100),
+    (900, 600, 100),
+    (800, 600, 100),
+    (720, 500, 100),
+    (1240, 780, 150),
+];
+/// More steps than there are to any zoom.
+const ZOOM_STEPS: usize = 8;
+
+/// Names everything that can be used, is shown, and lies outside of the window or of something that cuts it off and does
+/// not scroll to it. Of a dialog only what is in it counts.
+const OUT_OF_REACH: &str = r#"
+const SLACK = 1.5;
+const usable = "a[href], button, input, select, textarea, summary, [tabindex], [role=button], [role=tab], [role=menuitem], [role=option], [role=switch], [role=link]";
+const dialogs = [...document.querySelectorAll("[role=dialog], [role=alertdialog]")];
+const root = dialogs.at(-1) ?? document.body;
+const named = (it) => {
+    const label = it.getAttribute("aria-label") ?? it.innerText ?? "";
+    const near = it.dataset.testid ?? it.closest("[data-testid]")?.dataset.testid ?? "";
+    return `${it.tagName.toLowerCase()} ${JSON.stringify(label.trim().slice(0, 40))} in ${near}`;
+};
+const shown = (it) => {
+    if (!it.checkVisibility({ visibilityProperty: true }) || it.closest("[inert], [aria-hidden=true]")) return false;
+    const box = it.getBoundingClientRect();
+    // Smaller is what only screen readers get.
+    return box.width > 2 && box.height > 2;
+};
+/** What an element is placed in. */
+const parentOf = (it) => {
+    const { position } = getComputedStyle(it);
+    if (position === "fixed") return null;
+    let parent = it.parentElement;
+    if (position === "absolute") {
+        while (parent && getComputedStyle(parent).position === "static" && getComputedStyle(parent).transform === "none") parent = parent.parentElement;
+    }
+    return parent;
+};
+const found = [];
+for (const it of root.querySelectorAll(usable)) {
+    if (!shown(it) || it === document.querySelector("main")) continue;
+    const { left, right, top, bottom } = it.getBoundingClientRect();
+    // How much of either axis has to be seen: once something scrolls to it, that thing's own extent.
+    const box = { x: [left, right], y: [top, bottom] };
+    let problem = null;
+    for (let parent = parentOf(it); parent && parent !== document.documentElement && !problem; parent = parentOf(parent)) {
+        const style = getComputedStyle(parent);
+        const outer = parent.getBoundingClientRect();
+        for (const [axis, overflow, start, size, extent, scrolled] of [
+            ["x", style.overflowX, outer.left + parent.clientLeft, parent.clientWidth, parent.scrollWidth, parent.scrollLeft],
+            ["y", style.overflowY, outer.top + parent.clientTop, parent.clientHeight, parent.scrollHeight, parent.scrollTop],
+        ]) {
+            if (overflow === "visible" || size === 0) continue;
+            const [from, to] = box[axis];
+            const scrolls = overflow === "auto" || overflow === "scroll";
+            const low = scrolls ? start - scrolled : start;
+            const high = low + (scrolls ? Math.max(extent, size) : size);
+            if (from < low - SLACK || to > high + SLACK) {
+                problem = `${axis} ${Math.round(from)}–${Math.round(to)} is cut off at ${Math.round(low)}–${Math.round(high)} by ${parent.tagName.toLowerCase()}.${parent.className}`;
+                break;
+            }
+            if (scrolls) box[axis] = [start, start + size];
+        }
+    }
+    if (!problem) {
+        for (const [axis, size] of [["x", innerWidth], ["y", innerHeight]]) {
+            const [from, to] = box[axis];
+            if (from < -SLACK || to > size + SLACK) problem = `${axis} ${Math.round(from)}–${Math.round(to)} lies outside of the window, 0–${size}`;
+        }
+    }
+    if (problem) found.push(`${named(it)}: ${problem}`);
+}
+return found;
+"#;
+
+/// What was found out of reach, on which screen.
+struct Survey<'a> {
+    app: &'a App,
+    size: String,
+    found: Vec<String>,
+}
+
+impl Survey<'_> {
+    async fn look(&mut self, screen: &str) -> Result<()> {
+        self.app.settled().await?;
+        let found = self.app.script(OUT_OF_REACH, vec![]).await?;
+        let found = found.as_array().cloned().unwrap_or_default();
+        for one in &found {
+            let one = one.as_str().unwrap_or_default();
+            self.found.push(format!("{}, {screen}: {one}", self.size));
+        }
+        Ok(())
+    }
+
+    /// A click without a mouse: a `WebDriver` does not know where things are in an enlarged page.
+    async fn click(&self, testid: &str) -> Result<()> {
+        self.press(&format!("[data-testid=\"{testid}\"]")).await
+    }
+
+    async fn press(&self, selector: &str) -> Result<()> {
+        self.app.find_css(selector).await?;
+        self.app
+            .script(
+                "document.querySelector(arguments[0]).click()",
+                vec![json!(selector)],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn every_screen(&mut self) -> Result<()> {
+        let app = self.app;
+        self.click("nav-browse").await?;
+        app.fill("browse-search", "").await?;
+        app.find("card-nginx").await?;
+        self.look("Browse").await?;
+        app.fill(
+            "browse-search",
+            "registry.example.org:5000/a/long/name:and-a-tag",
+        )
+        .await?;
+        app.find("card-reference").await?;
+        self.look("Browse, a reference").await?;
+        app.fill("browse-search", "postgres").await?;
+        self.click("card-customise-postgres").await?;
+        app.find("run-docker-run").await?;
+        self.look("run sheet").await?;
+        app.script(
+            "for (const it of document.querySelectorAll('[data-testid=run-sheet] details')) it.open = true",
+            vec![],
+        )
+        .await?;
+        self.click("run-add-port").await?;
+        self.click("run-add-mount").await?;
+        self.click("run-add-env").await?;
+        self.look("run sheet, all of it").await?;
+        self.close_edited_sheet().await?;
+        self.click("nav-containers").await?;
+        app.find("container-row-web").await?;
+        self.look("Containers").await?;
+        self.click("select-all").await?;
+        app.find("selection-bar").await?;
+        self.look("Containers, selected").await?;
+        self.click("select-all").await?;
+        app.gone("selection-bar").await?;
+        for name in ["web", "broken"] {
+            self.press(&format!("[data-testid=\"container-row-{name}\"] .name"))
+                .await?;
+            app.find("container-detail").await?;
+            let tabs = app
+                .script(
+                    "return [...document.querySelectorAll('[data-testid=container-detail] [role=tab]')].map((it) => it.dataset.testid)",
+                    vec![],
+                )
+                .await?;
+            let tabs: Vec<String> = serde_json::from_value(tabs)?;
+            ensure!(tabs.len() > 1, "{name} has no tabs");
+            for tab in tabs {
+                self.click(&tab).await?;
+                eventually("the tab", async || {
+                    let selector = format!("[data-testid={tab}][aria-selected=true]");
+                    app.find_css(&selector).await.ok()
+                })
+                .await;
+                if tab == "tab-logs" {
+                    app.find("log-row").await?;
+                } else {
+                    app.find("environment").await?;
+                }
+                self.look(&format!("{name}, {tab}")).await?;
+            }
+            // Where there is no room for both, a way back to the list takes the place of the cross.
+            let back = app
+                .script(
+                    "return document.querySelector('[data-testid=detail-back]')?.checkVisibility() ?? false",
+                    vec![],
+                )
+                .await?;
+            let back = back.as_bool() == Some(true);
+            self.click(if back { "detail-back" } else { "detail-close" })
+                .await?;
+            app.gone("container-detail").await?;
+        }
+        self.click("nav-images").await?;
+        app.find("image-row").await?;
+        self.look("Images").await?;
+        self.click("nav-engine").await?;
+        app.find("engine-current").await?;
+        self.look("Engine").await?;
+        self.click("nav-settings").await?;
+        app.find("settings").await?;
+        self.look("Settings").await?;
+        app.press(Key::Control + "k").await?;
+        app.find("palette-input").await?;
+        self.look("palette").await?;
+        app.press(Key::Escape + "").await?;
+        app.gone("palette").await
+    }
+
+    /// An edited sheet asks before it goes.
+    async fn close_edited_sheet(&mut self) -> Result<()> {
+        let app = self.app;
+        self.click("sheet-close").await?;
+        let asks = eventually("the end of the sheet, or its question", async || {
+            if app.has("run-discard").await.ok()? {
+                return Some(true);
+            }
+            (!app.has("run-sheet").await.ok()?).then_some(false)
+        })
+        .await;
+        if asks {
+            self.look("run sheet, its question").await?;
+            self.click("run-discard").await?;
+        }
+        app.gone("run-sheet").await
+    }
+}
+
+/// Enlarges the page as a user does.
+async fn zoom(app: &App, width: u32, percent: u32) -> Result<()> {
+    app.press(Key::Control + "0").await?;
+    let wide = |percent: u32| width * 100 / percent;
+    let is = async |width: u32| -> Option<()> {
+        let inner = app.script("return innerWidth", vec![]).await.ok()?;
+        (inner.as_u64()?.abs_diff(width.into()) <= 1).then_some(())
+    };
+    eventually("100 %", async || is(wide(100)).await).await;
+    for _ in 0..ZOOM_STEPS {
+        if is(wide(percent)).await.is_some() {
+            return Ok(());
+        }
+        let before = app.script("return innerWidth", vec![]).await?;
+        app.press(Key::Control + "=").await?;
+        eventually("another zoom", async || {
+            (app.script("return innerWidth", vec![]).await.ok()? != before).then_some(())
+        })
+        .await;
+    }
+    eventually("the zoom", async || is(wide(percent)).await).await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_out_of_reach() -> Result<()> {
+    let engine = Engine::start()?;
+    engine.load_sample("slipway/busybox:latest")?;
+    engine.load_sample("slipway/exit1:latest")?;
+    let long =
+        "registry.example.org:5000/a-team/a-rather-long-name-of-an-image:2026.11.30-build-4711";
+    engine.docker_ok(&["tag", "slipway/busybox", long]);
+    let publish = format!("127.0.0.1:{}:80", free_port());
+    let open = format!("0.0.0.0:{}:8443", free_port());
+    let script = "i=0; while [ $i -lt 200 ]; do echo \"a line of the log, number $i, which is longer than the window is wide at any size that a window has\"; i=$((i+1)); done; sleep 3600";
+    engine.docker_ok(&[
+        "run",
+        "-d",
+        "--init",
+        "--name",
+        "web",
+        "-p",
+        &publish,
+        "-p",
+        &open,
+        "-e",
+        "PASSWORD=secret",
+        "-v",
+        "web-data:/data",
+        "--label",
+        "org.example.one=1",
+        long,
+        "sh",
+        "-c",
+        script,
+    ]);
+    engine.docker(&["run", "--name", "broken", "slipway/exit1"]);
+    for service in ["api", "db"] {
+        let name = format!("shop-{service}-1");
+        engine.docker_ok(&[
+            "create",
+            "--name",
+            &name,
+            "--label",
+            "com.docker.compose.project=shop",
+            "--label",
+            &format!("com.docker.compose.service={service}"),
+            "slipway/busybox",
+        ]);
+    }
+    let app = App::open(&engine.host()).await?;
+    app.find("card-nginx").await?;
+    let mut found = Vec::new();
+    for (width, height, percent) in SIZES {
+        app.resize(*width, *height).await?;
+        zoom(&app, *width, *percent).await?;
+        let mut survey = Survey {
+            app: &app,
+            size: format!("{width}×{height} at {percent} %"),
+            found: Vec::new(),
+        };
+        survey.every_screen().await?;
+        found.append(&mut survey.found);
+        app.press(Key::Control + "0").await?;
+    }
+    let count = found.len();
+    assert!(
+        found.is_empty(),
+        "{count} out of reach:\n{}",
+        found.join("\n")
+    );
+    app.close().await
+}
