@@ -10,7 +10,7 @@ use webkit2gtk::glib;
 
 /// Where the kernel shows GPUs to programs.
 const DEVICES: &str = "/dev/dri";
-/// Read by WebKit before its first view. Whoever sets it has decided already: `0` has it paint with OpenGL.
+/// Read by the web view before its first view. Whoever sets it has decided already: `0` has it paint with OpenGL.
 const WITHOUT_OPENGL: &str = "WEBKIT_DISABLE_COMPOSITING_MODE";
 
 /// Has the web view paint without OpenGL, if no GPU would do that work. It comes before all else in the process: no other

@@ -278,6 +278,17 @@ impl Hand {
         Ok(())
     }
 
+    /// Turns the wheel while a key is held.
+    pub fn wheel_with(&self, held: Key, at: Point, way: Wheel, notches: usize) -> Result<()> {
+        let Some((key, _)) = self.keys.get(&(held as u32)) else {
+            bail!("the keyboard has no {held:?}");
+        };
+        self.fake(KEY_PRESS_EVENT, *key)?;
+        let turned = self.wheel(at, way, notches);
+        self.fake(KEY_RELEASE_EVENT, *key)?;
+        turned
+    }
+
     /// Drags from one place to another.
     pub fn drag(&self, from: Point, to: Point) -> Result<()> {
         self.move_to(from)?;

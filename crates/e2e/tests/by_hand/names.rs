@@ -3,6 +3,7 @@
 pub(crate) const BROWSE: &str = "Browse";
 pub(crate) const CONTAINERS: &str = "Containers";
 pub(crate) const IMAGES: &str = "Images";
+pub(crate) const SETTINGS: &str = "Settings";
 /// The button that leads to the Engine screen is named after the engine.
 pub(crate) const ENGINE_BUTTON: &str = "Docker";
 pub(crate) const COMMANDS: &str = "Commands";

@@ -254,6 +254,10 @@ fn every_screen_by_mouse_and_wheel() -> Result<()> {
     desk.find(Role::Heading, "Engine");
     desk.gone(Role::Button, "Run ");
     scrolls_by_wheel(&desk, "Engine", below_header(&desk)?, Wheel::Down)?;
+    // Settings.
+    desk.click(&desk.find(Role::Link, names::SETTINGS))?;
+    desk.find(Role::Heading, names::SETTINGS);
+    scrolls_by_wheel(&desk, "Settings", below_header(&desk)?, Wheel::Down)?;
     desk.click(&desk.find(Role::Link, names::BROWSE))?;
     desk.find(Role::Heading, "nginx");
     Ok(())
@@ -342,6 +346,10 @@ fn every_screen_by_keyboard() -> Result<()> {
     desk.find(Role::Heading, "Engine");
     desk.gone(Role::Button, "Run ");
     scrolls_by_key(&desk, "Engine", below_header(&desk)?, Key::Tab)?;
+    // Settings.
+    hand.control(',')?;
+    desk.find(Role::Heading, names::SETTINGS);
+    scrolls_by_key(&desk, "Settings", below_header(&desk)?, Key::Tab)?;
     hand.control('1')?;
     desk.find(Role::Heading, "nginx");
     Ok(())

@@ -1,9 +1,9 @@
 //! The window itself: its size, and what is dropped on it.
 
 use anyhow::Result;
-use slipway_e2e::Area;
 use slipway_e2e::accessibility::Role;
 use slipway_e2e::drop_file::drop_file;
+use slipway_e2e::{Area, Key, Wheel};
 
 use crate::{names, surroundings};
 
@@ -37,6 +37,28 @@ fn the_page_follows_the_size_of_the_window() -> Result<()> {
             (desk.hand.picture(lower).ok()?.colours() > COLOURS).then_some(())
         });
     }
+    Ok(())
+}
+
+#[test]
+fn control_with_keys_and_wheel_enlarges() -> Result<()> {
+    let desk = surroundings::open()?;
+    let size = || desk.still(&desk.find(Role::Link, names::CONTAINERS)).height;
+    let normal = size();
+    desk.hand.control('=')?;
+    desk.until("a larger page", || (size() > normal).then_some(()));
+    desk.hand.control('0')?;
+    desk.until("a page of its own size", || {
+        (size() == normal).then_some(())
+    });
+    desk.hand
+        .wheel_with(Key::Control, desk.area()?.middle(), Wheel::Up, 1)?;
+    desk.until("a larger page", || (size() > normal).then_some(()));
+    desk.hand
+        .wheel_with(Key::Control, desk.area()?.middle(), Wheel::Down, 1)?;
+    desk.until("a page of its own size", || {
+        (size() == normal).then_some(())
+    });
     Ok(())
 }
 
