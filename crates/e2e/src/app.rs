@@ -250,16 +250,25 @@ impl App {
         }
     }
 
+    /// Clicks a part by script. WebDriver's own clicks miss in an enlarged page.
+    pub async fn tap(&self, testid: &str) -> Result<()> {
+        self.tap_css(&format!("[data-testid=\"{testid}\"]")).await
+    }
+
     /// Opens the detail of a container that the list shows: a row has buttons and links beside its name.
     pub async fn open_container(&self, name: &str) -> Result<()> {
-        let name = format!("[data-testid=\"container-row-{name}\"] .name");
-        let started = Instant::now();
-        while let Err(error) = self.find_css(&name).await?.click().await {
-            if started.elapsed() > Duration::from_secs(5) {
-                return Err(error).with_context(|| format!("clicking {name}"));
-            }
-            tokio::time::sleep(POLL).await;
-        }
+        self.tap_css(&format!("[data-testid=\"container-row-{name}\"] .name"))
+            .await
+    }
+
+    /// Clicks by script what a CSS selector names, once it is there.
+    pub async fn tap_css(&self, selector: &str) -> Result<()> {
+        self.find_css(selector).await?;
+        self.script(
+            "document.querySelector(arguments[0])?.click()",
+            vec![json!(selector)],
+        )
+        .await?;
         Ok(())
     }
 

@@ -689,8 +689,9 @@ impl Supervisor {
             Then::Delete => drop(self.delete()),
             Then::Rescue(reason) => {
                 self.rescued = Some(Instant::now());
-                let warning =
-                    format!("The virtual machine ended unexpectedly ({reason}) and was started again");
+                let warning = format!(
+                    "The virtual machine ended unexpectedly ({reason}) and was started again"
+                );
                 if let Err(error) = self.start(vec![warning], false) {
                     self.broken(&error);
                 }

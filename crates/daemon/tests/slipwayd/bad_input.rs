@@ -127,7 +127,12 @@ async fn without_memory_it_is_not_started() {
     own.client.start().await.expect("accepted");
     let reason = own.broken().await;
     assert!(reason.message.contains("memory"), "{reason:?}");
-    assert!(reason.hint.expect("a remedy").contains("memory in its settings"));
+    assert!(
+        reason
+            .hint
+            .expect("a remedy")
+            .contains("memory in its settings")
+    );
     assert!(own.qemu_pid().is_none());
     own.client.shutdown().await.expect("it ends");
     assert!(daemon.wait().expect("ours").success());

@@ -108,14 +108,7 @@ impl Survey<'_> {
     }
 
     async fn press(&self, selector: &str) -> Result<()> {
-        self.app.find_css(selector).await?;
-        self.app
-            .script(
-                "document.querySelector(arguments[0]).click()",
-                vec![json!(selector)],
-            )
-            .await?;
-        Ok(())
+        self.app.tap_css(selector).await
     }
 
     async fn every_screen(&mut self) -> Result<()> {

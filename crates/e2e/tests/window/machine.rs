@@ -76,8 +76,11 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
 
     // Stopping is no trouble, and the window does not call it one.
     app.click("machine-stop").await?;
-    app.says("machine-stop-dialog", "2 running containers will be stopped")
-        .await?;
+    app.says(
+        "machine-stop-dialog",
+        "2 running containers will be stopped",
+    )
+    .await?;
     app.says("machine-stop-dialog", "welcome has no restart policy")
         .await?;
     app.click("machine-stop-confirm").await?;
