@@ -143,7 +143,7 @@ fn runs_its_first_container(own: &Own) {
     assert!(own.ok(&["ps"]).contains("welcome"));
     // What is on the internet is not to be had, and where to look is said.
     let ended = own.run(&["pull", "nginx"]).exits(1);
-    ended.says("cannot reach the registry", "this computer's network");
+    ended.says("could not be pulled", "this computer's network");
 }
 
 fn tells_how_it_is(own: &Own) {
