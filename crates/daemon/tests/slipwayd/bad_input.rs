@@ -109,7 +109,7 @@ async fn without_the_right_to_kvm_it_is_slow_and_says_why() {
     assert_eq!(accelerator.name, Accelerator::Tcg);
     assert_eq!(
         accelerator.reason.as_deref(),
-        Some("this user may not use /dev/kvm")
+        Some("your user may not use `/dev/kvm`")
     );
     assert!(accelerator.hint.expect("a remedy").contains("usermod"));
     own.client.shutdown().await.expect("it ends");

@@ -172,7 +172,7 @@ describe("while the machine starts", () => {
 	/** The machine that was asked to start runs, with a container that has the entry's name. */
 	async function machineRuns() {
 		scene("machine-running");
-		await sheet.engineResponds();
+		await vi.waitFor(() => expect(sheet.waiting).toEqual([]));
 	}
 
 	beforeEach(() => {
@@ -196,8 +196,7 @@ describe("while the machine starts", () => {
 		if (!taken) throw new Error("the machine has containers");
 		fixture.change({ upserted: [{ ...taken, name: "nginx" }] });
 		fixture.emit("engineStateChanged", engineState("machine-running"));
-		await sheet.engineResponds();
-		expect(sheet.run?.plan.name).toBe("nginx-2");
+		await vi.waitFor(() => expect(sheet.run?.plan.name).toBe("nginx-2"));
 		expect(sheet.waiting).toEqual([]);
 		await ended();
 	});
@@ -207,9 +206,9 @@ describe("while the machine starts", () => {
 		const early = sheet.form;
 		await sheet.startMachine();
 		await machineRuns();
+		await vi.waitFor(() => expect(sheet.form).not.toBe(early));
 		expect(sheet.run).toBeNull();
 		expect(sheet.form).not.toBeNull();
-		expect(sheet.form).not.toBe(early);
 	});
 
 	test("a run goes on when the sheet is closed meanwhile", async () => {
@@ -225,7 +224,7 @@ describe("while the machine starts", () => {
 		await sheet.startMachine();
 		sheet.close();
 		await machineRuns();
-		expect(runRequests.current).toMatchObject({ what: "nginx", how: "form" });
+		await vi.waitFor(() => expect(runRequests.current).toMatchObject({ what: "nginx", how: "form" }));
 	});
 
 	test("nothing runs after the wait was cancelled", async () => {

@@ -1,3 +1,4 @@
+import { untrack } from "svelte";
 import { type CatalogEntry, HostError, host, type RunDraft, type RunPlan } from "../../host/host";
 import { announce } from "../../state/announcer.svelte";
 import { engine } from "../../state/engine.svelte";
@@ -263,3 +264,15 @@ class Sheet {
 }
 
 export const sheet = new Sheet();
+
+// A run waits for its engine also while no sheet is open: what follows the engine outlives the component.
+$effect.root(() => {
+	$effect(() => {
+		if (engine.connected) untrack(() => void sheet.engineResponds());
+	});
+	$effect(() => {
+		void machine.view;
+		void engine.state;
+		untrack(() => sheet.machineMoved());
+	});
+});
