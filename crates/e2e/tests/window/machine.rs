@@ -78,11 +78,14 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
     app.click("machine-stop").await?;
     app.says(
         "machine-stop-dialog",
-        "2 running containers will be stopped",
+        "3 running containers will be stopped",
     )
     .await?;
-    app.says("machine-stop-dialog", "welcome has no restart policy")
-        .await?;
+    app.says(
+        "machine-stop-dialog",
+        "welcome and welcome-2 have no restart policy",
+    )
+    .await?;
     app.click("machine-stop-confirm").await?;
     app.machine_is("stopped").await?;
     app.click("nav-containers").await?;
