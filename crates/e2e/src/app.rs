@@ -250,7 +250,7 @@ impl App {
         }
     }
 
-    /// Clicks a part by script. WebDriver's own clicks miss in an enlarged page.
+    /// Clicks a part by script. `WebDriver`'s own clicks miss in an enlarged page.
     pub async fn tap(&self, testid: &str) -> Result<()> {
         self.tap_css(&format!("[data-testid=\"{testid}\"]")).await
     }
