@@ -14,11 +14,18 @@ use crate::shell;
 /// How long `slipwayd` may take to notice that it has nothing to own.
 const END_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Lines of each log that are shown after a failure: a kernel's last words take about 60.
+const LOG_LINES: usize = 80;
+
 /// From no machine to a page that answers, and back to no machine.
 pub(super) fn check(package: &Path) -> Result<()> {
     println!("Starting the machine of {}", package.display());
-    let began = Instant::now();
     let installed = Installed::new(package)?;
+    start_and_run(&installed).inspect_err(|_| installed.print_logs())
+}
+
+fn start_and_run(installed: &Installed) -> Result<()> {
+    let began = Instant::now();
     shell::run(&mut installed.slipway(&["machine", "start"]))?;
     let started = began.elapsed();
     let run = shell::output(&mut installed.slipway(&["run", "welcome", "--json"]))?;
@@ -68,6 +75,25 @@ impl Installed {
             // This computer may have another engine.
             .env("SLIPWAY_ENGINE", "machine");
         command
+    }
+
+    /// The end of what the guest and the programs around it said: what tells why a machine ended.
+    fn print_logs(&self) {
+        for log in [
+            "run/slipway/console.log",
+            "run/slipway/qemu.log",
+            ".local/share/slipway/slipwayd.log",
+        ] {
+            let Ok(text) = std::fs::read(self.home.join(log)) else {
+                continue;
+            };
+            let text = String::from_utf8_lossy(&text);
+            let lines: Vec<&str> = text.lines().collect();
+            println!("  the end of {log}:");
+            for line in &lines[lines.len().saturating_sub(LOG_LINES)..] {
+                println!("    {line}");
+            }
+        }
     }
 }
 
