@@ -208,6 +208,9 @@ pub(crate) struct Run {
     /// Show no progress, and print only the id of the container
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// First run the services that the image needs, such as a database, on a network that both share; services that run already are used
+    #[arg(long)]
+    pub(crate) with_needed: bool,
     /// Where no engine answers, start Slipway's machine without asking
     #[arg(long, env = "SLIPWAY_START_MACHINE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) start_machine: bool,

@@ -101,7 +101,7 @@ fn expression(text: &str) -> Result<Regex, ApiError> {
             let reason = error.lines().last().unwrap_or_default();
             let reason = reason.strip_prefix("error: ").unwrap_or(reason);
             invalid(
-                format!("`{text}` is no regular expression: {reason}"),
+                format!("`{text}` is not a valid regular expression: {reason}"),
                 "Put a backslash in front of characters that are meant as they are",
             )
         })
@@ -309,7 +309,7 @@ mod tests {
             ("ERROR\n", "error too\n")
         );
         let error = expression("a(").expect_err("unclosed");
-        insta::assert_snapshot!(error.message, @"`a(` is no regular expression: unclosed group");
+        insta::assert_snapshot!(error.message, @"`a(` is not a valid regular expression: unclosed group");
     }
 
     #[test]

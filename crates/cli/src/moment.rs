@@ -45,7 +45,7 @@ pub(crate) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
     };
     seconds.or_else(ago).or_else(date).ok_or_else(|| {
         invalid(
-            format!("`{text}` is no time"),
+            format!("`{text}` is not a valid time"),
             "Write for example 10m, 2h30m, 2026-05-04 or 2026-05-04T10:00:00Z",
         )
     })

@@ -72,15 +72,15 @@ pub(crate) fn parse(text: &str) -> Result<PortSpec, ApiError> {
         match port.parse::<u32>() {
             Ok(number) if (1..=65535).contains(&number) && !port.starts_with('+') => Ok(number),
             Ok(_) => Err(invalid(
-                format!("{port} is no {whose} port"),
+                format!("{port} is not a valid {whose} port"),
                 "Ports go from 1 to 65535",
             )),
             Err(_) if port.is_empty() => Err(wrong(&format!("the {whose} port is missing"))),
             Err(_) if port.chars().all(|c| c.is_ascii_digit()) => Err(invalid(
-                format!("{port} is no {whose} port"),
+                format!("{port} is not a valid {whose} port"),
                 "Ports go from 1 to 65535",
             )),
-            Err(_) => Err(wrong(&format!("`{port}` is no port"))),
+            Err(_) => Err(wrong(&format!("`{port}` is not a valid port"))),
         }
     };
     let host_ip = match host_ip {
@@ -151,14 +151,14 @@ mod tests {
         check("8000-8010:80", Err("range"));
         check("8000-8010:8000-8010", Err("one -p for each"));
         check("80-90", Err("range"));
-        check("0", Err("0 is no container port"));
-        check("0:80", Err("0 is no host port"));
+        check("0", Err("0 is not a valid container port"));
+        check("0:80", Err("0 is not a valid host port"));
         check("8080:0", Err("Ports go from 1 to 65535"));
-        check("70000:80", Err("70000 is no host port"));
+        check("70000:80", Err("70000 is not a valid host port"));
         check("99999999999:80", Err("Ports go from 1 to 65535"));
         check("8080:", Err("container port is missing"));
         check("", Err("container port is missing"));
-        check("http", Err("`http` is no port"));
+        check("http", Err("`http` is not a valid port"));
         check("+80", Err("no container port"));
         check("80/http", Err("tcp, udp and sctp"));
         check("::1:8080:80", Err("brackets"));

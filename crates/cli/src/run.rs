@@ -3,7 +3,7 @@
 use serde::Serialize;
 use slipway_api::catalog::ConnectionString;
 use slipway_api::container::ContainerView;
-use slipway_api::run::{RunEvent, RunOutcome, RunStep};
+use slipway_api::run::{NeededService, RunEvent, RunOutcome, RunPlan, RunStep};
 use slipway_core::Slipway;
 use tokio_util::sync::CancellationToken;
 
@@ -75,6 +75,9 @@ async fn run_with_progress(
             plan = options.apply(&draft)?;
         }
     }
+    if options.with_needed {
+        plan = with_needed(plan, slipway, cancel, progress).await?;
+    }
     let outcome = slipway
         .run(plan, cancel, |event| tell(&event, progress))
         .await?;
@@ -82,6 +85,38 @@ async fn run_with_progress(
         progress.will_be("Running, but not responding yet");
     }
     Ok(outcome)
+}
+
+/// The plan with each service that its image needs: one that runs already, or else one that is run now.
+async fn with_needed(
+    mut plan: RunPlan,
+    slipway: &Slipway,
+    cancel: &CancellationToken,
+    progress: &Progress,
+) -> Result<RunPlan, Failure> {
+    // A service started for a plan that cannot be run would be left over. Variables may still be missing: the service
+    // sets them.
+    let check = slipway.run_check(&plan).await;
+    let mut blocking = check.findings.iter().filter(|finding| finding.blocking);
+    if blocking.any(|finding| !finding.field.starts_with("env")) {
+        return Ok(plan);
+    }
+    for service in slipway.run_needs(&plan).await? {
+        let NeededService { entry, running, .. } = service;
+        plan = match running.first() {
+            Some(container) => {
+                progress.note(&format!("Using the running container `{}`", container.name));
+                slipway.run_use(plan, &entry.slug, &container.id).await?
+            }
+            None => {
+                progress.note(&format!("Running {} first", entry.name));
+                slipway
+                    .run_needed(plan, &entry.slug, cancel, |event| tell(&event, progress))
+                    .await?
+            }
+        };
+    }
+    Ok(plan)
 }
 
 /// Tells what a run is doing.

@@ -27,6 +27,8 @@ pub(crate) struct Options {
     memory_bytes: Option<u64>,
     cpus: Option<f64>,
     tty: bool,
+    /// The services that the image needs are run first.
+    pub(crate) with_needed: bool,
     entrypoint: Option<String>,
     command: Vec<String>,
 }
@@ -86,6 +88,7 @@ impl Options {
             memory_bytes: run.memory.as_deref().map(size::parse).transpose()?,
             cpus: run.cpus.as_deref().map(cpus).transpose()?,
             tty: run.tty,
+            with_needed: run.with_needed,
             entrypoint: run.entrypoint,
             command: run.command,
         })
@@ -286,6 +289,7 @@ mod tests {
                 cpus: None,
                 network: None,
                 tty: false,
+                with_needed: false,
                 catalog: Some("shop".to_owned()),
             },
             entry: Some(CatalogEntry {

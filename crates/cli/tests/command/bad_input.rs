@@ -72,10 +72,10 @@ fn names() {
 #[test]
 fn ports() {
     for (spec, error, hint) in [
-        ("0:80", "0 is no host port", "1 to 65535"),
-        ("70000:80", "70000 is no host port", "1 to 65535"),
+        ("0:80", "0 is not a valid host port", "1 to 65535"),
+        ("70000:80", "70000 is not a valid host port", "1 to 65535"),
         ("8000-8010:80", "range", "one -p for each"),
-        ("http:80", "`http` is no port", "8080:80"),
+        ("http:80", "`http` is not a valid port", "8080:80"),
     ] {
         check(
             "bad-port",

@@ -250,7 +250,7 @@ fn logs_are_read_filtered_followed_and_saved() {
     slipway
         .run(&["logs", "talker", "--since", "noon"])
         .exits(2)
-        .says("`noon` is no time", "10m");
+        .says("`noon` is not a valid time", "10m");
     slipway
         .run(&["logs", "silent-one"])
         .exits(1)

@@ -7,6 +7,7 @@ mod fake_machine;
 mod images;
 mod interrupted;
 mod journey;
+mod needed;
 mod no_engine;
 mod output;
 mod pulls;

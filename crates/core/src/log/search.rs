@@ -72,7 +72,7 @@ pub(crate) fn expression(query: &LogQuery) -> Result<Regex, ApiError> {
             let reason = error.to_string();
             let last = reason.lines().last().unwrap_or_default();
             invalid(
-                format!("This is no regular expression: {last}"),
+                format!("This is not a valid regular expression: {last}"),
                 Some("Turn off regular expressions to search for the words as they are".to_owned()),
             )
         })

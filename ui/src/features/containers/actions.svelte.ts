@@ -1,6 +1,7 @@
 import type { ContainerAction, ContainerView, PortView } from "../../host/host";
-import { copyText, host } from "../../host/host";
+import { host } from "../../host/host";
 import { announce } from "../../state/announcer.svelte";
+import { copyWithToast } from "../../state/clipboard";
 import { navigation } from "../../state/navigation.svelte";
 import { toasts } from "../../state/toasts.svelte";
 import { containers } from "./containers.svelte";
@@ -56,20 +57,13 @@ export function toggleAction(container: ContainerView): ContainerAction {
 	return allows(container, "stop") ? "stop" : "start";
 }
 
-export async function copyId(container: ContainerView) {
-	if (await copyText(container.id)) toasts.show(`Copied the ID of ${container.name}`, { kind: "ok" });
-	else toasts.show("Could not copy: the clipboard is not available", { kind: "warn" });
+export function copyId(container: ContainerView) {
+	return copyWithToast(container.id, `Copied the ID of ${container.name}`);
 }
 
-export async function copyDockerRun(container: ContainerView) {
-	try {
-		const { docker_run_full } = await host.containerDetail(container.id);
-		if (await copyText(docker_run_full))
-			toasts.show(`Copied the docker run command for ${container.name}`, { kind: "ok" });
-		else toasts.show("Could not copy: the clipboard is not available", { kind: "warn" });
-	} catch (thrown) {
-		toasts.error(thrown);
-	}
+export function copyDockerRun(container: ContainerView) {
+	const line = host.containerDetail(container.id).then((detail) => detail.docker_run_full);
+	return copyWithToast(line, `Copied the docker run command for ${container.name}`);
 }
 
 /** The first web page that a running container serves. */

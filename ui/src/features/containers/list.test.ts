@@ -99,7 +99,7 @@ describe("a group", () => {
 				container({ state: "exited", exit_code: 1, ending: "failed" }),
 				container({ state: "exited", exit_code: 2, ending: "failed" }),
 			],
-			"2 failed · 1 restarting",
+			"2 failed · 1 keeps crashing",
 		);
 	});
 	it("tells how many of it run", () => {

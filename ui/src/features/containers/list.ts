@@ -1,5 +1,5 @@
 import type { ContainerView, StatsView } from "../../host/host";
-import { hasFailed, isCrashLooping, isUp } from "./status";
+import { crashCode, hasFailed, isCrashLooping, isUp } from "./status";
 
 /** Columns that the list can be sorted by. */
 export type SortColumn = "name" | "image" | "ports" | "cpu" | "memory" | "status";
@@ -14,6 +14,9 @@ export interface Sort {
 export interface Trouble {
 	failed: number;
 	unhealthy: number;
+	/** Fail again and again. */
+	crashing: number;
+	/** End well again and again. */
 	restarting: number;
 }
 
@@ -91,21 +94,24 @@ export function sortContainers(
 
 /** Counts what is wrong in a group. */
 export function trouble(members: readonly ContainerView[]): Trouble {
-	const found: Trouble = { failed: 0, unhealthy: 0, restarting: 0 };
+	const found: Trouble = { failed: 0, unhealthy: 0, crashing: 0, restarting: 0 };
 	const now = Date.now();
 	for (const member of members) {
-		if (isCrashLooping(member, now)) found.restarting += 1;
-		else if (hasFailed(member)) found.failed += 1;
+		if (isCrashLooping(member, now)) {
+			if (crashCode(member)) found.crashing += 1;
+			else found.restarting += 1;
+		} else if (hasFailed(member)) found.failed += 1;
 		else if (member.state === "running" && member.health === "unhealthy") found.unhealthy += 1;
 	}
 	return found;
 }
 
 /** `1 failed · 2 unhealthy`, or null when all is well. */
-export function troubleWords({ failed, unhealthy, restarting }: Trouble): string | null {
+export function troubleWords({ failed, unhealthy, crashing, restarting }: Trouble): string | null {
 	const words = [
 		failed > 0 && `${failed} failed`,
-		restarting > 0 && `${restarting} restarting`,
+		crashing > 0 && `${crashing} ${crashing === 1 ? "keeps" : "keep"} crashing`,
+		restarting > 0 && `${restarting} ${restarting === 1 ? "keeps" : "keep"} restarting`,
 		unhealthy > 0 && `${unhealthy} unhealthy`,
 	].filter((word) => word !== false);
 	return words.length > 0 ? words.join(" · ") : null;
