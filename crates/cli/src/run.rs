@@ -76,7 +76,7 @@ async fn run_with_progress(
         }
     }
     if options.with_needed {
-        plan = with_needed(plan, slipway, cancel, progress).await?;
+        plan = Box::pin(with_needed(plan, slipway, cancel, progress)).await?;
     }
     let outcome = slipway
         .run(plan, cancel, |event| tell(&event, progress))
@@ -103,17 +103,14 @@ async fn with_needed(
     }
     for service in slipway.run_needs(&plan).await? {
         let NeededService { entry, running, .. } = service;
-        plan = match running.first() {
-            Some(container) => {
-                progress.note(&format!("Using the running container `{}`", container.name));
-                slipway.run_use(plan, &entry.slug, &container.id).await?
-            }
-            None => {
-                progress.note(&format!("Running {} first", entry.name));
-                slipway
-                    .run_needed(plan, &entry.slug, cancel, |event| tell(&event, progress))
-                    .await?
-            }
+        plan = if let Some(container) = running.first() {
+            progress.note(&format!("Using the running container `{}`", container.name));
+            slipway.run_use(plan, &entry.slug, &container.id).await?
+        } else {
+            progress.note(&format!("Running {} first", entry.name));
+            slipway
+                .run_needed(plan, &entry.slug, cancel, |event| tell(&event, progress))
+                .await?
         };
     }
     Ok(plan)

@@ -289,7 +289,6 @@ mod tests {
                 cpus: None,
                 network: None,
                 tty: false,
-                with_needed: false,
                 catalog: Some("shop".to_owned()),
             },
             entry: Some(CatalogEntry {

@@ -5,7 +5,7 @@
 //! programs watch files, the choice is read every few seconds.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -27,6 +27,9 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// The handle of the task. Dropping it ends the task.
 pub(crate) struct ConfigurationWatch {
+    environment: Environment,
+    settings: SettingsFile,
+    known: Arc<Mutex<Known>>,
     changes: watch::Receiver<u64>,
     _task: AbortOnDropHandle<()>,
 }
@@ -40,10 +43,31 @@ impl ConfigurationWatch {
         selected: watch::Receiver<Result<Selected, ApiError>>,
     ) -> Self {
         let (sender, changes) = watch::channel(0);
-        let task = tokio::spawn(follow(environment, settings, nudge, selected, sender));
+        let known = Arc::default();
+        let task = tokio::spawn(follow(
+            environment.clone(),
+            settings.clone(),
+            Arc::clone(&known),
+            nudge,
+            selected,
+            sender,
+        ));
         Self {
+            environment,
+            settings,
+            known,
             changes,
             _task: AbortOnDropHandle::new(task),
+        }
+    }
+
+    /// This process has written the user's choice and acts on it itself: noticing it is no reason to select again.
+    pub(crate) async fn choice_is_taken(&self) {
+        if let Some(endpoint) = chosen(&self.environment, &self.settings).await {
+            *lock(&self.known) = Known {
+                endpoint,
+                taken: true,
+            };
         }
     }
 
@@ -53,9 +77,18 @@ impl ConfigurationWatch {
     }
 }
 
+/// What the user chose, as it was read last.
+#[derive(Default)]
+struct Known {
+    endpoint: Option<Endpoint>,
+    /// Whether the session was told by whatever wrote it.
+    taken: bool,
+}
+
 async fn follow(
     environment: Environment,
     settings: SettingsFile,
+    known: Arc<Mutex<Known>>,
     nudge: Nudge,
     selected: watch::Receiver<Result<Selected, ApiError>>,
     changes: watch::Sender<u64>,
@@ -64,7 +97,8 @@ async fn follow(
     let written = Arc::new(Notify::new());
     // Watched before the first look, so that nothing falls in between.
     let mut watcher = watch_places(&places, &written).await;
-    let mut known = chosen(&environment, &settings).await;
+    let endpoint = chosen(&environment, &settings).await.unwrap_or_default();
+    lock(&known).endpoint = endpoint;
     loop {
         let told = watcher.is_some();
         if told {
@@ -75,30 +109,47 @@ async fn follow(
         }
         // Directories may have come or gone. The old watcher goes after the new one is there.
         watcher = watch_places(&places, &written).await;
-        let now = chosen(&environment, &settings).await;
-        if !told && now == known {
+        // A file that is being written, or cannot be read now, says nothing of what the user chose.
+        let Some(now) = chosen(&environment, &settings).await else {
+            continue;
+        };
+        let (is_known, is_taken) = {
+            let mut known = lock(&known);
+            let is_known = now == known.endpoint;
+            known.endpoint.clone_from(&now);
+            (is_known, std::mem::take(&mut known.taken) && is_known)
+        };
+        if !told && is_known && !is_taken {
             continue;
         }
         let is_current = match (&now, &*selected.borrow()) {
             (Some(now), Ok(selected)) => now.address == selected.endpoint.address,
             _ => false,
         };
-        if !is_current {
-            if now == known {
+        if !is_current && !is_taken {
+            if is_known {
                 nudge.retry();
             } else {
                 nudge.reselect();
             }
         }
-        known = now;
         changes.send_modify(|count| *count += 1);
     }
 }
 
-async fn chosen(environment: &Environment, settings: &SettingsFile) -> Option<Endpoint> {
-    let wanted = settings.loaded().await.engine;
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the user chose, if anything; `None` when the settings cannot be read.
+async fn chosen(environment: &Environment, settings: &SettingsFile) -> Option<Option<Endpoint>> {
+    let file = settings.clone();
+    let settings = blocking(move || file.read()).await.ok()?;
     let discovery = selection::discover(environment).await;
-    selection::chosen_endpoint(&discovery, wanted.as_deref())
+    Some(selection::chosen_endpoint(
+        &discovery,
+        settings.engine.as_deref(),
+    ))
 }
 
 async fn watch_places(places: &Arc<Places>, written: &Arc<Notify>) -> Option<RecommendedWatcher> {
@@ -144,10 +195,16 @@ impl Places {
         };
         let mut watcher =
             notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-                // Reading is no change.
-                if event.is_ok_and(|event| {
-                    !event.kind.is_access() && event.paths.iter().any(|path| concerns(path))
-                }) {
+                let concerned = match event {
+                    // Reading is no change. After too many events at once the system does not say what they were.
+                    Ok(event) => {
+                        event.need_rescan()
+                            || (!event.kind.is_access()
+                                && event.paths.iter().any(|path| concerns(path)))
+                    }
+                    Err(_) => true,
+                };
+                if concerned {
                     written.notify_one();
                 }
             })?;

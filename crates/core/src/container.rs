@@ -64,9 +64,11 @@ impl Slipway {
                 view
             })
             .collect();
-        if views.iter().any(end_request::may_have_been_asked_for) {
+        let mut ended = views.clone();
+        ended.retain(end_request::may_have_been_asked_for);
+        if !ended.is_empty() {
             let mut requests = EndRequests::default();
-            requests.recall(&selected.engine).await;
+            requests.recall(&selected.engine, &ended).await;
             for view in &mut views {
                 requests.put_in(view);
             }
@@ -109,7 +111,9 @@ impl Slipway {
             container.last_exit_code = listed.last_exit_code;
         } else if end_request::may_have_been_asked_for(&container) {
             let mut requests = EndRequests::default();
-            requests.recall(&selected.engine).await;
+            requests
+                .recall(&selected.engine, std::slice::from_ref(&container))
+                .await;
             requests.put_in(&mut container);
         }
         let mut view = detail_view(&detail, container, image.as_ref());

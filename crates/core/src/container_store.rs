@@ -158,7 +158,8 @@ fn keep_learnt(old: &ContainerView, new: &mut ContainerView) {
     if old.state == new.state && is_same_time(old.since.as_deref(), new.since.as_deref()) {
         new.since.clone_from(&old.since);
     }
-    let same_end = old.exit_code == new.exit_code && old.state == new.state;
+    let same_end =
+        old.exit_code == new.exit_code && old.state == new.state && old.since == new.since;
     // What events said meanwhile is newer than what was known.
     let news = matches!(new.ending, Some(Ending::Stopped | Ending::OutOfMemory));
     if old.exit_code.is_some() && same_end && old.ending.is_some() && !news {

@@ -136,7 +136,11 @@ fn line(plan: &RunPlan, health_options: &[String], secrets: bool) -> String {
         push(format!("--network {}", quote(network)));
     }
     for option in health_options {
-        push(option.clone());
+        push(if secrets {
+            option.clone()
+        } else {
+            without_secrets(plan, option)
+        });
     }
     match plan.restart {
         RestartPolicy::No => {}
@@ -160,6 +164,16 @@ fn line(plan: &RunPlan, health_options: &[String], secrets: bool) -> String {
     }
     push(image);
     fold(&parts)
+}
+
+/// A health check often has the password of the service that it asks.
+fn without_secrets(plan: &RunPlan, text: &str) -> String {
+    plan.env
+        .iter()
+        .filter(|variable| !variable.value.is_empty() && looks_secret(plan, &variable.name))
+        .fold(text.to_owned(), |text, variable| {
+            text.replace(&variable.value, "***")
+        })
 }
 
 /// Joins the parts to lines of at most about 72 columns, which fit the run sheet.

@@ -18,6 +18,8 @@ const MOST: usize = 4096;
 const SOON: Duration = Duration::from_mins(1);
 /// So far back an engine is asked what it remembers.
 const REMEMBERED: Duration = Duration::from_hours(7 * 24);
+/// An end is asked for at most so long before it comes: a grace period, and what clocks differ by.
+const BEFORE: Duration = Duration::from_mins(10);
 const KILL: u32 = 9;
 /// SIGHUP is missing: it often asks a program to read its configuration again.
 const ENDING_SIGNALS: [u32; 4] = [2, 3, KILL, 15];
@@ -103,10 +105,18 @@ impl EndRequests {
         false
     }
 
-    /// Takes in what the engine remembers.
-    pub(crate) async fn recall(&mut self, engine: &Engine) {
+    /// Takes in what the engine remembers of the ends of containers.
+    pub(crate) async fn recall(&mut self, engine: &Engine, ended: &[ContainerView]) {
         let now = Timestamp::now().unix_nanos();
-        let since = now.saturating_sub(i64::try_from(REMEMBERED.as_nanos()).unwrap_or_default());
+        let earliest = now - nanos(REMEMBERED);
+        let since = ended
+            .iter()
+            .filter_map(|view| Timestamp::parse(view.since.as_deref()?.as_bytes()))
+            // A list says "2 hours ago" of what ended almost 3 hours ago.
+            .map(|at| now - 2 * (now - at.unix_nanos()).clamp(0, nanos(REMEMBERED)) - nanos(BEFORE))
+            .min()
+            .unwrap_or(earliest)
+            .max(earliest);
         let mut past = Self::default();
         for event in engine
             .past_container_events(Timestamp::from_unix_nanos(since))
@@ -114,8 +124,20 @@ impl EndRequests {
         {
             past.hear(&event);
         }
-        // It goes back further than what was heard, and up to now.
-        self.heard.extend(past.heard);
+        self.take_in(past);
+    }
+
+    /// Takes in what somebody else heard, where that is newer.
+    fn take_in(&mut self, past: Self) {
+        let died = |heard: &Heard| heard.died.as_ref().map(|died| died.at);
+        for (id, heard) in past.heard {
+            match self.heard.get(&id) {
+                Some(known) if died(known) > died(&heard) => {}
+                _ => {
+                    self.heard.insert(id, heard);
+                }
+            }
+        }
     }
 
     /// Whether the end of a container was heard.
@@ -168,6 +190,10 @@ impl Heard {
             _ => stopped.then_some(Request::Stop { killed_after: None }),
         }
     }
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn near(a: i64, b: i64) -> Duration {
@@ -282,6 +308,26 @@ mod tests {
             1,
             None,
         );
+    }
+
+    #[test]
+    fn an_older_memory_replaces_nothing_newer() {
+        let mut requests = EndRequests::default();
+        hear(&mut requests, 100, died(137));
+        let mut past = EndRequests::default();
+        hear(&mut past, 0, TERMINATED);
+        hear(&mut past, 10, died(137));
+        requests.take_in(past);
+        let mut ended = view("a", "web");
+        ended.state = ContainerState::Exited;
+        ended.exit_code = Some(137);
+        assert!(!requests.put_in(&mut ended), "{ended:?}");
+
+        let mut past = EndRequests::default();
+        hear(&mut past, 195, TERMINATED);
+        hear(&mut past, 200, died(137));
+        requests.take_in(past);
+        assert!(requests.put_in(&mut ended), "{ended:?}");
     }
 
     #[test]

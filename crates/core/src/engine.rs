@@ -63,9 +63,7 @@ impl Slipway {
             Err(error) => return Err(self.unless_stopping(name, error).await),
         };
         self.choose(Some(name.to_owned())).await?;
-        if let Some(session) = &self.session {
-            session.reselect();
-        }
+        self.reselect().await;
         let engine = view::engine(&selected);
         let candidate = Candidate {
             name: selected.endpoint.name.clone(),
@@ -91,10 +89,17 @@ impl Slipway {
     /// Forgets the choice of [`Self::engine_use`]: Docker's own choice counts again.
     pub async fn engine_use_default(&self) -> Result<(), ApiError> {
         self.choose(None).await?;
+        self.reselect().await;
+        Ok(())
+    }
+
+    async fn reselect(&self) {
+        if let Some(configuration) = &self.configuration {
+            configuration.choice_is_taken().await;
+        }
         if let Some(session) = &self.session {
             session.reselect();
         }
-        Ok(())
     }
 
     async fn choose(&self, engine: Option<String>) -> Result<(), ApiError> {

@@ -690,11 +690,14 @@ impl Follower {
     /// known when the engine was lost: what was up then, was killed, and did not die in this life of the engine went
     /// down with it.
     async fn recall(&mut self, selected: &Selected, before: &[ContainerView]) {
-        let list = self.store.snapshot().containers;
-        if !list.iter().any(end_request::may_have_been_asked_for) {
+        let mut ended = self.store.snapshot().containers;
+        ended.retain(end_request::may_have_been_asked_for);
+        if ended.is_empty() {
             return;
         }
-        self.end_requests.recall(&selected.engine).await;
+        self.end_requests.recall(&selected.engine, &ended).await;
+        // What was learnt meanwhile stays.
+        let list = self.store.snapshot().containers;
         let told = list.into_iter().filter_map(|mut view| {
             if self.end_requests.put_in(&mut view) {
                 return Some(view);

@@ -71,7 +71,7 @@ impl SettingsFile {
     }
 
     /// A file that is not there is as good as an empty one.
-    fn read(&self) -> Result<Settings, String> {
+    pub(crate) fn read(&self) -> Result<Settings, Unreadable> {
         let Some(path) = &self.path else {
             return Ok(Settings::default());
         };
@@ -80,13 +80,13 @@ impl SettingsFile {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Settings::default());
             }
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(Unreadable::Now(error)),
         };
         if length > MAX_BYTES {
-            return Err(format!("it has {length} bytes"));
+            return Err(Unreadable::Damaged(format!("it has {length} bytes")));
         }
-        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-        serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+        let bytes = std::fs::read(path).map_err(Unreadable::Now)?;
+        serde_json::from_slice(&bytes).map_err(|error| Unreadable::Damaged(error.to_string()))
     }
 
     /// The file, where there is a place for one.
@@ -114,10 +114,20 @@ impl SettingsFile {
     }
 
     /// Changes the settings. The file is replaced as a whole, so that a crash leaves the old or the new one; one that
-    /// cannot be read is kept beside it, because somebody may have written it by hand.
+    /// is damaged is kept beside it, because somebody may have written it by hand. Processes change it one after another.
     pub fn update(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, ApiError> {
-        let damage = self.damage();
-        let mut settings = self.load();
+        let _lock = self
+            .path
+            .as_deref()
+            .map(|path| lock(path).map_err(|source| file_error("Locking", path, &source)))
+            .transpose()?;
+        let (mut settings, damage) = match (self.read(), &self.path) {
+            (Ok(settings), _) => (settings, None),
+            (Err(Unreadable::Now(source)), Some(path)) => {
+                return Err(file_error("Reading the settings of", path, &source));
+            }
+            (Err(problem), _) => (Settings::default(), Some(problem)),
+        };
         change(&mut settings);
         if let Some(path) = &self.path {
             if let Some(damage) = damage {
@@ -127,12 +137,13 @@ impl SettingsFile {
                 std::fs::rename(path, &aside).map_err(|source| {
                     file_error("Keeping the damaged settings of", path, &source)
                 })?;
-                tracing::warn!("{damage}; it is kept as {}", aside.display());
+                tracing::warn!(
+                    "{} cannot be used: {damage}; it is kept as {}",
+                    path.display(),
+                    aside.display()
+                );
             }
             let write = || -> std::io::Result<()> {
-                if let Some(directory) = path.parent() {
-                    std::fs::create_dir_all(directory)?;
-                }
                 let mut file = AtomicWriteFile::open(path)?;
                 serde_json::to_writer_pretty(&mut file, &settings)?;
                 file.write_all(b"\n")?;
@@ -142,6 +153,38 @@ impl SettingsFile {
         }
         Ok(settings)
     }
+}
+
+/// Why a settings file cannot be read.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    /// It may be readable the next time.
+    Now(std::io::Error),
+    /// What is in it is not settings.
+    Damaged(String),
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Now(error) => error.fmt(f),
+            Self::Damaged(problem) => f.write_str(problem),
+        }
+    }
+}
+
+/// Makes the directory of a settings file, and keeps other processes from changing the file until this is dropped.
+fn lock(path: &Path) -> std::io::Result<std::fs::File> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    let lock = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path.with_extension("lock"))?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 #[cfg(test)]
@@ -171,6 +214,38 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_cannot_be_read_now_is_left_alone() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("settings.json");
+        // Stands for whatever the system refuses.
+        std::fs::create_dir(&path).expect("writable");
+        let refused = SettingsFile::at(path.clone()).update(|settings| settings.engine = None);
+        let message = refused.expect_err("it cannot be read").message;
+        assert!(message.contains("settings.json"), "{message}");
+        assert!(path.is_dir());
+    }
+
+    #[test]
+    fn changes_by_two_at_once_are_both_kept() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = SettingsFile::at(directory.path().join("settings.json"));
+        let add = |name: &str| {
+            for number in 0..50 {
+                let key = format!("{name}-{number}");
+                file.update(|settings| {
+                    settings.other.insert(key, serde_json::Value::Null);
+                })
+                .expect("writable");
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| add("a"));
+            scope.spawn(|| add("b"));
+        });
+        assert_eq!(file.load().other.len(), 100);
+    }
+
+    #[test]
     fn a_damaged_file_is_kept_when_it_is_replaced() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("settings.json");
@@ -194,6 +269,7 @@ mod tests {
         let files = std::fs::read_dir(directory.path())
             .expect("a directory")
             .count();
-        assert_eq!(files, 3);
+        // The settings, the two, and the lock.
+        assert_eq!(files, 4);
     }
 }

@@ -99,6 +99,21 @@ impl Slipway {
         self.connection.selected().await
     }
 
+    /// The use-cases on the engine that is selected now, whichever is chosen later. What takes several calls and must
+    /// not go on with another engine is done with it.
+    pub(crate) async fn pinned(&self) -> Result<Self, ApiError> {
+        let selected = self.selected().await?;
+        let mut pinned = Self::once(
+            self.environment.clone(),
+            self.settings.clone(),
+            Some(selected.endpoint.address.to_string()),
+        );
+        if let Connection::Once(once) = &mut pinned.connection {
+            once.selected = OnceCell::new_with(Some(selected));
+        }
+        Ok(pinned)
+    }
+
     /// Which Slipway this is and where it runs.
     pub fn app_info(&self) -> AppInfo {
         AppInfo {

@@ -19,47 +19,56 @@ impl Slipway {
         Ok(usage(images?, disk.ok().as_ref()))
     }
 
-    /// Removes images (by id) with all their references, each only if no container uses it by now. `progress` is
-    /// called before each. Cancelling stops before the next one.
+    /// Removes images (by id) with all the references that they have by then, each only if no container uses it by then.
+    /// `progress` is called before each. Cancelling stops before the next one.
     pub async fn images_remove_unused(
         &self,
         ids: &[String],
         cancel: &CancellationToken,
         progress: impl Fn(RemovalProgress) + Send,
     ) -> Result<ImagesRemoval, ApiError> {
-        let engine = self.selected().await?.engine;
-        let (images, before) = tokio::join!(self.images(), engine.image_disk_usage());
-        let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
-        let images: Vec<ImageView> = images?
-            .into_iter()
-            .filter(|image| wanted.contains(image.id.as_str()))
-            .collect();
-        let total = count(images.len());
+        let slipway = self.pinned().await?;
+        let engine = slipway.selected().await?.engine;
+        let total = count(ids.len());
+        // What is freed takes the engine long to say, and is not worth waiting for after a cancellation.
+        let before = cancel.run_until_cancelled(engine.image_disk_usage()).await;
         let mut result = ImagesRemoval {
             removed: 0,
             freed_bytes: None,
             kept: Vec::new(),
             cancelled: false,
         };
-        for (done, image) in images.iter().enumerate() {
+        for (done, id) in ids.iter().enumerate() {
             if cancel.is_cancelled() {
                 result.cancelled = true;
                 break;
             }
+            // A tag may have moved to another image since it was listed, and a container may use this one.
+            let image = match slipway.image_detail(id).await {
+                Ok(detail) => detail.image,
+                Err(error) if error.kind == ErrorKind::NotFound => continue,
+                Err(error) => {
+                    let name = id.clone();
+                    result.kept.push(ImageKept { name, error });
+                    continue;
+                }
+            };
             progress(RemovalProgress {
-                image: name(image),
+                image: name(&image),
                 done: count(done),
                 total,
             });
-            match self.remove_unused(image).await {
+            match slipway.remove_unused(&image).await {
                 Ok(()) => result.removed += 1,
                 Err(error) => result.kept.push(ImageKept {
-                    name: name(image),
+                    name: name(&image),
                     error,
                 }),
             }
         }
-        if let (Ok(before), Ok(after)) = (before, engine.image_disk_usage().await) {
+        if let Some(Ok(before)) = before
+            && let Some(Ok(after)) = cancel.run_until_cancelled(engine.image_disk_usage()).await
+        {
             result.freed_bytes = Some(before.total.saturating_sub(after.total));
         }
         Ok(result)

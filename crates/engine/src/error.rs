@@ -231,7 +231,7 @@ pub enum EngineError {
         message: String,
     },
     /// The engine's answer breaks the protocol.
-    #[error("The engine's answer makes no sense: {what}")]
+    #[error("The engine's answer cannot be understood: {what}")]
     Protocol {
         /// What was received, or where.
         what: String,

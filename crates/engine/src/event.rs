@@ -3,7 +3,7 @@
 //! Events are hints: an engine drops them for a slow reader and forgets old ones. Who needs the
 //! truth subscribes, lists, applies events, and lists again after every gap.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -105,7 +105,7 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, EngineError>> + S
 
 const WHAT: &str = "the stream of events";
 
-/// What an engine remembers is asked for up to this number of events, for this long, and until nothing more has come
+/// What an engine remembers is read for this long, of which the latest events up to this number are kept, and until nothing more has come
 /// for this long: an engine whose clock is behind keeps the stream open.
 const PAST: (usize, Duration, Duration) =
     (2048, Duration::from_secs(2), Duration::from_millis(300));
@@ -280,9 +280,9 @@ impl Engine {
 }
 
 impl Engine {
-    /// What the engine remembers of containers that were started, sent signals, or ended since `since`, oldest first.
-    /// Docker keeps its last 256 events until it is restarted; Podman keeps a log. What could be read in two seconds
-    /// is returned, however the stream ends.
+    /// What the engine remembers of containers that were started, sent signals, or ended since `since`, oldest first: the
+    /// latest of it, if there is too much. Docker keeps its last 256 events until it is restarted; Podman keeps a log.
+    /// What could be read in two seconds is returned, however the stream ends.
     pub async fn past_container_events(&self, since: Timestamp) -> Vec<Event> {
         let (most, deadline, silence) = PAST;
         let filters = match self.info().product {
@@ -301,7 +301,8 @@ impl Engine {
                     + i64::try_from(deadline.as_nanos()).unwrap_or_default(),
             ),
         };
-        let mut past = Vec::new();
+        let mut past = VecDeque::new();
+        let mut begun = false;
         let reading = async {
             let bytes = self
                 .call(Method::GET, &["events"])
@@ -311,11 +312,24 @@ impl Engine {
                 .stream(WHAT)
                 .await?;
             let mut events = JsonStream::new(bytes);
-            while past.len() < most {
+            loop {
                 // The first one takes the engine a moment.
-                let patience = if past.is_empty() { deadline } else { silence };
+                let patience = if begun { silence } else { deadline };
                 match timeout(patience, events.next(parse)).await {
-                    Ok(Ok(Some(event))) => past.push(event),
+                    Ok(Ok(Some(event))) => {
+                        begun = true;
+                        // Podman sends health checks too, a thousand times as many.
+                        if !matches!(
+                            event.action,
+                            Action::Start | Action::Kill { .. } | Action::Stop | Action::Die { .. }
+                        ) {
+                            continue;
+                        }
+                        if past.len() == most {
+                            past.pop_front();
+                        }
+                        past.push_back(event);
+                    }
                     Ok(Err(error)) => return Err(error),
                     Ok(Ok(None)) | Err(_) => break,
                 }
@@ -325,7 +339,7 @@ impl Engine {
         if let Ok(Err(error)) = timeout(deadline, reading).await {
             tracing::debug!(%error, "past events are not known");
         }
-        past
+        past.into()
     }
 }
 

@@ -229,6 +229,14 @@ fn parse(line: &[u8]) -> Result<Wire, EngineError> {
     json::object(line, "statistics")
 }
 
+/// Docker answers with nothing at all when the container ends while it is asked.
+fn first_sample(body: &[u8]) -> Result<StatsSample, EngineError> {
+    if body.trim_ascii().is_empty() {
+        return Ok(StatsSample::default());
+    }
+    Ok(parse(body)?.into_sample(None))
+}
+
 impl Engine {
     /// One sample, at once. It has no `cpu_percent`: that takes two, see
     /// [`CpuReading::percent_since`].
@@ -240,7 +248,7 @@ impl Engine {
             .query("one-shot", "1")
             .send()
             .await?;
-        Ok(parse(&answer.body)?.into_sample(None))
+        first_sample(&answer.body)
     }
 
     /// Samples as they come. While the container does not run, Docker goes on with samples that
@@ -323,6 +331,8 @@ mod tests {
             r#"{"read":"0001-01-01T00:00:00Z","preread":"0001-01-01T00:00:00Z","pids_stats":{},"blkio_stats":{"io_service_bytes_recursive":null},"num_procs":0,"storage_stats":{},"cpu_stats":{"cpu_usage":{"total_usage":0},"throttling_data":{}},"precpu_stats":{"cpu_usage":{"total_usage":0}},"memory_stats":{},"name":"/x","id":"y"}"#,
         );
         assert_eq!(empty, StatsSample::default());
+        assert_eq!(first_sample(b"\n").unwrap(), StatsSample::default());
+        assert!(first_sample(b"<html>").is_err());
     }
 
     #[test]

@@ -311,7 +311,7 @@ fn is_stopped_and_deleted(own: &Own) {
     let ended = own.run(&["machine", "delete"]).exits(2);
     ended.says("needs confirmation", "--yes");
     let mut wrong = Terminal::open(own, "machine delete");
-    wrong.shows("Type `machine` to go on").types("yes\n");
+    wrong.shows("Type `machine` to confirm").types("yes\n");
     let (code, shown) = wrong.ends();
     assert_eq!(code, Some(130), "{shown}");
     assert_eq!(own.state(), "stopped");

@@ -2,12 +2,13 @@
 //! the plan's variables.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use slipway_api::ApiError;
 use slipway_api::container::EnvVar;
 use slipway_api::run::{NeededService, RunEvent, RunFailure, RunPlan, ServiceContainer};
 use slipway_catalog::{Catalog, Entry, escaped};
-use slipway_engine::{Container, ContainerDetail, ContainerState, Engine, EngineError, ListFilter};
+use slipway_engine::{Container, ContainerState, Engine, EngineError, ListFilter};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection_string::finds_by_name;
@@ -67,18 +68,16 @@ impl Slipway {
             field: None,
         };
         let (entry, needed) = needed(&plan, slug).map_err(failure)?;
-        let engine = self.selected().await.map_err(failure)?.engine;
+        let slipway = self.pinned().await.map_err(failure)?;
+        let engine = slipway.selected().await.map_err(failure)?.engine;
         let network = shared_network(&plan, entry);
-        let mut service = self.run_draft(slug).await.map_err(failure)?.plan;
+        let mut service = slipway.run_draft(slug).await.map_err(failure)?.plan;
         service.network = Some(network.clone());
+        let env = service.env.clone();
         let made = ensure_network(&engine, &network).await.map_err(failure)?;
-        match self.run(service, cancel, emit).await {
+        match Box::pin(slipway.run(service, cancel, emit)).await {
             Ok(outcome) => {
-                let detail = engine
-                    .inspect_container(&outcome.container.id)
-                    .await
-                    .map_err(|error| failure(api_error(&error)))?;
-                Ok(filled(plan, entry, needed, &detail, network))
+                filled(plan, entry, needed, &outcome.container.name, &env, network).map_err(failure)
             }
             Err(mut failed) => {
                 // A container that is yet to be undone keeps its network.
@@ -118,14 +117,19 @@ impl Slipway {
             (None, Some(own)) => own.to_owned(),
             (None, None) => shared_network(&plan, entry),
         };
-        if !is_on(&network) {
-            ensure_network(&engine, &network).await?;
-            engine
-                .connect_network(&network, &detail.id)
-                .await
-                .map_err(|error| api_error(&error))?;
+        let attach = !is_on(&network);
+        let env: Vec<EnvVar> = detail.env.iter().map(|line| view::env_var(line)).collect();
+        let plan = filled(plan, entry, needed, &detail.name, &env, network.clone())?;
+        if attach {
+            let made = ensure_network(&engine, &network).await?;
+            if let Err(error) = engine.connect_network(&network, &detail.id).await {
+                if made {
+                    let _ = engine.remove_network(&network).await;
+                }
+                return Err(api_error(&error));
+            }
         }
-        Ok(filled(plan, entry, needed, &detail, network))
+        Ok(plan)
     }
 }
 
@@ -176,26 +180,47 @@ fn is_of(container: &Container, entry: &Entry) -> bool {
             .is_some_and(|found| found.slug == entry.slug)
 }
 
-/// The plan on the shared network, its variables filled with what names the service there. A variable for which the
-/// service has no value stays as it is.
+/// The plan on the shared network, its variables filled with what names the service there: its `name` and the
+/// variables that it was given. A variable for which the service has no value stays as it is, unless it is the one that
+/// names the service: the image would not find it.
 fn filled(
     mut plan: RunPlan,
     entry: &Entry,
     needed: &Entry,
-    service: &ContainerDetail,
+    name: &str,
+    service: &[EnvVar],
     network: String,
-) -> RunPlan {
-    let env: Vec<EnvVar> = service.env.iter().map(|line| view::env_var(line)).collect();
-    fill_env(&mut plan.env, entry, needed, &service.name, &env);
+) -> Result<RunPlan, ApiError> {
+    if let Some(missing) = fill_env(&mut plan.env, entry, needed, name, service) {
+        return Err(invalid(
+            format!(
+                "{} cannot be connected to `{name}`, which was started without `{missing}`",
+                entry.name
+            ),
+            Some(format!(
+                "Set the variables by hand, or run another {}",
+                needed.name
+            )),
+        ));
+    }
     plan.network = Some(network);
-    plan
+    Ok(plan)
 }
 
-fn fill_env(env: &mut Vec<EnvVar>, entry: &Entry, needed: &Entry, host: &str, service: &[EnvVar]) {
+/// Fills variables. Returns what the service was not given of a variable that names it.
+fn fill_env(
+    env: &mut Vec<EnvVar>,
+    entry: &Entry,
+    needed: &Entry,
+    host: &str,
+    service: &[EnvVar],
+) -> Option<String> {
+    let mut lacking = None;
     for known in &entry.env {
         let Some(from) = &known.from else { continue };
         // In an address, a value is a part of it.
         let is_url = from.to_string().contains("://");
+        let missing = Cell::new(None);
         let value = from.fill(|placeholder| {
             let (slug, variable) = match placeholder.split_once(':') {
                 Some((slug, variable)) => (slug, Some(variable)),
@@ -207,17 +232,26 @@ fn fill_env(env: &mut Vec<EnvVar>, entry: &Entry, needed: &Entry, host: &str, se
             let Some(variable) = variable else {
                 return Some(Cow::Borrowed(host));
             };
-            let value = service
-                .iter()
-                .find(|set| set.name == variable)
-                .map(|set| set.value.as_str())?;
+            let Some(set) = service.iter().find(|set| set.name == variable) else {
+                missing.set(Some(variable.to_owned()));
+                return None;
+            };
+            let value = set.value.as_str();
             Some(if is_url && !value.is_empty() {
                 Cow::Owned(escaped(value))
             } else {
                 Cow::Borrowed(value)
             })
         });
-        let Some(value) = value else { continue };
+        let Some(value) = value else {
+            if from
+                .to_string()
+                .contains(&format!("{{{{{}}}}}", needed.slug))
+            {
+                lacking = lacking.or(missing.take());
+            }
+            continue;
+        };
         match env.iter_mut().find(|set| set.name == known.name) {
             Some(set) => set.value = value,
             None => env.push(EnvVar {
@@ -226,6 +260,7 @@ fn fill_env(env: &mut Vec<EnvVar>, entry: &Entry, needed: &Entry, host: &str, se
             }),
         }
     }
+    lacking
 }
 
 #[cfg(test)]
@@ -246,7 +281,8 @@ mod tests {
         let entry = |slug| Catalog::bundled().entry(slug).expect("bundled");
         let mut env = variables(&[("WORDPRESS_DB_NAME", "app"), ("OTHER", "kept")]);
         let service = variables(service);
-        fill_env(&mut env, entry(slug), entry(needed), "db-2", &service);
+        let missing = fill_env(&mut env, entry(slug), entry(needed), "db-2", &service);
+        assert_eq!(missing, None);
         for (name, value) in expected {
             let found = env.iter().find(|set| set.name == *name);
             assert_eq!(found.map(|set| set.value.as_str()), Some(*value), "{name}");
@@ -280,6 +316,18 @@ mod tests {
             ],
             &[("ME_CONFIG_MONGODB_URL", "mongodb://root:p%40ss@db-2:27017/")],
         );
+        // An address that cannot be completed would name another host.
+        let entry = |slug| Catalog::bundled().entry(slug).expect("bundled");
+        let mut env = Vec::new();
+        let missing = fill_env(
+            &mut env,
+            entry("mongo-express"),
+            entry("mongo"),
+            "db-2",
+            &[],
+        );
+        assert_eq!(missing.as_deref(), Some("MONGO_INITDB_ROOT_USERNAME"));
+        assert_eq!(env, []);
         // What the service does not tell stays as the plan has it.
         check(
             "wordpress",

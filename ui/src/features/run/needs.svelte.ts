@@ -27,6 +27,8 @@ export class Need {
 	/** From 0 to 1 of the pull; null while that is not known. */
 	progress: number | null = $state(null);
 	error: HostError | null = $state.raw(null);
+	/** What its run said that is worth knowing. */
+	notices: string[] = $state.raw([]);
 	/** The container that serves, once it is known. */
 	container = $state("");
 	network = $state("");
@@ -47,15 +49,18 @@ export class Need {
 		const { entry } = this.service;
 		const operation = operations.begin(id, { title: `Run ${entry.name}`, cancel: () => this.cancel() });
 		this.#operation = id;
-		const done = await this.#ask((plan) =>
+		const failure = await this.#ask((plan) =>
 			host.runNeeded(plan, entry.slug, id, (event) => {
 				this.#hear(event);
 				operation.detail = this.words;
 				operation.progress = this.progress;
 			}),
 		);
-		operations.end(operation, done ? "done" : "failed");
 		this.#operation = null;
+		if (failure === null) operations.end(operation, "done");
+		else if (failure.kind === "cancelled") operations.end(operation, "cancelled");
+		// The form shows it, unless it was closed meanwhile.
+		else operations.end(operation, "failed", this.#form.closed ? failure.error : null);
 	}
 
 	/** Takes a container that runs. */
@@ -69,23 +74,26 @@ export class Need {
 		this.words = "Cancelling";
 	}
 
-	async #ask(what: (plan: RunPlan) => Promise<RunPlan>): Promise<boolean> {
+	/** Null when it went well. */
+	async #ask(what: (plan: RunPlan) => Promise<RunPlan>): Promise<HostError | null> {
 		this.state = "doing";
 		this.words = "";
 		this.progress = null;
 		this.error = null;
+		this.notices = [];
 		try {
-			const plan = await what($state.snapshot(this.#form.plan) as RunPlan);
-			const names = this.#form.fill(plan);
+			const sent = $state.snapshot(this.#form.plan) as RunPlan;
+			const plan = await what(sent);
+			const names = this.#form.fill(sent, plan);
 			this.network = plan.network ?? "";
 			this.filled = names.length ? `Filled in: ${names.join(", ")}.` : "";
 			this.state = "done";
-			return true;
+			return null;
 		} catch (thrown) {
 			const error = HostError.from(thrown);
 			this.error = error.kind === "cancelled" ? null : error;
 			this.state = "offered";
-			return false;
+			return error;
 		}
 	}
 
@@ -99,12 +107,15 @@ export class Need {
 			const { bytes_done: part, bytes_total: whole } = event.progress;
 			this.words = whole ? `Pulling, ${bytesOf(part, whole)}` : "Pulling";
 			this.progress = whole ? part / whole : null;
+		} else if (event.type === "notice") {
+			this.notices = [...this.notices, event.message];
 		}
 	}
 }
 
 /** What the image of a plan needs. */
 export class Needs {
+	/** In the order of the catalog. */
 	all: Need[] = $state.raw([]);
 
 	/** Asks what is needed, unless the catalog says that nothing is. */

@@ -14,6 +14,7 @@ import {
 	type RunDraft,
 	type RunPlan,
 } from "../../host/host";
+import { Needs } from "./needs.svelte";
 
 let nextKey = 1;
 
@@ -293,6 +294,11 @@ export class PlanForm {
 
 	readonly runnable = $derived(this.problems.length === 0);
 
+	/** What the image needs beside it. */
+	readonly needs = new Needs();
+	/** Whether the form was left: nobody sees what is done for it. */
+	closed = false;
+
 	/** @param edited Whether the plan has edits from before, which closing would lose. */
 	constructor(draft: RunDraft, edited = false) {
 		const { plan, entry, check } = draft;
@@ -329,10 +335,14 @@ export class PlanForm {
 		this.#opened = edited ? null : JSON.stringify(this.plan);
 	}
 
-	/** Takes the network and the variables of a plan that names a service, and says which variables are new. */
-	fill(plan: RunPlan): string[] {
-		this.network = plan.network ?? "";
+	/**
+	 * Takes what a plan has that `sent` had not: the network and the variables that name a service. Says which variables
+	 * are new. What was edited meanwhile stays.
+	 */
+	fill(sent: RunPlan, plan: RunPlan): string[] {
+		if (plan.network !== sent.network) this.network = plan.network ?? "";
 		const changed = plan.env.filter(({ name, value }) => {
+			if (sent.env.some((it) => it.name === name && it.value === value)) return false;
 			const row = this.env.find((it) => it.name === name);
 			if (row?.value === value) return false;
 			if (row) row.value = value;

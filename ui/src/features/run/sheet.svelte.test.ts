@@ -227,6 +227,47 @@ describe("while the machine starts", () => {
 		await vi.waitFor(() => expect(runRequests.current).toMatchObject({ what: "nginx", how: "form" }));
 	});
 
+	test("nothing runs on another engine without asking", async () => {
+		await ask("nginx", "now");
+		await sheet.startMachine();
+		scene("normal");
+		await vi.waitFor(() => expect(sheet.waiting).toEqual([]));
+		await vi.waitFor(() => expect(sheet.form).not.toBeNull());
+		expect(sheet.run).toBeNull();
+
+		scene("machine-stopped");
+		await ask("nginx", "now");
+		await sheet.startMachine();
+		sheet.close();
+		scene("normal");
+		await vi.waitFor(() =>
+			expect(toasts.all.map(({ title }) => title)).toEqual(["The engine is ready to run nginx"]),
+		);
+		await vi.waitFor(() => expect(operations.running).toEqual([]));
+	});
+
+	test("edits made meanwhile stay", async () => {
+		await ask("nginx", "now");
+		await sheet.startMachine();
+		const form = sheet.form;
+		if (!form) throw new Error("there is a form");
+		form.name = "mine";
+		await machineRuns();
+		await vi.waitFor(() => expect(form.checked).toBe(true));
+		expect(sheet.form).toBe(form);
+		expect(sheet.run).toBeNull();
+		expect(form.name).toBe("mine");
+	});
+
+	test("what needs a service is not run without it", async () => {
+		await ask("paperless-ngx", "now");
+		await sheet.startMachine();
+		sheet.close();
+		await machineRuns();
+		await vi.waitFor(() => expect(toasts.all[0]?.title).toBe("The engine is ready to run Paperless-ngx"));
+		expect(operations.running).toEqual([]);
+	});
+
 	test("nothing runs after the wait was cancelled", async () => {
 		await ask("nginx", "now");
 		await sheet.startMachine();

@@ -50,7 +50,7 @@ class Sheet {
 			this.#asked += 1;
 			this.loading = false;
 			this.run = this.#toShow;
-			this.form = null;
+			this.#leaveForm();
 			this.error = null;
 			this.entry = this.run?.entry ?? null;
 			this.what = request.what;
@@ -69,7 +69,7 @@ class Sheet {
 		const asked = this.#asked;
 		this.#early = !engine.connected;
 		this.run = null;
-		this.form = null;
+		this.#leaveForm();
 		this.error = null;
 		this.loading = true;
 		let draft: RunDraft;
@@ -108,7 +108,9 @@ class Sheet {
 		this.#drop();
 		const isShown = runRequests.current !== null && this.run === null;
 		const shown = isShown ? waiting.find(({ what }) => what === this.what) : undefined;
-		if (shown) await this.load(shown.how);
+		if (isShown && this.form?.dirty) await this.form.checkNow();
+		// Another engine than the one that was waited for is not the place to run something without asking.
+		else if (shown) await this.load(machine.used ? shown.how : "form");
 		else if (isShown && this.#early) await this.load("form");
 		for (const other of waiting) if (other !== shown) await this.#goOn(other);
 	}
@@ -130,7 +132,7 @@ class Sheet {
 	/** Runs a plan and shows how it goes. */
 	start(plan: RunPlan, edited = false) {
 		const run = this.#begin(plan, this.entry, edited);
-		this.form = null;
+		this.#leaveForm();
 		this.run = run;
 	}
 
@@ -164,9 +166,14 @@ class Sheet {
 	close() {
 		this.#asked += 1;
 		this.asking = false;
-		this.form = null;
+		this.#leaveForm();
 		this.run = null;
 		runRequests.close();
+	}
+
+	#leaveForm() {
+		if (this.form) this.form.closed = true;
+		this.form = null;
 	}
 
 	showContainer(id: string, tab: "overview" | "logs") {
@@ -210,14 +217,14 @@ class Sheet {
 		const name = entry?.name ?? what;
 		const ask = () => runRequests.run(what, "form", entry);
 		try {
-			if (how === "now") {
+			if (how === "now" && machine.used) {
 				const draft = await host.runDraft(what);
 				const form = new PlanForm(draft);
-				if (form.runnable) {
+				if (form.runnable && !form.entry?.needs.length) {
 					this.#begin(form.plan, draft.entry, false);
 					return;
 				}
-			} else if (runRequests.current === null) {
+			} else if (how === "form" && runRequests.current === null) {
 				ask();
 				return;
 			}
