@@ -204,7 +204,8 @@ mod tests {
         }
     }
 
-    /// One test for all cases: an executable cannot be written while another thread may be about to fork.
+    /// One test for all cases: a process forked by another test could hold the script open for writing, and a script that
+    /// is open for writing cannot be executed.
     #[tokio::test]
     async fn what_becomes_of_ssh() {
         let dir = tempfile::tempdir().unwrap();

@@ -51,7 +51,7 @@ const MAX_FRAME: usize = MTU as usize + ETHERNET_HEADER;
 const LONGEST: usize = 4096 + 64 * 1024;
 /// Length prefix of each frame.
 const LENGTH: usize = 4;
-/// Minimum delay between polls. Work that is due at once is done before the delay is computed; this covers the rest.
+/// Delay before the next poll when work is due at once but could not be done in this one.
 const SOON: Duration = Duration::from_millis(1);
 /// Room for a few of the longest frames, or many short ones.
 const INCOMING: usize = 4 * (LENGTH + MAX_FRAME);

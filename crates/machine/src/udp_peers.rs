@@ -41,7 +41,7 @@ pub(crate) struct Admitted<'a> {
     pub(crate) session: Session<'a>,
     /// Its datagrams.
     pub(crate) datagrams: mpsc::Receiver<Vec<u8>>,
-    /// Whoever serves the peer must end on this signal, to make room for others.
+    /// The session must end on this signal, to make room for another peer.
     pub(crate) ends: AbortRegistration,
 }
 

@@ -146,7 +146,7 @@ async fn a_full_disk_of_this_computer_has_it_wait_and_loses_nothing() {
     std::fs::create_dir(&data).expect("writable");
     let script = format!("mount -t tmpfs -o size=1500m none {}", data.display());
     let mut daemon = among_mounts(&own, &script).await;
-    // Its own view shows what it sees.
+    // Reached through the mount namespace of `slipwayd`.
     let filler = PathBuf::from(format!(
         "/proc/{}/root{}/filler",
         daemon.id(),

@@ -134,7 +134,8 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
         eprintln!("{options} {what} took {:?}:\n{output}", began.elapsed());
         output
     };
-    // The engine's container has no network namespace of its own that would lead there; each container network has one.
+    // The engine's network namespace has no id in the machine's, through which a container with the machine's network
+    // could move an interface into it; each container's namespace has one.
     let namespaces = || run("--net=host", &["namespaces".to_owned()]);
     assert_eq!(namespaces(), "namespaces 0");
     own.docker_line("run -d --name sleeps probe /probe listen 1");
@@ -224,8 +225,8 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
     assert_eq!(view.warnings, [""; 0]);
 }
 
-/// The firewall blocked all routes that lead here, except on the network of published ports, where nothing listens, and
-/// on the engine's, which no route leads to.
+/// Removes the firewall, to show that it is what blocks the machine's routes to this computer. It is not needed on the
+/// network of published ports, where nothing listens here, and on the engine's, to which there is no route.
 async fn without_the_firewall(
     own: &Own,
     run: &dyn Fn(&str, &[String]) -> String,

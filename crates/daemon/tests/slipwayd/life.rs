@@ -64,7 +64,7 @@ async fn it_begins_with_nothing_and_serves_a_page() {
         b"",
     );
     assert!(get(port).contains("from the machine"));
-    // Data after the end is refused.
+    // `wc` answers only after the end of its input (half-close).
     let echoed = own.docker_ok(
         &["exec", "-i", "web", "busybox", "wc", "-c"],
         &vec![b'x'; 300_000],

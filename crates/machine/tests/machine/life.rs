@@ -268,7 +268,7 @@ async fn it_is_started_again_once_when_it_ends_by_itself_and_then_says_why_not()
     let reason = machine.broken().await;
     assert!(reason.message.contains("it was killed"), "{reason:?}");
     assert!(reason.hint.is_some());
-    // Who says so gets it again.
+    // An explicit start is accepted all the same.
     machine.handle.start().await.expect("accepted");
     machine.running().await;
 }

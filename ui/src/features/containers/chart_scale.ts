@@ -15,7 +15,7 @@ export function memoryScale(values: readonly (number | null)[], limit: number | 
 
 const largest = (values: readonly (number | null)[]) => Math.max(0, ...values.map((value) => value ?? 0));
 
-/** The first step, or multiple of two of the last step, that leaves some room above the value. */
+/** The first step with some room above the value; beyond the steps, the last one is doubled until it fits. */
 function ceiling(value: number, steps: readonly number[], limit: number | null): number {
 	const wanted = value * 1.1;
 	let top = steps.find((step) => step >= wanted) ?? steps.at(-1) ?? 1;
