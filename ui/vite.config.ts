@@ -9,9 +9,9 @@ export default defineConfig(({ mode }) => {
 	const usesFixture = mode === "fixture" || mode === "test";
 	return {
 		plugins: [svelte(), mode === "test" ? svelteTesting() : []],
-		// The product talks to Tauri; `--mode fixture` and the component tests talk to a stand-in in memory.
+		// The product talks to Tauri; `--mode fixture` and the component tests use an in-memory backend.
 		resolve: usesFixture ? { alias: [{ find: /^\.\/live$/, replacement: fixture }] } : {},
-		// The window's policy allows files of its own only: no `data:` and no inline script.
+		// The content security policy allows only the app's own files: no `data:` and no inline script.
 		build: {
 			outDir: mode === "fixture" ? "node_modules/.fixture" : "dist",
 			emptyOutDir: true,
@@ -19,7 +19,8 @@ export default defineConfig(({ mode }) => {
 			modulePreload: { polyfill: false },
 			reportCompressedSize: true,
 			rollupOptions: {
-				// What a window opens with is one file: each request passes through the process that opens the window.
+				// The first screen is one file, because each request passes through the process that opens
+				// the window.
 				output: { codeSplitting: { groups: [{ name: "start", tags: ["$initial"] }] } },
 			},
 			target: "safari16",

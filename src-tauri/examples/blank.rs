@@ -1,5 +1,4 @@
-//! A window with nothing in it: what Tauri and the web view cost before there is a Slipway. `cargo xtask bench`
-//! compares with it.
+//! An empty window: the baseline cost of Tauri and the web view, for comparison in `cargo xtask bench`.
 
 // No console window beside it on Windows.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]

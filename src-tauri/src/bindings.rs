@@ -1,15 +1,15 @@
-//! The one table of commands and events, and the TypeScript that is generated from it.
+//! The table of commands and events, from which the TypeScript bindings are generated.
 
 use tauri_specta::{Builder, collect_commands, collect_events};
 
 use crate::{commands, events};
 
-/// Everything that the window may call or hear.
+/// All commands and events of the window.
 pub(crate) fn builder() -> Builder<tauri::Wry> {
     Builder::<tauri::Wry>::new()
         // Bytes and line numbers stay far below 2^53.
         .dangerously_cast_bigints_to_number()
-        // Wire types have one shape in both directions, so one TypeScript type does.
+        // Wire types have the same shape in both directions, so one TypeScript type is enough.
         .disable_serde_phases()
         .commands(collect_commands![
             commands::window::app_info,

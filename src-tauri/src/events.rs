@@ -1,4 +1,4 @@
-//! Small facts that the backend tells the window without being asked. Streams go over channels instead.
+//! Events that the backend sends to the window. Streams use channels instead.
 
 use serde::{Deserialize, Serialize};
 use slipway_api::container::ContainerDelta;

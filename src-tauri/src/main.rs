@@ -1,7 +1,8 @@
 //! Slipway's window: the only crate that knows Tauri.
 //!
-//! It adapts `slipway-core` to commands, events and channels (`commands/`, `events.rs`), and owns what belongs to a
-//! desktop: one instance, one window, its place on the screen. It decides nothing about containers.
+//! It exposes `slipway-core` through commands, events and channels (`commands/`, `events.rs`), and implements what a
+//! desktop app needs: a single instance, one window, its position on the screen. It makes no decisions about
+//! containers.
 
 // No console window beside the app on Windows.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
@@ -27,10 +28,10 @@ use tracing_subscriber::EnvFilter;
 #[cfg(target_os = "linux")]
 use crate::single_instance::Instance;
 
-/// How long the process stays behind its closed window to take away what unfinished runs made.
+/// How long the process stays after its window was closed, to clean up after unfinished runs.
 const TIDY_UP: Duration = Duration::from_secs(10);
 
-/// The use-cases, as commands get them.
+/// The use-cases, as state for commands.
 pub(crate) type Core<'a> = tauri::State<'a, Arc<Slipway>>;
 
 fn main() {
@@ -97,14 +98,14 @@ fn main() {
     }
 }
 
-/// Whether the machine is started without a question where there is no other engine: `SLIPWAY_START_MACHINE=1`, as for
-/// `slipway run`.
+/// Whether to start the machine without asking if there is no other engine: `SLIPWAY_START_MACHINE=1`, as for `slipway
+/// run`.
 fn starts_the_machine() -> bool {
     std::env::var("SLIPWAY_START_MACHINE")
         .is_ok_and(|wish| !matches!(wish.as_str(), "" | "0" | "false" | "no" | "off" | "n" | "f"))
 }
 
-/// Closing the window in the middle of a run cancels it, and cancelling takes a moment.
+/// Closing the window during a run cancels the run, which takes a moment.
 fn tidy_up_before_exit(app: &AppHandle, event: RunEvent) {
     let RunEvent::ExitRequested {
         api, code: None, ..
@@ -129,7 +130,7 @@ fn tidy_up_before_exit(app: &AppHandle, event: RunEvent) {
     });
 }
 
-/// Tells the window what changes. Whoever misses something sees a gap in the revisions and asks anew.
+/// Sends changes to the window. A receiver that misses one sees a gap in the revisions and requests a new snapshot.
 fn forward(app: &AppHandle, core: &Slipway) {
     if let Some(mut states) = core.engine_states() {
         let app = app.clone();
@@ -169,7 +170,7 @@ fn forward(app: &AppHandle, core: &Slipway) {
                     Ok(Change::Volumes) => emit(&events::VolumesChanged, &app),
                     Err(RecvError::Lagged(missed)) => {
                         tracing::debug!(missed, "the window fell behind");
-                        // Images have no revisions by which the page would notice.
+                        // Image events have no revision that would reveal a gap.
                         emit(&events::ImagesChanged, &app);
                     }
                     Err(RecvError::Closed) => return,
@@ -180,7 +181,7 @@ fn forward(app: &AppHandle, core: &Slipway) {
 }
 
 fn emit<E: tauri_specta::Event + serde::Serialize + Clone>(event: &E, app: &AppHandle) {
-    // Fails only when there is no window any more.
+    // Fails only when the window is gone.
     if let Err(error) = event.emit(app) {
         tracing::debug!(%error, "an event was not delivered");
     }

@@ -1,25 +1,26 @@
 //! How the web view paints on Linux.
 //!
-//! It paints with OpenGL. Where there is no GPU, that is a software renderer in its process, whose textures lie in
-//! memory too and which is slower than the web view's own painting. So there it is told to do without.
+//! It paints with OpenGL. Without a GPU, that is a software renderer in its process, whose textures are in main memory
+//! too and which is slower than the web view's own painting. In that case OpenGL is disabled.
 
 use std::fs;
 use std::path::Path;
 
 use webkit2gtk::glib;
 
-/// Where the kernel shows GPUs to programs.
+/// Directory of the kernel's GPU devices.
 const DEVICES: &str = "/dev/dri";
-/// Read by the web view before its first view. Whoever sets it has decided already: `0` has it paint with OpenGL.
+/// Read by the web view before its first view is created. If the variable is set already, it wins: `0` makes the web
+/// view paint with OpenGL.
 const WITHOUT_OPENGL: &str = "WEBKIT_DISABLE_COMPOSITING_MODE";
 
-/// Has the web view paint without OpenGL, if no GPU would do that work. It comes before all else in the process: no other
-/// thread may read the environment meanwhile.
+/// Makes the web view paint without OpenGL if there is no GPU. Must run before everything else in the process, because
+/// no other thread may read the environment meanwhile.
 ///
-/// The view's own setting is no way to say this. Tauri gives it out once the page has begun to load, and a web process
-/// that began with OpenGL and goes on without gets no mouse wheel on X11, and crashes on Wayland.
+/// The view's own setting cannot be used for this. Tauri exposes it only after the page has begun to load, and a web
+/// process that switches away from OpenGL gets no mouse wheel on X11, and crashes on Wayland.
 pub(crate) fn choose() {
-    // A WebDriver takes pictures of what OpenGL has painted, and waits for ever where nothing has.
+    // `WebDriver` takes screenshots of what OpenGL has painted, and waits for ever if there is nothing.
     let driven = std::env::var_os("TAURI_WEBVIEW_AUTOMATION").is_some();
     if driven || has_gpu(Path::new(DEVICES)) {
         return;
@@ -29,7 +30,7 @@ pub(crate) fn choose() {
     }
 }
 
-/// Whether one of the devices renders. A card that only shows a picture (`card0`) does not.
+/// Whether one of the devices can render. A display-only device (`card0`) cannot.
 fn has_gpu(devices: &Path) -> bool {
     fs::read_dir(devices).is_ok_and(|entries| {
         entries

@@ -1,7 +1,7 @@
-//! One Slipway in a session: a second start shows the window of the first and ends.
+//! One Slipway per session: a second start shows the window of the first one and exits.
 //!
-//! It is asked before GTK runs. Tauri's plugin, which other systems use, asks later and ends the process among its threads,
-//! which crashes now and then.
+//! The check runs before GTK. Tauri's plug-in, which other systems use, checks later and exits while threads are
+//! running, which crashes now and then.
 
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
@@ -14,31 +14,31 @@ use crate::window;
 
 const PATH: &str = "/io/github/slipway_app/Slipway";
 const INTERFACE: &str = "io.github.slipway_app.Slipway";
-/// How long the first one may take to answer.
+/// Timeout for the first instance's answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Before it is asked again.
+/// Pause before another attempt.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Which start of Slipway this is.
+/// The role of this process.
 pub(crate) enum Instance {
-    /// The first, for as long as this is held.
+    /// The first instance, for as long as this is held.
     First(First),
-    /// Another one runs, and shows its window.
+    /// Another instance is running, and shows its window.
     Second,
-    /// Another one runs and does not answer.
+    /// Another instance is running and does not answer.
     Unheard(zbus::Error),
 }
 
 pub(crate) struct First {
     app: Arc<OnceLock<AppHandle>>,
-    /// Nothing where there is no session to be alone in.
+    /// Empty if there is no session bus.
     _connection: Option<Connection>,
 }
 
 impl First {
-    /// From now on it is this one's window that is shown. The app holds the instance.
+    /// From now on, other starts show this app's window. The app keeps the instance alive.
     pub(crate) fn serve(self, app: &AppHandle) {
-        // Nobody else sets it.
+        // It is set only here.
         let _ = self.app.set(app.clone());
         app.manage(self);
     }
@@ -48,9 +48,9 @@ struct Window(Arc<OnceLock<AppHandle>>);
 
 #[zbus::interface(name = "io.github.slipway_app.Slipway")]
 impl Window {
-    /// Answers when it was done, so that whoever asks hears of a window that hangs.
+    /// Answers once the window is shown, so that the caller notices a hung window.
     fn show(&self) -> zbus::fdo::Result<()> {
-        // Before there is an app, it is about to show itself.
+        // Before the app exists, its window is about to be shown anyway.
         let Some(app) = self.0.get() else {
             return Ok(());
         };
@@ -59,7 +59,7 @@ impl Window {
         let of = app.clone();
         let asked = app.run_on_main_thread(move || {
             window::show(&of);
-            // Whoever asked may have given up.
+            // The caller may have given up.
             let _ = done.send(());
         });
         asked.map_err(|error| failed(error.to_string()))?;
@@ -69,7 +69,7 @@ impl Window {
     }
 }
 
-/// Finds out whether this is the first start of `identifier` in this session.
+/// Determines whether this is the first instance of `identifier` in this session.
 pub(crate) fn claim(identifier: &str) -> Instance {
     let began = Instant::now();
     loop {
@@ -79,7 +79,7 @@ pub(crate) fn claim(identifier: &str) -> Instance {
             Err(zbus::Error::NameTaken) => match call(identifier) {
                 Ok(()) => return Instance::Second,
                 Err(error) if began.elapsed() > PATIENCE => return Instance::Unheard(error),
-                // It may just have ended.
+                // It may just have exited.
                 Err(_) => {
                     std::thread::sleep(PAUSE);
                     continue;

@@ -8,7 +8,7 @@ use tauri::{AppHandle, Manager as _, Url, WebviewUrl, WebviewWindow, WebviewWind
 
 const LABEL: &str = "main";
 
-/// Opens the window. It shows Slipway's own page and nothing else, wherever a link may point.
+/// Opens the window. It shows only Slipway's own page; navigation to other pages is blocked.
 pub(crate) fn open(app: &AppHandle) -> tauri::Result<WebviewWindow> {
     WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Slipway")
@@ -17,7 +17,7 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<WebviewWindow> {
         .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .on_page_load(|window, load| {
-            // A page that is loaded again knows nothing of the logs that the one before had open.
+            // A reloaded page does not know the logs that the previous one had open.
             if load.event() == PageLoadEvent::Started {
                 let core = window.state::<Arc<Slipway>>();
                 core.log_close_all();
@@ -27,13 +27,13 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<WebviewWindow> {
         .build()
 }
 
-/// Whether there is a window.
+/// Whether the window exists.
 pub(crate) fn is_open(app: &AppHandle) -> bool {
     app.get_webview_window(LABEL).is_some()
 }
 
-/// Brings the window to the front: somebody started Slipway a second time. It may have been closed a moment ago, while
-/// the process stayed to tidy up.
+/// Brings the window to the front, because Slipway was started a second time. The window may have been closed a moment
+/// ago, while the process is still cleaning up.
 pub(crate) fn show(app: &AppHandle) {
     let Some(window) = app.get_webview_window(LABEL) else {
         if let Err(error) = open(app) {
@@ -48,7 +48,7 @@ pub(crate) fn show(app: &AppHandle) {
     }
 }
 
-/// `tauri://localhost/…`, or what stands for it on Windows.
+/// `tauri://localhost/…`, or its counterpart on Windows.
 fn is_own_page(url: &Url) -> bool {
     match url.scheme() {
         "tauri" => url.host_str() == Some("localhost"),

@@ -20,7 +20,7 @@ test("browse, run with one click, and find the address to open", { timeout: 60_0
 	await waitFor(() => screen.getByTestId("run-ready"), patience);
 	expect(screen.getByTestId("run-url").textContent).toBe("http://127.0.0.1:3000");
 	expect(screen.getByTestId("run-note").textContent).toContain("Sign in as admin");
-	// A secret is not on the screen until it is asked for.
+	// A secret is masked until it is revealed.
 	expect(screen.getByTestId("run-secret-GF_SECURITY_ADMIN_PASSWORD").textContent).toContain("••••");
 	await fireEvent.click(screen.getByTestId("run-done"));
 	await waitFor(() => expect(screen.queryByTestId("run-sheet")).toBeNull(), patience);

@@ -5,7 +5,7 @@ import "./state/theme.svelte";
 import { mount } from "svelte";
 import App from "./App.svelte";
 
-// The window freezes the prototypes; in a browser the same mistakes should show.
+// Tauri freezes the prototypes; freeze them in a browser too, so that the same mistakes show.
 if (import.meta.env.MODE === "fixture") Object.freeze(Object.prototype);
 
 const target = document.getElementById("app");

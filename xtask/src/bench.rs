@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what is measured, and what it is compared with.
+//! `cargo xtask bench`: the benchmarks and what they compare with.
 
 use std::path::PathBuf;
 
@@ -14,13 +14,13 @@ const MACHINE: &str = "machine";
 /// The one that needs a package.
 const SIZE: &str = "size";
 
-/// Measures. `names` chooses some of the benchmarks.
+/// Runs the benchmarks. `names` selects some of them.
 pub(crate) fn bench(consent: Consent, names: &[String]) -> Result<()> {
     let machine = names.is_empty() || names.iter().any(|name| name == MACHINE);
     let others = names.is_empty() || names.iter().any(|name| name != MACHINE);
     if others {
         prepare(consent)?;
-        // What the window is compared with.
+        // The comparison for the window.
         shell::run(&mut cargo(&[
             "build",
             "--release",
@@ -49,7 +49,7 @@ pub(crate) fn bench(consent: Consent, names: &[String]) -> Result<()> {
     shell::run(&mut command)
 }
 
-/// The machine, and what it is compared with.
+/// The benchmark of the machine, and its comparison.
 #[cfg(target_os = "linux")]
 fn prepare_machine(consent: Consent) -> Result<Vec<(&'static str, PathBuf)>> {
     use crate::arch::Arch;

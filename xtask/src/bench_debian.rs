@@ -1,5 +1,5 @@
-//! A Debian as it comes, to compare the machine with: systemd, docker.io and sshd on an ext4 disk, with Debian's own
-//! kernel and initrd.
+//! A stock Debian to compare the machine with: systemd, docker.io and sshd on an ext4 disk, with Debian's own kernel
+//! and initrd.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use crate::arch::Arch;
 use crate::workspace::target;
 use crate::{guest_image, packages, shell};
 
-/// Beyond those that Debian calls essential: no more than it takes to boot, to run an engine and to be reached.
+/// Packages beyond Debian's essential ones: just enough to boot, to run an engine and to be reachable.
 const PACKAGES: &[&str] = &[
     "systemd-sysv",
     "udev",
@@ -23,10 +23,11 @@ const PACKAGES: &[&str] = &[
     "ca-certificates",
 ];
 
-/// As large as the machine's disk may well be; it is sparse.
+/// About the size of the machine's disk; it is sparse.
 const DISK: u64 = 8 << 30;
 
-/// What is changed in it; `$1` is its root. The engine is reached at a port too, and one unit says when it answers.
+/// Changes to the stock system; `$1` is its root. The engine also listens on a port, and one unit reports when it
+/// answers.
 const SETUP: &str = r#"
 echo slipway-bench > "$1/etc/hostname"
 echo '/dev/vda / ext4 defaults 0 1' > "$1/etc/fstab"
@@ -57,7 +58,7 @@ cp "$1"/boot/vmlinuz-* vmlinuz
 cp "$1"/boot/initrd.img-* initrd
 "#;
 
-/// Makes it, unless it is there and made of the same: `vmlinuz`, `initrd`, `root.raw` and `key`. Needs root, because the
+/// Builds it, unless an up-to-date one exists: `vmlinuz`, `initrd`, `root.raw` and `key`. Needs root, because the
 /// packages' own scripts run.
 pub(crate) fn make(peer: &Path) -> Result<PathBuf> {
     let directory = target().join("bench-debian");

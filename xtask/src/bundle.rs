@@ -1,4 +1,4 @@
-//! Installers, and the icons in them.
+//! Installers, and their icons.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ use crate::{npm, shell, welcome_image};
 #[cfg(target_os = "linux")]
 mod machine;
 
-/// How long the window of a fresh installation may take on a busy machine.
+/// Timeout for the window of a fresh installation on a busy machine.
 const WINDOW_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The files of the machine's image.
@@ -32,7 +32,7 @@ const ICONS: &[&str] = &[
     "icon.ico",
 ];
 
-/// Makes packages of these kinds, and says where the deb is.
+/// Builds packages of these kinds, and returns the path of the deb.
 pub(crate) fn pack(consent: Consent, kinds: &str) -> Result<PathBuf> {
     packages::install(consent, packages::BUILD)?;
     packages::install(consent, packages::BUNDLE)?;
@@ -51,7 +51,7 @@ pub(crate) fn pack(consent: Consent, kinds: &str) -> Result<PathBuf> {
     newest("deb")
 }
 
-/// Makes the deb and the rpm and looks into both.
+/// Builds the deb and the rpm and checks their content.
 pub(crate) fn bundle(consent: Consent) -> Result<()> {
     packages::install(consent, packages::TEST)?;
     let deb = pack(consent, "deb,rpm")?;
@@ -112,7 +112,7 @@ fn write_command_files() -> Result<()> {
     Ok(())
 }
 
-/// Both of them, because an engine can be on another computer.
+/// Both architectures, because an engine can be on another computer.
 fn lay_welcome_images() -> Result<()> {
     let directory = root().join("installers/welcome");
     let _ = std::fs::remove_dir_all(&directory);
@@ -127,7 +127,7 @@ fn lay_welcome_images() -> Result<()> {
     Ok(())
 }
 
-/// What the machine boots, for the architecture of the packages.
+/// The machine's image, for the architecture of the packages.
 #[cfg(target_os = "linux")]
 fn lay_guest_image(consent: Consent) -> Result<()> {
     use crate::guest_image;
@@ -151,8 +151,8 @@ fn lay_guest_image(_consent: Consent) -> Result<()> {
     bail!("the packages are made on Linux, as the machine's image is")
 }
 
-/// What runs the machine is recommended and not required: who has an engine does not need it, and who has neither is told
-/// what to install.
+/// QEMU is recommended, not required: a user with an engine does not need it. Without an engine or QEMU, `machine
+/// start` names the package to install.
 fn recommendations() -> Result<serde_json::Value> {
     let (deb, rpm) = match Arch::of_this_computer()? {
         Arch::Amd64 => ("qemu-system-x86", "qemu-system-x86"),
@@ -212,7 +212,7 @@ fn check_rpm(rpm: &Path, directory: &Path) -> Result<()> {
     check_files(directory)
 }
 
-/// What an installed Slipway consists of.
+/// The files of an installed Slipway.
 fn check_files(directory: &Path) -> Result<()> {
     let guest = Path::new("usr/lib/slipway/guest").join(Arch::of_this_computer()?.name());
     for name in GUEST_IMAGE {
@@ -243,7 +243,7 @@ fn check_files(directory: &Path) -> Result<()> {
     shell::run(Command::new(directory.join("usr/bin/slipway")).arg("version"))
 }
 
-/// What holds for one package holds for the other if they install the same. Only the window's program knows what kind of package
+/// Checks that both packages install the same files. Only the window's program differs: it contains the kind of package
 /// it came in.
 fn check_same(one: &Path, other: &Path) -> Result<()> {
     shell::run(
@@ -292,7 +292,7 @@ fn check_start(consent: Consent, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Draws all sizes of the icon from its one source.
+/// Renders all sizes of the icon from its one source.
 pub(crate) fn icons(_consent: Consent) -> Result<()> {
     npm::install()?;
     let all = target().join("icons");

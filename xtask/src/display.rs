@@ -51,7 +51,7 @@ impl VirtualDisplay {
         })
     }
 
-    /// What `DISPLAY` has to be.
+    /// The value for `DISPLAY`.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

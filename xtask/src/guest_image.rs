@@ -37,10 +37,10 @@ const PACKAGES: &[Need] = &[
     ("binutils", "finding which libraries a program needs"),
 ];
 
-/// All files carry this time: the same input has to give the same bytes.
+/// Timestamp of all files: the same input has to give the same bytes.
 const EPOCH: &str = "1767225600";
 
-/// What the three files of one architecture may take together.
+/// Limit of the total size of the three files of one architecture.
 const BUDGET: u64 = 110_000_000;
 
 const VMLINUZ: &str = "vmlinuz";
@@ -48,7 +48,7 @@ const INITRD: &str = "initrd";
 const ROOT: &str = "root.erofs";
 const MANIFEST: &str = "manifest.json";
 
-/// What was asked for.
+/// The command's options.
 #[derive(Debug, Default)]
 struct Options {
     archs: Vec<Arch>,
@@ -126,12 +126,12 @@ struct Image<'a> {
 }
 
 impl Image<'_> {
-    /// Where it goes.
+    /// The output directory.
     fn directory(&self) -> PathBuf {
         of_arch(self.arch)
     }
 
-    /// A digest of all that decides what the image is.
+    /// A digest of everything that determines the image.
     fn stamp(&self) -> Result<String> {
         let mut digest = recipe::Digest::default();
         digest.add(Recipe::digest()?.as_bytes());
@@ -171,7 +171,7 @@ impl Image<'_> {
         let initrd = kernel.initrd(self.recipe, self.arch, &tools, &self.agent)?;
         std::fs::write(directory.join(INITRD), initrd)?;
 
-        // Only what something of the image came from is pinned and named.
+        // Only packages that contribute to the image are pinned and named.
         root.note(kernel.image().strip_prefix(&tree)?);
         let gave = root.into_taken();
         let used: Vec<Pinned> = unpacked
@@ -207,7 +207,7 @@ impl Image<'_> {
         self.build(&self.directory(), false)
     }
 
-    /// Builds it once more and compares.
+    /// Builds it a second time and compares.
     fn check_reproducible(&self) -> Result<()> {
         self.refresh()?;
         let first = self.directory();
@@ -233,12 +233,12 @@ pub(crate) fn debian() -> Result<(&'static str, String, String)> {
     Ok((recipe::SUITE, apt::sources()?, apt::reaching()?))
 }
 
-/// Where the image for an architecture is.
+/// The directory of the image for an architecture.
 pub(crate) fn of_arch(arch: Arch) -> PathBuf {
     directory().join(arch.name())
 }
 
-/// Where images and what they are made of are kept.
+/// The directory of images and downloads.
 fn directory() -> PathBuf {
     target().join("guest")
 }

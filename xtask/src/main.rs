@@ -1,5 +1,5 @@
-//! `cargo xtask`: everything that is done to the project, by one name each. It installs what is missing, so that a
-//! fresh machine with Rust and Node needs no other step.
+//! `cargo xtask`: every task of the project as one command each. It installs what is missing, so that a fresh machine
+//! with Rust and Node needs no other step.
 
 mod arch;
 mod bench;

@@ -9,17 +9,17 @@ use crate::shell;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// A place that has a part of a Debian release.
+/// A mirror with a part of a Debian release.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Mirror {
     pub(crate) uri: String,
     /// The release that the computer takes from there: `bookworm`.
     pub(crate) release: String,
-    /// What follows the release's name: nothing, `-updates` or `-security`.
+    /// Suffix of the suite: empty, `-updates` or `-security`.
     pub(crate) part: &'static str,
 }
 
-/// Those of this computer; none when its lists of packages were never fetched, or when it is no Debian.
+/// The mirrors of this computer; empty if its package lists were never fetched, or if it does not run Debian.
 pub(crate) fn own() -> Result<Vec<Mirror>> {
     let output = shell::output(Command::new("apt-get").args([
         "indextargets",
@@ -52,7 +52,7 @@ fn mirror(line: &str) -> Option<Mirror> {
     })
 }
 
-/// What apt's `debian.sources` says of suites and where they are.
+/// Parses suites and URIs in apt's `debian.sources`.
 pub(crate) fn sources<'a>(places: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut text = String::new();
     for (uri, suite) in places {

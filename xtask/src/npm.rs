@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{shell, workspace};
 
-/// Where the page's sources are.
+/// The page's source directory.
 pub(crate) fn directory() -> PathBuf {
     workspace::root().join("ui")
 }
@@ -45,8 +45,8 @@ pub(crate) fn install() -> Result<()> {
     Ok(())
 }
 
-/// Builds the page into `ui/dist`, which the window embeds, unless it was built from these very sources: the window
-/// is built anew whenever a file there is written.
+/// Builds the page into `ui/dist`, which the window embeds, unless it is up to date: the window is rebuilt whenever a
+/// file there is written.
 pub(crate) fn build() -> Result<()> {
     install()?;
     let stamp = directory().join("node_modules/.slipway-build");
@@ -60,7 +60,7 @@ pub(crate) fn build() -> Result<()> {
     Ok(())
 }
 
-/// A number that changes with everything that the page is built from.
+/// A hash of everything that the page is built from.
 fn sources_hash() -> Result<u64> {
     let mut files = Vec::new();
     let mut directories = vec![directory()];

@@ -1,4 +1,4 @@
-//! System packages: which are needed, why, and their installation with apt.
+//! System packages: which are needed, what for, and their installation with apt.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use crate::{mirrors, shell};
 /// A package and what it is needed for.
 pub(crate) type Need = (&'static str, &'static str);
 
-/// What building Slipway takes.
+/// Packages to build Slipway.
 pub(crate) const BUILD: &[Need] = &[
     ("build-essential", "linking"),
     ("pkg-config", "finding the libraries below"),
@@ -21,7 +21,7 @@ pub(crate) const BUILD: &[Need] = &[
     ("librsvg2-dev", "the window's icons"),
 ];
 
-/// What starting it without a display takes.
+/// Packages to start it without a display.
 pub(crate) const DISPLAY: &[Need] = &[
     ("xvfb", "a virtual display"),
     ("dbus-daemon", "one instance at a time"),
@@ -31,7 +31,7 @@ pub(crate) const DISPLAY: &[Need] = &[
     ),
 ];
 
-/// What a private engine with sample images takes.
+/// Packages for a private engine with sample images.
 pub(crate) const ENGINE: &[Need] = &[
     ("docker.io", "a private container engine"),
     ("iptables", "networks of the private engine"),
@@ -42,7 +42,7 @@ pub(crate) const ENGINE: &[Need] = &[
     ("gpg", "sample images"),
 ];
 
-/// What tests take beyond that.
+/// Additional packages for tests.
 pub(crate) const TEST: &[Need] = &[
     ("webkit2gtk-driver", "driving the window"),
     ("podman", "tests against the other engine"),
@@ -57,7 +57,7 @@ pub(crate) const TEST: &[Need] = &[
     ("e2fsprogs", "damaging a disk on purpose"),
 ];
 
-/// What the benchmark of the machine takes beyond an engine.
+/// Additional packages for the benchmark of the machine.
 pub(crate) const BENCH_MACHINE: &[Need] = &[
     ("mmdebstrap", "a Debian to compare the machine with"),
     ("e2fsprogs", "the disk of that Debian"),
@@ -67,14 +67,14 @@ pub(crate) const BENCH_MACHINE: &[Need] = &[
     ("util-linux", "ending what is measured"),
 ];
 
-/// What bundles take beyond that.
+/// Additional packages for bundles.
 pub(crate) const BUNDLE: &[Need] = &[
     ("rpm", "looking into the rpm"),
     ("cpio", "looking into the rpm"),
     ("desktop-file-utils", "checking the menu entry"),
 ];
 
-/// What starting the machine of an architecture takes.
+/// Packages to start the machine of an architecture.
 fn machine(arch: Arch) -> Need {
     let reason = "Slipway's machine";
     match arch {
@@ -111,8 +111,8 @@ pub(crate) fn install(consent: Consent, needs: &[Need]) -> Result<()> {
     apt_install(&[], &names)
 }
 
-/// Installs what starts the machine of these architectures. A computer that has some of QEMU from backports can have the rest only from there,
-/// and may no longer have them among its sources.
+/// Installs the packages that start the machine of these architectures. If parts of QEMU are from backports, the rest
+/// must be too, and the computer's sources may no longer contain backports.
 pub(crate) fn install_machine(consent: Consent, archs: &[Arch]) -> Result<()> {
     let needs: Vec<Need> = archs.iter().map(|arch| machine(*arch)).collect();
     if !cfg!(target_os = "linux") || shell::find("apt-get").is_none() {
@@ -133,7 +133,7 @@ pub(crate) fn install_machine(consent: Consent, archs: &[Arch]) -> Result<()> {
     apt_install(&options, &names)
 }
 
-/// Options by which apt sees this computer's Debian mirrors with backports, and prefers these.
+/// Options that make apt use this computer's Debian mirrors with backports, and prefer backports.
 fn backports() -> Result<Vec<String>> {
     let mirrors = mirrors::own()?;
     let Some(release) = mirrors.first().map(|mirror| mirror.release.clone()) else {
@@ -159,13 +159,13 @@ fn backports() -> Result<Vec<String>> {
         "-oDir::Etc::SourceList=/dev/null".into(),
         format!("-oDir::Etc::SourceParts={}", sources.display()),
         format!("-oDir::State::Lists={}", lists.display()),
-        // Its own user may not get at our directory.
+        // Apt's own user may not have access to our directory.
         "-oAPT::Sandbox::User=root".into(),
         format!("-t={release}-backports"),
     ])
 }
 
-/// Those of these that are not installed, once that may be changed.
+/// The missing packages, after permission to install them was given.
 fn missing(consent: Consent, needs: &[Need]) -> Result<Vec<&'static str>> {
     let missing: Vec<&Need> = needs
         .iter()
@@ -195,7 +195,7 @@ fn missing(consent: Consent, needs: &[Need]) -> Result<Vec<&'static str>> {
 
 fn apt_install(options: &[&str], names: &[&str]) -> Result<()> {
     let mut names = names.to_vec();
-    // Newer releases have the docker command in a package of its own, and what it builds with in another.
+    // Newer releases split the docker command and its build plug-in into separate packages.
     if names.contains(&"docker.io") {
         let apart = ["docker-cli", "docker-buildx"];
         names.extend(apart.into_iter().filter(|package| exists(package)));
@@ -211,7 +211,7 @@ fn apt_install(options: &[&str], names: &[&str]) -> Result<()> {
 }
 
 fn report_without_apt(needs: &[Need]) {
-    // Without apt we cannot tell what is installed under which name; the build says what is missing.
+    // Without apt, package names are unknown; the build reports what is missing.
     println!("This system has no apt. Slipway needs what Debian calls:");
     for (package, reason) in needs {
         println!("  {package:<26} {reason}");
@@ -245,7 +245,7 @@ fn apt(arguments: &[&str]) -> Result<()> {
     shell::run(&mut command)
 }
 
-/// A command that runs as root: as it is when we are root, else with sudo.
+/// A command that runs as root: directly if we are root, otherwise with sudo.
 pub(crate) fn as_root(program: &str) -> Result<Command> {
     if is_root() {
         return Ok(Command::new(program));

@@ -1,4 +1,4 @@
-//! Steps of a long run, and what came of them.
+//! The steps of a long run, and their results.
 
 use std::process::Command;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::shell;
 
-/// What has passed and failed so far.
+/// The numbers of passed and failed checks so far.
 #[derive(Default)]
 pub(crate) struct Report {
     passed: u64,
@@ -49,7 +49,7 @@ impl Report {
                 (0, 0, 0, false)
             }
         };
-        // No test at all, or one that took the runner down, is a failure too.
+        // No test at all, or a crash of the runner, is a failure too.
         let broken = u64::from((!ok && failed == 0) || (ok && passed == 0));
         self.passed += passed;
         self.failed += failed + broken;
@@ -90,8 +90,8 @@ fn end(name: &str, started: Instant, ok: bool) {
     );
 }
 
-/// Adds up closing lines: `test result: ok. 3 passed; 0 failed; 1 ignored; …` of cargo, and
-/// `Tests  2 failed | 40 passed (42)` of Vitest.
+/// Adds up summary lines: `test result: ok. 3 passed; 0 failed; 1 ignored; …` of cargo, and `Tests  2 failed | 40
+/// passed (42)` of Vitest.
 fn count(text: &str) -> (u64, u64, u64) {
     let mut sums = (0, 0, 0);
     for line in text.lines() {

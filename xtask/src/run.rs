@@ -14,7 +14,7 @@ use crate::{npm, shell, welcome_image};
 /// Exit code of the `slipway` command when no engine answers.
 const NO_ENGINE: i32 = 3;
 
-/// Has the window start the machine at its own start, where no engine answers.
+/// Makes the window start the machine at its own start, if no engine answers.
 const START_MACHINE: &str = "SLIPWAY_START_MACHINE";
 
 pub(crate) fn run(consent: Consent, arguments: &[String]) -> Result<()> {
@@ -57,19 +57,19 @@ pub(crate) fn run(consent: Consent, arguments: &[String]) -> Result<()> {
     ended
 }
 
-/// Which engine the window will use.
+/// The engine that the window will use.
 #[derive(PartialEq, Eq)]
 enum Engine {
-    /// One that answers, or one that was chosen: the window says what is wrong with it.
+    /// One that answers, or one that was selected: the window reports its problems.
     Given,
-    /// Slipway's machine, which does not run yet.
+    /// Slipway's machine, which is not running yet.
     Machine,
 }
 
 impl Engine {
     fn look() -> Result<Self> {
         if !cfg!(target_os = "linux") {
-            // The machine starts on Linux only, so far.
+            // So far, the machine starts on Linux only.
             return Ok(Self::Given);
         }
         let probe = Command::new(binary("debug", "slipway"))
@@ -79,7 +79,7 @@ impl Engine {
         if probe.status.code() != Some(NO_ENGINE) {
             return Ok(Self::Given);
         }
-        // The command offers the machine where starting it would help.
+        // The command offers the machine if starting it would help.
         let offered = String::from_utf8_lossy(&probe.stderr)
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -92,7 +92,7 @@ impl Engine {
     }
 }
 
-/// Makes what the machine boots. Where that is not possible, the window opens without it.
+/// Builds the machine's image. If that is not possible, the window opens without it.
 fn prepare_machine(consent: Consent) -> bool {
     if let Err(error) = build_machine(consent) {
         println!(
@@ -130,7 +130,7 @@ fn build_machine(_consent: Consent) -> Result<()> {
     anyhow::bail!("it starts on Linux only, so far")
 }
 
-/// The built command, as briefly as it can be typed where cargo was called.
+/// The path of the built command, as short as possible from the current directory.
 fn slipway() -> std::path::PathBuf {
     let path = binary("debug", "slipway");
     let here = std::env::current_dir().unwrap_or_default();

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 /// Whether a program is on the PATH.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    // System programs such as dockerd lie where a user's PATH does not lead.
+    // System programs such as dockerd are outside of a user's PATH.
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
         .map(|directory| directory.join(program))
@@ -25,14 +25,14 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command to its end, whatever that is.
+/// Runs a command and returns its exit status.
 pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
     command
         .status()
         .with_context(|| format!("{} cannot be started", words(command)))
 }
 
-/// Runs a command, shows what it prints, and returns its standard output besides.
+/// Runs a command, shows its output, and returns its standard output too.
 pub(crate) fn tee(command: &mut Command) -> Result<(ExitStatus, String)> {
     let mut child = command
         .stdout(Stdio::piped())
@@ -52,7 +52,7 @@ pub(crate) fn tee(command: &mut Command) -> Result<(ExitStatus, String)> {
     Ok((child.wait()?, text))
 }
 
-/// Standard output of a command that has to succeed.
+/// Standard output of a command that must succeed.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command
         .stderr(Stdio::inherit())

@@ -1,4 +1,4 @@
-//! Programs of ours that run in the machine or in a container, where there is no library: linked statically, for either
+//! Our programs that run in the machine or in a container, where there are no libraries: linked statically, for either
 //! architecture.
 
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use crate::{shell, targets};
 
 const PROFILE: &str = "guest";
 
-/// What linking for another architecture takes, by the architecture.
+/// Packages to link for another architecture, by architecture.
 fn cross_packages(arch: Arch) -> [Need; 2] {
     let reason = "linking what runs in the machine";
     match arch {
@@ -29,7 +29,7 @@ fn cross_packages(arch: Arch) -> [Need; 2] {
     }
 }
 
-/// Builds the program of a package of this workspace that has the package's name.
+/// Builds the program that has the name of its package in this workspace.
 pub(crate) fn build(consent: Consent, package: &str, arch: Arch) -> Result<PathBuf> {
     let triple = format!("{}-unknown-linux-gnu", arch.machine());
     let directory = target().join("guest-agent");
@@ -71,7 +71,7 @@ pub(crate) fn build(consent: Consent, package: &str, arch: Arch) -> Result<PathB
     Ok(path)
 }
 
-/// Static, and without the paths of the computer that it is built on.
+/// Linked statically, and without paths of the build computer.
 fn flags() -> String {
     let mut flags = format!(
         "-Ctarget-feature=+crt-static --remap-path-prefix={}=/slipway",
@@ -86,7 +86,7 @@ fn flags() -> String {
     flags
 }
 
-/// Where it runs there is no loader and no library.
+/// Checks that it needs no loader and no library.
 fn check_static(path: &Path) -> Result<()> {
     let headers = shell::output(
         Command::new("readelf")

@@ -54,7 +54,7 @@ pub(crate) fn check(consent: Consent) -> Result<()> {
     Ok(())
 }
 
-/// The cargo of [`PACKAGES`], with its own compiler.
+/// The cargo command for [`PACKAGES`], with that compiler.
 pub(crate) fn cargo_web() -> Result<Command> {
     // Its rustc and cargo must not be mixed with rustup's.
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -71,7 +71,7 @@ pub(crate) fn cargo_web() -> Result<Command> {
     Ok(command)
 }
 
-/// A compiler that makes empty files: enough for build scripts of code that is only checked.
+/// A fake C compiler that writes empty files: enough for build scripts of code that is only checked.
 fn do_nothing() -> Result<std::path::PathBuf> {
     let path = target().join("do-nothing-cc");
     std::fs::create_dir_all(target())?;

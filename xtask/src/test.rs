@@ -1,4 +1,4 @@
-//! `cargo xtask test`, and what else needs a built app, an engine and a display: the tour.
+//! `cargo xtask test`, and the tour, which also needs a built app, an engine and a display.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::workspace::{binary, build_release, cargo};
 use crate::{bundle, npm, shell, targets, welcome_image};
 
-/// Runs everything, and says at the end how much passed.
+/// Runs everything, and reports at the end how much passed.
 pub(crate) fn test(consent: Consent, quick: bool) {
     let mut report = Report::default();
     if everything(&mut report, consent, quick).is_none() {
@@ -23,7 +23,7 @@ pub(crate) fn test(consent: Consent, quick: bool) {
     }
 }
 
-/// `None` when a step failed that the others build on.
+/// `None` if a step failed that later ones depend on.
 fn everything(report: &mut Report, consent: Consent, quick: bool) -> Option<()> {
     let step = |passed: bool| passed.then_some(());
     step(report.check("system packages", || install_all(consent)))?;
@@ -99,7 +99,7 @@ pub(crate) fn install_all(consent: Consent) -> Result<()> {
     packages::install_machine(consent, &Arch::ALL)
 }
 
-/// Plays the main job in the real window and leaves a screenshot of every step.
+/// Plays the main user journey in the real window and saves a screenshot of every step.
 pub(crate) fn tour(consent: Consent) -> Result<()> {
     prepare(consent)?;
     shell::run(&mut e2e(&["run", "--package=slipway-e2e", "--bin=tour"]))
@@ -133,7 +133,7 @@ fn build_samples() -> Result<()> {
     ]))
 }
 
-/// A cargo command for the end-to-end crate, which finds the binaries that users get by these variables.
+/// A cargo command for the end-to-end crate, with variables that point to the shipped binaries.
 pub(crate) fn e2e(arguments: &[&str]) -> Command {
     let mut command = cargo(arguments);
     command

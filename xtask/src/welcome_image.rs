@@ -18,24 +18,24 @@ use crate::workspace::target;
 /// The image's name. No such registry can be on the internet (RFC 9476), so it is never pulled by mistake.
 const REFERENCE: &str = "slipway.internal/welcome:latest";
 
-/// Where the page is served: above 1024, because Podman lets nobody but root bind the ports below.
+/// The port of the page: above 1024, because Podman lets only root bind lower ports.
 const PORT: u16 = 8080;
 
-/// `nobody` and `nogroup`; there is no file in the image that would name them.
+/// `nobody` and `nogroup` by number, because the image has no file that names them.
 const USER: &str = "65534:65534";
 
-/// All dates: the same input has to give the same bytes.
+/// Timestamp of everything: the same input has to give the same bytes.
 const CREATED: (&str, u64) = ("2026-01-01T00:00:00Z", 1_767_225_600);
 
-/// The packed program may not be more than that: it goes into every installer.
+/// Limit of the packed program's size, because it is in every installer.
 const BUDGET: usize = 2_000_000;
 
-/// Where the archives go.
+/// The output directory of the archives.
 pub(crate) fn directory() -> PathBuf {
     target().join("welcome")
 }
 
-/// Packs the image for each architecture, where it is not up to date.
+/// Packs the image for each architecture, unless it is up to date.
 pub(crate) fn welcome_image(consent: Consent) -> Result<()> {
     if !cfg!(target_os = "linux") {
         println!("The welcome image is built on Linux; without it, `slipway run welcome` says so.");
@@ -57,7 +57,7 @@ pub(crate) fn welcome_image(consent: Consent) -> Result<()> {
         if std::fs::read(&path).is_ok_and(|packed| packed == archive) {
             continue;
         }
-        // A test or a run beside us sees the old one or the new one.
+        // A test or a run in parallel sees either the old one or the new one.
         let partial = path.with_extension("partial");
         std::fs::write(&partial, &archive)?;
         std::fs::rename(&partial, &path)?;
@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    /// What `tar` finds in an archive.
+    /// The entries that `tar` lists in an archive.
     fn listed(archive: &[u8]) -> String {
         let mut tar = Command::new("tar")
             .args([

@@ -1,4 +1,4 @@
-//! Where things are in this workspace, and how cargo is called in it.
+//! Paths in this workspace, and its cargo commands.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,7 +24,7 @@ pub(crate) fn target() -> PathBuf {
     )
 }
 
-/// The `cargo` that called us, in the workspace.
+/// The `cargo` that started us, in the workspace.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
@@ -41,7 +41,7 @@ pub(crate) fn binary(profile: &str, name: &str) -> PathBuf {
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// Builds what users get: the window, the command and `slipwayd`, in the release profile.
+/// Builds the shipped programs: the window, the command and `slipwayd`, in the release profile.
 pub(crate) fn build_release() -> Result<()> {
     shell::run(&mut cargo(&[
         "build",

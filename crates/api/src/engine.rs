@@ -1,4 +1,4 @@
-//! Engines: which there are, which one is used, and how it is.
+//! Engines: the endpoints, the one in use, and its state.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;

@@ -1,4 +1,4 @@
-//! What a person sees when something went wrong.
+//! Errors as they are shown to a person.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;

@@ -1,4 +1,4 @@
-//! The wire types that the window, the `slipway` command and their callers exchange with `slipway-core`.
+//! The wire types that `slipway-core` exchanges with the window, the `slipway` command and other callers.
 //!
 //! Plain data: serde and specta only. There is no behaviour here, no I/O and no conversion; `slipway-core`
 //! converts the domain types of `slipway-engine` and `slipway-catalog` into these. Every type serialises and

@@ -1,4 +1,4 @@
-//! The machine: Slipway's own Linux, its state, and what can be asked of the process that owns it.
+//! The machine: Slipway's own Linux, its state, and the requests to the process that owns it.
 //!
 //! [`MachineRequest`] and [`MachineAnswer`] are also what the control socket of `slipwayd` carries, one JSON document a line.
 

@@ -1,4 +1,4 @@
-//! Long operations: how far they are.
+//! Progress of long operations.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;

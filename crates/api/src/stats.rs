@@ -1,4 +1,4 @@
-//! What containers use.
+//! Resource use of containers.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;

@@ -148,7 +148,7 @@ impl Catalog {
             .map(|&position| &self.entries[position])
     }
 
-    /// The entry whose slug somebody meant who typed almost that. None for a slug: that is what was meant.
+    /// The entry whose slug almost matches a mistyped name. `None` if the name is a slug itself.
     pub fn meant(&self, typed: &str) -> Option<&Entry> {
         if typed.chars().count() < TYPO_MIN || self.entry(typed).is_some() {
             return None;

@@ -1,11 +1,11 @@
-//! Connection strings: what a client is given to reach what runs in a container.
+//! Connection strings: how a client connects to a container.
 
 use std::borrow::Cow;
 
 use crate::entry::Entry;
 use crate::template::Template;
 
-/// What stands in the place of a secret that is not to be seen.
+/// Replaces a secret in a masked text.
 pub const MASK: &str = "••••••••";
 
 /// One way to write how to connect to a port.
@@ -16,7 +16,7 @@ pub struct Connection {
     /// The string. `{{host}}` and `{{port}}` are where the port is reached, other names are variables of the
     /// container, whose values are escaped as parts of a URL.
     pub uri: Template,
-    /// A variable and the value without which this is not how to connect.
+    /// A variable and the value that it must have for this string to apply.
     pub when: Option<(String, String)>,
 }
 
@@ -104,7 +104,7 @@ mod tests {
             ],
             Some("postgresql://ada:p%40ss%2Fw%3Ard@127.0.0.1:55000/shop"),
         );
-        // What the image does without a variable: the user is postgres, the database is the user's.
+        // The image's defaults: the user is postgres, and the database is named after the user.
         check(
             "postgres",
             5432,

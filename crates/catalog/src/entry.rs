@@ -86,7 +86,7 @@ impl Entry {
     }
 }
 
-/// The shelves of the catalog, in the order they are shown.
+/// The categories of the catalog, in the order they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Category {

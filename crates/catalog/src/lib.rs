@@ -1,4 +1,4 @@
-//! What can be run: the bundled catalog, its search, and the image references that name everything else.
+//! The catalog of images to run: the bundled entries, their search, and image references.
 //!
 //! This crate is plain data and pure functions. It deliberately opens no network connection, talks to
 //! no engine, reads no file at run time and keeps no state beyond the catalog that is compiled into it.

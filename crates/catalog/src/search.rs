@@ -47,7 +47,7 @@ pub enum Match {
     KeywordTypo,
 }
 
-/// What search looks at, folded once when the catalog is loaded. In the order of its entries.
+/// The search index, with text folded once when the catalog is loaded. In the order of its entries.
 #[derive(Debug)]
 pub(crate) struct Index {
     terms: Vec<Terms>,
@@ -308,7 +308,7 @@ mod tests {
         check("kakfa", &["kafka", "zookeeper"]);
         check_only("mistql", &[]);
         check_only("rdi", &[]);
-        // Where a word matches as it is, nothing is guessed: `node` is not `code`.
+        // If a word matches exactly, typos are not considered: `node` is not `code`.
         assert!(!slugs("node").contains(&"code-server"));
     }
 

@@ -1,4 +1,4 @@
-//! Completions and the manual page, made from the command line's own description.
+//! Shell completions and the manual page, generated from the command line's definition.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell as Target;
@@ -53,12 +53,12 @@ fn page() -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
-/// A command's section, and after it those of its own commands.
+/// A command's section, followed by those of its subcommands.
 fn section(command: &clap::Command, parent: &str, page: &mut Vec<u8>) -> std::io::Result<()> {
     if command.is_hide_set() {
         return Ok(());
     }
-    // What every command takes is told once, above.
+    // Global options are described once, above.
     let own = command.clone().mut_args(|argument| {
         let global = argument.get_help_heading() == Some("Global options");
         let help = argument.get_id() == "help";
@@ -82,7 +82,7 @@ fn section(command: &clap::Command, parent: &str, page: &mut Vec<u8>) -> std::io
     Ok(())
 }
 
-/// What `--help` says at its end, for troff: examples are lines, the rest is paragraphs.
+/// The end of a `--help` text in troff: examples are lines, the rest is paragraphs.
 fn after_help(command: &clap::Command) -> String {
     let mut page = String::new();
     let text = command.get_after_help().map(ToString::to_string);

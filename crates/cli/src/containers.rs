@@ -1,4 +1,4 @@
-//! `ps`, `ports`, `rename`, and what is done to containers: `start`, `stop`, …
+//! `ps`, `ports`, `rename`, and the actions on containers: `start`, `stop`, …
 
 use std::fmt::Write as _;
 
@@ -45,7 +45,7 @@ fn table(containers: &[ContainerView]) -> Table<5> {
     table
 }
 
-/// An image that lost its tag is known by its digest: the first digits are enough to tell it apart.
+/// An image that lost its tag is shown by the first digits of its digest.
 fn image_name(image: &str) -> String {
     match image.strip_prefix("sha256:") {
         Some(digest) => digest.chars().take(12).collect(),
@@ -86,7 +86,7 @@ pub(crate) fn health_name(health: Health) -> &'static str {
     }
 }
 
-/// The engine's words, why a container ended, and how often it was restarted.
+/// The engine's status, the reason of the end, and the number of restarts.
 fn status(container: &ContainerView) -> String {
     let restarts = container
         .restart_count
@@ -181,7 +181,7 @@ fn ports_table(ports: &[PortView]) -> Table<4> {
     table
 }
 
-/// Something that is done to containers, with its words.
+/// An action on containers, with its wording.
 pub(crate) struct Act {
     action: ContainerAction,
     done: &'static str,
@@ -204,15 +204,15 @@ pub(crate) const UNPAUSE: Act = deed(ContainerAction::Unpause, "goes on", "was n
 pub(crate) const KILL: Act = deed(ContainerAction::Kill, "killed", "was not running");
 pub(crate) const REMOVE: Act = deed(ContainerAction::Remove, "removed", "was removed already");
 
-/// `slipway start C…` and the like: each is tried, whatever happens to the others.
+/// `slipway start C…` and the like: each container is tried, whatever happens to the others.
 pub(crate) async fn act(
     act: &Act,
     which: &Many,
     slipway: &Slipway,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    // The engine takes names, so it is asked for the full ids only where they are shown, and beforehand: what is
-    // removed cannot be looked up.
+    // The engine accepts names, so full ids are looked up only if they are shown, and beforehand: a removed container
+    // can no longer be looked up.
     let known = if output.json_wanted() {
         slipway.container_list(true).await?
     } else {
@@ -246,7 +246,7 @@ pub(crate) async fn act(
     Ok(exit)
 }
 
-/// Puts the full id and the name in place of what was typed.
+/// Replaces the typed reference with the full id and the name.
 fn name(outcome: &mut ActionOutcome, known: &[ContainerView]) {
     let typed = outcome.id.as_str();
     let found = known

@@ -81,7 +81,7 @@ pub(crate) async fn settings(
     Ok(Exit::Done)
 }
 
-/// The value of the setting `engine` that lets Slipway select one.
+/// The value of the setting `engine` for automatic selection.
 const AUTOMATIC: &str = "automatic";
 
 fn product(engine: &EngineView) -> String {
@@ -106,7 +106,7 @@ pub(crate) async fn choose(
         return Ok(Exit::Done);
     }
     slipway.engine_use_default().await?;
-    // The handle that is open still has the old choice.
+    // The open handle still has the old selection.
     let now = open().engine_view().await;
     if output.json_wanted() {
         output.print_json(&now.ok())?;
@@ -190,12 +190,12 @@ fn checklist(checks: &[DoctorCheck], unicode: bool, colors: bool) -> String {
     list
 }
 
-/// What `slipway version --json` tells.
+/// The output of `slipway version --json`.
 #[derive(Serialize)]
 struct Versions {
     client: AppInfo,
     engine: Option<EngineView>,
-    /// Why there is no engine. Not an error here.
+    /// Why there is no engine, which is not an error here.
     error: Option<ApiError>,
 }
 

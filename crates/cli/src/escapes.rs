@@ -1,11 +1,11 @@
-//! What a container writes, made safe for a terminal: colours stay, every other escape goes.
+//! Makes container output safe for a terminal: keeps colours, drops every other escape.
 
 use std::io::Write as _;
 
 use vte::{Params, Parser, Perform};
 
-/// A line as a terminal may see it: text, tabs and colours. What stands before a carriage return is gone, as on a
-/// terminal where it is written over. Ends with a reset where a colour is left on.
+/// A line for a terminal: text, tabs and colours. Text before a carriage return is dropped, because a terminal would
+/// overwrite it. Ends with a reset if a colour is still active.
 pub(crate) fn colored(line: &[u8]) -> Vec<u8> {
     let mut kept = Kept {
         colors: true,

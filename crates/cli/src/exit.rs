@@ -1,4 +1,4 @@
-//! How the command ends, as scripts see it.
+//! Exit codes, for scripts.
 
 use std::process::ExitCode;
 
@@ -7,15 +7,15 @@ use slipway_api::ErrorKind;
 /// An exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Everything was done.
+    /// Success.
     Done,
-    /// Something was not.
+    /// Something failed.
     Failed,
-    /// The command line cannot be used as it is.
+    /// The command line is invalid.
     Usage,
-    /// There is no engine to do it with.
+    /// There is no engine.
     NoEngine,
-    /// Ended by Ctrl-C; as shells do, 128 and the number of the signal.
+    /// Cancelled by Ctrl-C: 128 and the number of the signal, as in shells.
     Cancelled,
 }
 

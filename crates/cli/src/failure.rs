@@ -1,5 +1,5 @@
-//! Why a command ended early, and how that is told: `error: …` and `hint: …` on standard error, and with `--json`
-//! the same as a document.
+//! Reports why a command ended early: `error: …` and `hint: …` on standard error, and with `--json` the same as a
+//! document.
 
 use std::fmt::Display;
 use std::io;
@@ -17,13 +17,13 @@ use crate::output::{Output, Tone};
 /// Why a command ended early.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Something failed, or was cancelled.
+    /// An error, or a cancellation.
     Api(Box<ApiError>),
     /// A run failed or was cancelled, and was undone.
     Run(Box<RunFailure>),
-    /// A file of the person's cannot be written. Not the engine's affair, whatever its kind says.
+    /// A file of the user's cannot be written. Not an engine error, whatever its kind says.
     File(Box<ApiError>),
-    /// Whoever read our output has read enough.
+    /// The reader of our output has closed the pipe.
     OutputClosed,
 }
 
@@ -51,7 +51,7 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// Tells it, and says how to exit.
+    /// Reports it, and returns the exit code.
     pub(crate) fn report(&self, output: &Output) -> Exit {
         match self {
             Self::Api(error) => {
@@ -72,7 +72,7 @@ impl Failure {
     }
 }
 
-/// What `--json` writes to standard error.
+/// The document that `--json` writes to standard error.
 #[derive(Serialize)]
 struct Document<'a> {
     error: &'a ApiError,
@@ -84,12 +84,12 @@ struct Document<'a> {
     field: Option<&'a str>,
 }
 
-/// Tells an error: what happened, what to try.
+/// Reports an error: what happened, what to try.
 pub(crate) fn report(output: &Output, error: &ApiError) {
     tell(output, error, None);
 }
 
-/// Tells an error; of a run also what was undone, and the field that it is about.
+/// Reports an error; for a run also what was undone, and the field that it is about.
 fn tell(output: &Output, error: &ApiError, run: Option<(&[String], Option<&str>)>) {
     let (undone, field) = (
         run.map(|(undone, _)| undone),
@@ -126,7 +126,7 @@ fn tell(output: &Output, error: &ApiError, run: Option<(&[String], Option<&str>)
     }
 }
 
-/// The error with a hint, where one of our commands says more about it.
+/// The error with a hint at a command that shows more.
 fn with_hint(error: &ApiError) -> ApiError {
     let mut error = error.clone();
     if error.kind == ErrorKind::NotFound && error.hint.is_none() {
@@ -140,7 +140,7 @@ fn with_hint(error: &ApiError) -> ApiError {
     error
 }
 
-/// A command line that cannot be used.
+/// An invalid command line.
 pub(crate) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> ApiError {
     ApiError {
         kind: ErrorKind::InvalidInput,
@@ -150,7 +150,7 @@ pub(crate) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Ap
     }
 }
 
-/// A failure of this computer rather than of an engine.
+/// A failure of this computer, not of an engine.
 pub(crate) fn other(message: &str, source: &dyn Display) -> Failure {
     ApiError {
         kind: ErrorKind::Other,
@@ -161,11 +161,11 @@ pub(crate) fn other(message: &str, source: &dyn Display) -> Failure {
     .into()
 }
 
-/// Tells what the parser of the command line found, in the same form as everything else, and says how to exit.
-/// `--help` and `--version` come this way too.
+/// Reports an error of the command-line parser in the same form as other errors, and returns the exit code. Also
+/// handles `--help` and `--version`.
 pub(crate) fn usage(error: &clap::Error) -> Exit {
     if !error.use_stderr() {
-        // Nothing sensible can be done where help cannot be printed.
+        // If help cannot be printed, nothing useful is left to do.
         let _ = error.print();
         return Exit::Done;
     }

@@ -162,7 +162,7 @@ pub(crate) async fn pull(what: &Pull, slipway: &Slipway, output: &Output) -> Res
     Ok(Exit::Done)
 }
 
-/// Pulls an image and tells how far that is. Returns the last that was told.
+/// Pulls an image and shows its progress. Returns the last progress.
 pub(crate) async fn pull_with_progress(
     slipway: &Slipway,
     image: &str,
@@ -186,14 +186,14 @@ pub(crate) async fn pull_with_progress(
     let last = last
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    // A pull that came to its end has told at least that.
+    // A complete pull has reported progress at least once.
     last.ok_or_else(interrupt::cancelled)
 }
 
-/// How the removal of one of several images came out, as `--json` tells it.
+/// The outcome of removing one of several images, for `--json`.
 #[derive(Serialize)]
 struct Removed {
-    /// What was to be removed, as it was typed.
+    /// The reference as it was typed.
     image: String,
     /// Tags that are gone.
     untagged: Vec<String>,
@@ -202,7 +202,7 @@ struct Removed {
     error: Option<ApiError>,
 }
 
-/// `slipway rmi IMAGE…`: each is tried, whatever happens to the others.
+/// `slipway rmi IMAGE…`: each image is tried, whatever happens to the others.
 pub(crate) async fn remove(
     what: &RemoveImages,
     slipway: &Slipway,
@@ -211,7 +211,7 @@ pub(crate) async fn remove(
     if what.unused {
         return remove_unused(what, slipway, output).await;
     }
-    // Without an engine there is one error, not one for each image.
+    // Without an engine, report one error instead of one for each image.
     slipway.engine_view().await?;
     let mut exit = Exit::Done;
     let mut outcomes = Vec::new();
@@ -319,7 +319,7 @@ fn images_removed(count: u32) -> String {
     }
 }
 
-/// What removing unused images would do. How much they share with others is known, but not with which.
+/// The effect of removing unused images. The engine reports how much an image shares, but not with which others.
 fn offer(count: usize, frees: ReclaimableBytes) -> String {
     let images = if count == 1 { "image" } else { "images" };
     let bytes = match frees.at_least {
@@ -332,7 +332,7 @@ fn offer(count: usize, frees: ReclaimableBytes) -> String {
 
 fn told(removed: &Removed) -> String {
     if removed.deleted.is_empty() {
-        // Other tags, or containers, keep the image.
+        // Other tags, or containers, use the image.
         format!("{} untagged\n", crate::text::line(&removed.image))
     } else {
         format!("{} removed\n", crate::text::line(&removed.image))

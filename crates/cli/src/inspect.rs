@@ -20,7 +20,7 @@ pub(crate) async fn inspect(
 ) -> Result<Exit, Failure> {
     if what.raw {
         let raw = slipway.container_raw(&what.container).await?;
-        // Made to be read by people as well, wherever it goes.
+        // Indented even when piped, because people read it.
         let mut laid_out = serde_json::to_string_pretty(&raw).map_err(std::io::Error::from)?;
         laid_out.push('\n');
         output.print(&laid_out)?;
@@ -132,7 +132,7 @@ fn mount(mount: &MountView) -> String {
     format!("{source} at {}{read_only}", mount.target)
 }
 
-/// Words of a command, with quotes around those that have blanks.
+/// The words of a command; those with blanks are quoted.
 fn words(command: &[String]) -> String {
     let quoted: Vec<String> = command
         .iter()

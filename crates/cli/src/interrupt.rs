@@ -5,8 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
 
-/// A token that the first Ctrl-C (or a polite request of the system to end) cancels. The second one ends the process
-/// at once, whatever is left undone then.
+/// A token that the first Ctrl-C or SIGTERM cancels. The second one ends the process at once, without any clean-up.
 pub(crate) fn cancels() -> CancellationToken {
     let token = CancellationToken::new();
     let cancel = token.clone();
@@ -19,11 +18,11 @@ pub(crate) fn cancels() -> CancellationToken {
     token
 }
 
-/// Ends at the next Ctrl-C, or polite request of the system to end.
+/// Resolves at the next Ctrl-C or SIGTERM.
 #[cfg(unix)]
 pub(crate) async fn asked_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
-    // Without a handler the signal still does what it does by itself: it ends us.
+    // Without a handler, the signal's default action ends the process.
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return std::future::pending().await;
     };
@@ -33,7 +32,7 @@ pub(crate) async fn asked_to_end() {
     }
 }
 
-/// Ends at the next Ctrl-C.
+/// Resolves at the next Ctrl-C.
 #[cfg(not(unix))]
 pub(crate) async fn asked_to_end() {
     if tokio::signal::ctrl_c().await.is_err() {
@@ -41,7 +40,7 @@ pub(crate) async fn asked_to_end() {
     }
 }
 
-/// The outcome of something that was ended by Ctrl-C.
+/// The outcome of an operation that Ctrl-C cancelled.
 pub(crate) fn cancelled() -> ApiError {
     ApiError {
         kind: ErrorKind::Cancelled,

@@ -1,4 +1,4 @@
-//! `slipway logs --export`: the log of a container in a file.
+//! `slipway logs --export`: saves the log of a container to a file.
 
 use std::io::{self, BufWriter};
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::numbers;
 use crate::output::Output;
 use crate::size;
 
-/// What `logs --export --json` tells.
+/// The output of `logs --export --json`.
 #[derive(Serialize)]
 struct Exported<'a> {
     file: &'a Path,
@@ -26,7 +26,7 @@ struct Exported<'a> {
     bytes: u64,
 }
 
-/// `slipway logs C --export FILE`: bytes as they are, standard output and standard error in their order.
+/// `slipway logs C --export FILE`: raw bytes, standard output and standard error in their order.
 pub(crate) async fn export(
     id: &str,
     wanted: &LogOptions,
@@ -45,7 +45,7 @@ pub(crate) async fn export(
     let mut file = None;
     let reading = slipway.log_follow(id, wanted, |chunk| {
         let mut write = || -> io::Result<()> {
-            // Opened here and not before: a container that does not exist is the better error.
+            // Opened only now, because "no such container" is the more useful error.
             let file = opened(&mut file, path)?;
             for line in &chunk.lines {
                 let text = chunk.line(line);
@@ -92,7 +92,7 @@ pub(crate) async fn export(
 
 type Opened = Option<io::Result<BufWriter<AtomicWriteFile>>>;
 
-/// The file, opened when it is first needed. An error of earlier is taken out.
+/// The file, opened on first use. Returns an earlier error, if there is one.
 fn opened<'a>(file: &'a mut Opened, path: &Path) -> io::Result<&'a mut BufWriter<AtomicWriteFile>> {
     if let Some(Err(_)) = file
         && let Some(Err(error)) = file.take()

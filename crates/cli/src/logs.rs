@@ -17,9 +17,9 @@ use crate::log_export;
 use crate::moment;
 use crate::output::Output;
 
-/// Enough for a log to pass in few writes.
+/// Buffer size: a log is written in few system calls.
 pub(crate) const BUFFER_BYTES: usize = 64 * 1024;
-/// No expression of a person needs a bigger automaton.
+/// Limit of the compiled expression's size; no sensible expression needs more.
 const MAX_REGEX_BYTES: usize = 4 << 20;
 
 /// `slipway logs C`
@@ -72,7 +72,7 @@ pub(crate) async fn logs(what: &Logs, slipway: &Slipway, output: &Output) -> Res
     Ok(Exit::Done)
 }
 
-/// Reads the log and hands it on, until that fails.
+/// Reads the log and passes it on, until that fails.
 async fn read(
     id: &str,
     wanted: &LogOptions,
@@ -107,7 +107,7 @@ fn expression(text: &str) -> Result<Regex, ApiError> {
         })
 }
 
-/// Whether a line is wanted. What is looked for may be coloured.
+/// Whether a line matches. The search ignores colours.
 pub(crate) fn matches(grep: Option<&Regex>, line: &[u8]) -> bool {
     grep.is_none_or(|grep| {
         if line.contains(&0x1b) || line.contains(&b'\r') {
@@ -118,15 +118,15 @@ pub(crate) fn matches(grep: Option<&Regex>, line: &[u8]) -> bool {
     })
 }
 
-/// Lines as text: what the container wrote to its standard output and standard error goes to ours.
+/// Writes lines as text: standard output and standard error of the container go to ours.
 struct Printer<Stdout, Stderr> {
     stdout: Stdout,
     stderr: Stderr,
     grep: Option<Regex>,
-    /// Set for a terminal, to whether it may be coloured. Lines pass as they are elsewhere.
+    /// For a terminal: whether it may be coloured. `None` passes lines through unchanged.
     clean_stdout: Option<bool>,
     clean_stderr: Option<bool>,
-    /// Show each chunk as it comes.
+    /// Flush after each chunk.
     flush: bool,
 }
 
@@ -140,7 +140,7 @@ impl<Stdout: Write, Stderr: Write> Printer<Stdout, Stderr> {
             match line.output {
                 LogOutput::Stdout => write_line(&mut self.stdout, line, text, self.clean_stdout)?,
                 LogOutput::Stderr => {
-                    // Both may be the same terminal: lines stay in order.
+                    // Both may be the same terminal, so lines must stay in order.
                     self.stdout.flush()?;
                     write_line(&mut self.stderr, line, text, self.clean_stderr)?;
                 }
@@ -176,7 +176,7 @@ pub(crate) fn write_line(
     }
 }
 
-/// Lines as objects: in one array, or one a line.
+/// Writes lines as JSON objects: in one array, or one a line.
 struct JsonPrinter<To> {
     to: To,
     grep: Option<Regex>,
@@ -184,14 +184,14 @@ struct JsonPrinter<To> {
     empty: bool,
 }
 
-/// A line of a log, in the words of the window.
+/// A line of a log, with the same fields as in the window.
 #[derive(Serialize)]
 struct Line<'a> {
     /// When it was written, RFC 3339 in UTC.
     at: Option<String>,
     /// Whether it came from standard error.
     stderr: bool,
-    /// Its text, with its escapes. What is no UTF-8 is replaced.
+    /// Its text, with escapes. Invalid UTF-8 is replaced.
     text: Cow<'a, str>,
     /// Whether more of the same line follows.
     partial: bool,

@@ -27,10 +27,10 @@ use crate::raw_terminal::RawTerminal;
 use crate::size;
 use crate::table::Fields;
 
-/// What has to be typed to delete it.
+/// The confirmation text for a deletion.
 const NAME: &str = "machine";
 
-/// A stop that is quicker needs no advice.
+/// A stop that takes longer than this shows how to force it.
 const STOP_IS_LONG: Duration = Duration::from_secs(5);
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -105,7 +105,7 @@ async fn stop(at_once: bool, slipway: &Slipway, output: &Output) -> Result<(), F
     Ok(())
 }
 
-/// Which containers the next start of the machine leaves as they are; a few by name.
+/// Lists the containers that the next start of the machine leaves stopped; a few by name.
 fn stays_stopped_in_words(names: &[String]) -> Option<String> {
     const SHOWN: usize = 3;
     let (first, others) = names.split_at(names.len().min(SHOWN));
@@ -128,13 +128,13 @@ fn stays_stopped_in_words(names: &[String]) -> Option<String> {
     }
 }
 
-/// What `slipway machine reclaim --json` prints.
+/// The output of `slipway machine reclaim --json`.
 #[derive(Serialize)]
 struct Reclaimed {
     bytes: u64,
 }
 
-/// Starts the machine with progress by phase. Ctrl-C stops it again.
+/// Starts the machine and shows the progress by phase. Ctrl-C stops it again.
 pub(crate) async fn start(
     slipway: &Slipway,
     output: &Output,
@@ -147,7 +147,7 @@ pub(crate) async fn start(
     .await
 }
 
-/// Shows what the machine is at while something is done to it.
+/// Shows the machine's state while an action on it is in progress.
 async fn with_phases(
     output: &Output,
     quiet: bool,
@@ -185,7 +185,7 @@ async fn with_phases(
     result
 }
 
-/// Says once how a stop that takes long is cut short.
+/// Shows once how a slow stop can be forced.
 async fn say_that_a_stop_is_long(
     stopping: &mut watch::Receiver<bool>,
     progress: &Progress,
@@ -202,7 +202,7 @@ async fn say_that_a_stop_is_long(
     std::future::pending().await
 }
 
-/// What goes on in a state that does not last.
+/// The current activity in a transitional state.
 fn doing(state: &MachineState) -> Option<String> {
     Some(match state {
         MachineState::Preparing { what, .. } => what.clone(),
@@ -234,7 +234,7 @@ fn show(view: &MachineView, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How it is, for a person.
+/// The status, for people.
 fn told(view: &MachineView) -> Fields {
     let mut fields = Fields::default();
     fields.field("State", state_in_words(&view.state));
@@ -368,7 +368,7 @@ async fn delete(how: &DeleteMachine, slipway: &Slipway, output: &Output) -> Resu
     Ok(Exit::Done)
 }
 
-/// Asks on the terminal. The question goes to standard error, because standard output is for what was asked for. Ctrl-C is
+/// Asks on the terminal. The question goes to standard error, because standard output is for results. Ctrl-C counts as
 /// an answer too.
 pub(crate) async fn ask(question: &str, output: &Output) -> Result<String, Failure> {
     let question = Tone::Heading.paint(question, output.colors_stderr());
@@ -389,7 +389,7 @@ pub(crate) async fn ask(question: &str, output: &Output) -> Result<String, Failu
     }
 }
 
-/// Refuses while the machine does not run, and says what to do.
+/// Refuses unless the machine is running, and says what to do.
 async fn needs_running(slipway: &Slipway) -> Result<(), ApiError> {
     let (message, hint) = match slipway.machine().await?.state {
         MachineState::Absent => (
@@ -443,7 +443,7 @@ async fn log(what: &MachineLog, slipway: &Slipway, output: &Output) -> Result<()
         } else if output.json_wanted() {
             output.print_json(&LogPiece { text: &piece })?;
         } else {
-            // What a machine writes must not steer the terminal.
+            // Output of the machine must not control the terminal.
             let clean: String = piece
                 .chars()
                 .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
@@ -457,18 +457,18 @@ async fn log(what: &MachineLog, slipway: &Slipway, output: &Output) -> Result<()
     Ok(())
 }
 
-/// What `slipway machine log --json` prints: once, or again and again when it is followed.
+/// The output of `slipway machine log --json`: once, or repeatedly when it is followed.
 #[derive(Serialize)]
 struct LogPiece<'a> {
     text: &'a str,
 }
 
-/// Runs a command in the machine, or a shell. It gets a terminal where there is one on both ends here; otherwise what it
-/// reads and prints are bytes, and its errors are apart.
+/// Runs a command in the machine, or a shell. It gets a terminal if both ends here are one; otherwise its input and
+/// output are bytes, with standard error separate.
 async fn shell(what: MachineShell, slipway: &Slipway) -> Result<Exit, Failure> {
     needs_running(slipway).await?;
     let command = (!what.command.is_empty()).then_some(what.command);
-    // Between programs there is no terminal, which would put output and errors together and change their bytes.
+    // Not between programs: a terminal would merge output and errors and change their bytes.
     let person = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let (columns, rows) = if person { size_of_terminal() } else { (0, 0) };
     let shell = slipway.machine_shell(command, columns, rows).await?;
@@ -483,7 +483,7 @@ fn size_of_terminal() -> (u16, u16) {
     terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0, height.0))
 }
 
-/// Everything typed goes in, everything printed comes out, until it ends. The exit code is the shell's.
+/// Forwards input and output until the program ends. Returns its exit code.
 async fn connect(shell: Shell, terminal: bool) -> Result<u8, Failure> {
     let (mut keys, mut screen) = shell.split();
     let (typed_sender, mut typed) = tokio::sync::mpsc::channel::<Vec<u8>>(16);
@@ -526,14 +526,14 @@ async fn connect(shell: Shell, terminal: bool) -> Result<u8, Failure> {
             bytes = typed.recv(), if open => {
                 open = bytes.is_some();
                 let input = bytes.map_or(ShellInput::End, ShellInput::Bytes);
-                // It may have ended; its exit code is on its way then.
+                // It may have ended, with its exit code still in flight.
                 let _ = keys.send(&input).await;
             }
         }
     }
 }
 
-/// Tells when the terminal here has got another size.
+/// Reports changes of the terminal's size.
 struct Resizes {
     #[cfg(unix)]
     signal: Option<tokio::signal::unix::Signal>,
@@ -603,7 +603,7 @@ async fn settings(
     Ok(())
 }
 
-/// The settings with what was given on the command line.
+/// The settings, with the values given on the command line.
 fn changed(options: &MachineOptions, now: &MachineSettings) -> Result<MachineSettings, ApiError> {
     let mut settings = now.clone();
     if let Some(cpus) = options.cpus {
@@ -626,9 +626,9 @@ fn changed(options: &MachineOptions, now: &MachineSettings) -> Result<MachineSet
     Ok(settings)
 }
 
-/// A size that has to be whole units.
+/// A size that must be a multiple of a unit.
 fn in_units(option: &str, text: &str, unit: u64, example: &str) -> Result<u32, ApiError> {
-    // Without a unit it would be bytes, and nobody means as few as that.
+    // Without a unit it would be in bytes, which nobody means here.
     let bytes = size::parse(text).unwrap_or_default();
     u32::try_from(bytes / unit)
         .ok()
@@ -650,8 +650,8 @@ fn driver_name(driver: MachineDriver) -> &'static str {
     }
 }
 
-/// Makes sure that there is an engine for a run. Where none answers, the machine is started if that was asked for, or
-/// if a person at the terminal says yes.
+/// Makes sure that there is an engine for a run. If none answers, the machine is started if that was requested, or if
+/// the user at the terminal agrees.
 pub(crate) async fn have_engine(
     slipway: &Slipway,
     output: &Output,

@@ -1,8 +1,8 @@
-//! `slipway`: run containers from a terminal or a script, with the use-cases that the window has.
+//! `slipway`: runs containers from a terminal or a script, with the same use-cases as the window.
 //!
-//! It reads a command line, calls `slipway-core`, and prints what comes back: tables for people, one JSON document
-//! for programs (`--json`). It decides nothing about containers itself, keeps no state, and starts no engine but that of
-//! Slipway's own machine, when it is asked to.
+//! It parses the command line, calls `slipway-core`, and prints the result: tables for people, one JSON document for
+//! programs (`--json`). It makes no decisions about containers, keeps no state, and starts no engine except that of
+//! Slipway's own machine, on request.
 //!
 //! Exit codes: 0 done, 1 failed, 2 the command line cannot be used, 3 no engine, or none that answers or may be used,
 //! 130 cancelled; `slipway machine shell` exits with the code of what it ran.
@@ -72,7 +72,8 @@ fn execute(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
             engine.clone(),
         )
     };
-    // One thread: a command waits for one engine, and starting more costs as much as listing a hundred containers.
+    // One thread: a command waits for one engine, and starting more threads costs as much as listing a hundred
+    // containers.
     let runtime = || {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -85,7 +86,7 @@ fn execute(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
         Command::Search(what) => search::search(&what, &slipway(), output),
         command => {
             let runtime = runtime()?;
-            // Who chooses among engines is told which there are.
+            // The commands about engines list all of them.
             let chooses = matches!(command, Command::Use(_));
             let result = runtime.block_on(async {
                 let opened = slipway();
@@ -97,7 +98,7 @@ fn execute(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
                     result => result,
                 }
             });
-            // Whatever is still under way, such as a name that is being looked up, is of no use any more.
+            // Work still in progress, such as a name lookup, is no longer needed.
             runtime.shutdown_background();
             result
         }
@@ -140,12 +141,12 @@ async fn with_engine(
         Command::Machine(what) => machine::machine(what, slipway, output).await,
         Command::Doctor => engines::doctor(slipway, output).await,
         Command::Version => engines::version(slipway, output).await,
-        // These need no engine and were dealt with before.
+        // These need no engine and were handled before.
         Command::Search(_) | Command::Completions(_) | Command::Man => Ok(Exit::Done),
     }
 }
 
-/// Says what Slipway does, on standard error.
+/// Logs what Slipway does to standard error.
 fn trace(verbose: u8, output: &Output) {
     let filter = if verbose > 1 {
         "slipway=trace"

@@ -1,4 +1,4 @@
-//! Moments in time, as people write them on a command line and read them in a table.
+//! Parses times on the command line, and formats them for tables.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const UNITS: [(&str, i64); 5] = [
     ("s", 1),
 ];
 
-/// Reads a time ago (`10m`, `1h30m`, `2d`), a date or time (`2026-05-04`, `2026-05-04T10:00`, UTC where no zone is
+/// Parses a time ago (`10m`, `1h30m`, `2d`), a date or time (`2026-05-04`, `2026-05-04T10:00`, UTC unless a zone is
 /// given), or seconds since 1970.
 pub(crate) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
     let text = text.trim();
@@ -32,7 +32,7 @@ pub(crate) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
         Some(Timestamp::from_unix_nanos(then))
     };
     let date = || {
-        // Whatever is left out is the beginning of what is there.
+        // Missing parts are zero: the date alone means its first moment.
         let given = text.replacen(' ', "T", 1);
         [
             given.clone(),
@@ -65,7 +65,7 @@ fn duration(text: &str) -> Option<i64> {
     (!text.is_empty()).then_some(total)
 }
 
-/// How long something took, as the window writes it (`ui/src/format/time.ts`): `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
+/// A duration, formatted as in the window (`ui/src/format/time.ts`): `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
 pub(crate) fn took(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     if milliseconds < 9_950 {
@@ -88,7 +88,7 @@ pub(crate) fn took(duration: Duration) -> String {
     }
 }
 
-/// "3 days ago", for a time as the engine writes it. Empty when that cannot be read.
+/// "3 days ago", for a time as the engine writes it. Empty if the time cannot be parsed.
 pub(crate) fn ago(time: &str, now: Timestamp) -> String {
     let Some(then) = Timestamp::parse(time.as_bytes()) else {
         return String::new();

@@ -1,4 +1,4 @@
-//! Things to mount, in the syntax of `docker run -v`.
+//! Mounts, in the syntax of `docker run -v`.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -11,8 +11,8 @@ use crate::failure::invalid;
 const EXAMPLES: &str =
     "Write for example data:/var/lib/data, ./site:/usr/share/nginx/html:ro or /srv/x:/x";
 
-/// Reads `[SOURCE:]TARGET[:ro]`. The source is the name of a volume or a path of this computer; one that begins with
-/// a dot is relative to `directory`. With `windows`, a path may begin with a drive.
+/// Parses `[SOURCE:]TARGET[:ro]`. The source is the name of a volume or a path on this computer; one that begins with a
+/// dot is relative to `directory`. With `windows`, a path may begin with a drive.
 pub(crate) fn parse(text: &str, directory: &Path, windows: bool) -> Result<MountPlan, ApiError> {
     let wrong = |why: &str| invalid(format!("`{text}` cannot be mounted: {why}"), EXAMPLES);
     let drive = if windows { drive_length(text) } else { 0 };
@@ -27,7 +27,7 @@ pub(crate) fn parse(text: &str, directory: &Path, windows: bool) -> Result<Mount
     parts.push(rest);
     let (source, target, options) = match parts[..] {
         [target] => (None, target, ""),
-        // `/data:ro` would be a path called `ro`, which is never meant.
+        // `/data:ro` would mount to a path called `ro`, which nobody means.
         [target, options @ ("ro" | "rw")] => (None, target, options),
         [source, target] => (Some(source), target, ""),
         [source, target, options] => (Some(source), target, options),
@@ -93,13 +93,13 @@ fn is_relative(path: &str, windows: bool) -> bool {
     matches!(first, "." | "..")
 }
 
-/// The path without `.` and `..`, which an engine elsewhere could not make sense of.
+/// The path without `.` and `..`, which an engine elsewhere could not resolve.
 fn clean(path: &Path) -> PathBuf {
     let mut cleaned = PathBuf::new();
     for component in path.components() {
         match component {
             Component::CurDir => {}
-            // At the root there is nothing above.
+            // The root has no parent.
             Component::ParentDir => drop(cleaned.pop()),
             other => cleaned.push(other),
         }
@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// `Ok` is kind, source and target; a target that ends with ` ro` is read-only. `Err` is a part of what is told.
+    /// `Ok` is kind, source and target; a target that ends with ` ro` is read-only. `Err` is a part of the message.
     fn check_on(windows: bool, text: &str, wanted: Result<(MountKind, &str, &str), &str>) {
         match (parse(text, Path::new("/home/me"), windows), wanted) {
             (Ok(mount), Ok((kind, source, target))) => {
@@ -160,7 +160,7 @@ mod tests {
         check(r"\\server\share:/x", Ok((Bind, r"\\server\share", "/x")));
         check("data:/x", Ok((Volume, "data", "/x")));
         check(r"site\x:/x", Err("./site"));
-        // Elsewhere a letter is the name of a volume.
+        // On other systems, a letter is the name of a volume.
         check_on(false, r"C:\Users\me:/x", Err("neither ro nor rw"));
     }
 

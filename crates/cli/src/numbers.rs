@@ -1,4 +1,4 @@
-//! Numbers as the window shows them: see `ui/src/format/numbers.ts`. Bytes are in [`crate::size`], times in
+//! Formats numbers as the window does: see `ui/src/format/numbers.ts`. For bytes see [`crate::size`], for times
 //! [`crate::moment`].
 
 /// CPU in percent of one CPU: `0.1%`, `38%`, `1,250%`.
@@ -28,7 +28,7 @@ pub(crate) fn count(value: u64) -> String {
     text
 }
 
-/// What the window's tests check too: kind of number, number, text.
+/// Test cases shared with the window: kind of number, number, text.
 #[cfg(test)]
 pub(crate) fn shown_in_both(kind: &str) -> Vec<(f64, &'static str)> {
     let lines: Vec<_> = include_str!("numbers.tsv")

@@ -1,4 +1,4 @@
-//! Standard output and standard error: who reads them, and what they may be sent.
+//! Standard output and standard error, and what may be written to them.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -9,25 +9,25 @@ use serde::Serialize;
 use crate::arguments::Global;
 use crate::text;
 
-/// What a piece of text says, where there are colours to show it.
+/// The meaning of a piece of text, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Tone {
-    /// Nothing in particular.
+    /// Plain text.
     #[default]
     Plain,
     /// A heading.
     Heading,
-    /// As it should be.
+    /// Good.
     Good,
-    /// Worth knowing.
+    /// A warning.
     Warning,
-    /// What went wrong.
+    /// An error.
     Error,
-    /// What to try.
+    /// A hint.
     Hint,
-    /// What happened besides.
+    /// A note.
     Note,
-    /// Less important than what is around it.
+    /// Less important than its surroundings.
     Faint,
 }
 
@@ -68,12 +68,12 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Those of this process, as the command line wants them.
+    /// The streams of this process, as configured by the command line.
     pub(crate) fn of_process(global: &Global) -> Self {
         Self::new(global.json, global.verbose > 0, global.no_color)
     }
 
-    /// Those of a process whose command line could not be read.
+    /// The streams of a process whose command line is invalid.
     pub(crate) fn of_raw_arguments(arguments: impl Iterator<Item = OsString>) -> Self {
         let (mut json, mut no_color) = (false, false);
         for argument in arguments.take_while(|argument| argument != "--") {
@@ -124,7 +124,7 @@ impl Output {
         self.colors && self.stderr_is_terminal
     }
 
-    /// Whether characters outside of ASCII are shown.
+    /// Whether characters outside of ASCII may be shown.
     pub(crate) fn unicode(&self) -> bool {
         self.unicode
     }
@@ -138,7 +138,7 @@ impl Output {
         Some(width.0.into())
     }
 
-    /// Writes text to standard output, at once.
+    /// Writes text to standard output and flushes it.
     #[expect(
         clippy::unused_self,
         reason = "everything that is written goes through this handle"
@@ -149,12 +149,12 @@ impl Output {
         stdout.flush()
     }
 
-    /// Writes a line to standard output. Control characters are taken out.
+    /// Writes a line to standard output, without control characters.
     pub(crate) fn print_line(&self, line: &str) -> io::Result<()> {
         self.print(&format!("{}\n", text::line(line)))
     }
 
-    /// Writes a JSON document to standard output: on one line for a program, laid out for a person.
+    /// Writes a JSON document to standard output: on one line for a program, indented for a person.
     pub(crate) fn print_json<T: Serialize + ?Sized>(&self, document: &T) -> io::Result<()> {
         let mut text = if self.stdout_is_terminal {
             serde_json::to_vec_pretty(document)?
@@ -167,13 +167,13 @@ impl Output {
         stdout.flush()
     }
 
-    /// Writes a line to standard error: a label in its tone and text, from which control characters are taken out.
+    /// Writes a line to standard error: a coloured label and text, without control characters.
     pub(crate) fn complain(&self, tone: Tone, label: &str, message: &str) {
         let label = tone.paint(label, self.colors_stderr());
         self.complain_raw(&format!("{label}{}", text::line(message)));
     }
 
-    /// Writes a line of ours to standard error. Where nobody reads that, there is nobody to tell.
+    /// Writes a line to standard error. A failure is ignored, because there is nowhere to report it.
     #[expect(
         clippy::unused_self,
         reason = "everything that is written goes through this handle"

@@ -10,7 +10,7 @@ use crate::failure::invalid;
 /// A `-p` of the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PortSpec {
-    /// `none`: publish nothing but what is asked for.
+    /// `none`: publish only the ports that are given explicitly.
     None,
     /// A port to publish.
     Publish(PortPlan),
@@ -18,9 +18,9 @@ pub(crate) enum PortSpec {
 
 const EXAMPLES: &str = "Write for example 8080:80, 127.0.0.1:8080:80 or 5353:53/udp";
 
-/// Reads `[[ADDRESS:]HOST_PORT:]PORT[/PROTOCOL]` or `none`. An IPv6 address stands in brackets.
+/// Parses `[[ADDRESS:]HOST_PORT:]PORT[/PROTOCOL]` or `none`. An IPv6 address is in brackets.
 ///
-/// A host port that is written down is meant: when it is taken, that is an error. Without one, a free one is found.
+/// An explicit host port is fixed: it is an error if it is taken. Without one, a free port is chosen.
 pub(crate) fn parse(text: &str) -> Result<PortSpec, ApiError> {
     let wrong = |why: &str| invalid(format!("`{text}` cannot be published: {why}"), EXAMPLES);
     let spec = text.trim();
@@ -55,7 +55,7 @@ pub(crate) fn parse(text: &str) -> Result<PortSpec, ApiError> {
     };
     let (host_port, container_port) = match ports.split_once(':') {
         Some((host_port, container_port)) => (Some(host_port), container_port),
-        // An address without a host port is one for a port that is yet to be found, as in `127.0.0.1::80`.
+        // An address without a host port means a free port at that address, as in `127.0.0.1::80`.
         None if host_ip.is_some() => return Err(wrong("the port of the container is missing")),
         None => (None, ports),
     };

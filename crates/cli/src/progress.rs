@@ -1,4 +1,4 @@
-//! How far a long command is, on standard error: a line for each step, and a bar for a pull where there is a terminal.
+//! Progress of a long command on standard error: a line for each step, and a bar for a pull on a terminal.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use crate::size;
 use crate::text;
 
 const TICK: Duration = Duration::from_millis(100);
-/// Steps that take less are not worth a number.
+/// Steps shorter than this are shown without their duration.
 const WORTH_A_NUMBER: Duration = Duration::from_secs(1);
 
-/// Steps of a command.
+/// The steps of a command.
 pub(crate) struct Progress {
     output: Output,
     shown: Shown,
@@ -26,7 +26,7 @@ enum Shown {
     Nothing,
     /// One line for each step, as it begins.
     Lines,
-    /// A line that moves, and one for each step that is done.
+    /// An animated line, and one line for each finished step.
     Bar(ProgressBar),
 }
 
@@ -34,12 +34,12 @@ struct Step {
     done: String,
     began: Instant,
     downloaded: u64,
-    /// The image, for a step that gets one.
+    /// The image that the step pulls, if any.
     image: Option<String>,
 }
 
 impl Progress {
-    /// Progress on standard error. A program that wants JSON is not told about it, a person who pipes it is.
+    /// Progress on standard error. Not shown with `--json`; shown when piped.
     pub(crate) fn new(output: &Output, quiet: bool) -> Self {
         let shown = if quiet {
             Shown::Nothing
@@ -60,7 +60,7 @@ impl Progress {
         }
     }
 
-    /// Whether there is anything to see.
+    /// Whether anything is shown.
     pub(crate) fn is_shown(&self) -> bool {
         !matches!(self.shown, Shown::Nothing)
     }
@@ -69,7 +69,7 @@ impl Progress {
         self.step.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a step; the one before it is done.
+    /// Begins a step, which ends the previous one.
     pub(crate) fn step(&self, doing: &str, done: &str) {
         self.complete();
         *self.current() = Some(Step {
@@ -89,14 +89,14 @@ impl Progress {
         }
     }
 
-    /// Says better what the current step has done.
+    /// Replaces the final text of the current step.
     pub(crate) fn will_be(&self, done: &str) {
         if let Some(step) = self.current().as_mut() {
             done.clone_into(&mut step.done);
         }
     }
 
-    /// A pull moved. Its first words begin a step.
+    /// Shows the progress of a pull. The first call begins a step.
     pub(crate) fn pull(&self, at: &PullProgress) {
         let known = |step: &Step| step.image.as_ref() == Some(&at.image);
         if !self.current().as_ref().is_some_and(known) {
@@ -137,7 +137,7 @@ impl Progress {
         }
     }
 
-    /// Something worth knowing that does not stop the command.
+    /// Shows a notice that does not stop the command.
     pub(crate) fn note(&self, message: &str) {
         let label = Tone::Note.paint("note: ", self.output.colors_stderr());
         self.line(&format!("{label}{}", text::line(message)));
@@ -170,13 +170,13 @@ impl Progress {
         self.line(&line);
     }
 
-    /// The last step is done.
+    /// Ends the last step.
     pub(crate) fn finish(&self) {
         self.complete();
         self.abandon();
     }
 
-    /// Nothing more is shown; the current step is not done.
+    /// Shows nothing more; the current step stays unfinished.
     pub(crate) fn abandon(&self) {
         self.current().take();
         if let Shown::Bar(bar) = &self.shown {
@@ -203,7 +203,7 @@ fn download(output: &Output) -> ProgressStyle {
         .with_key(
             "got",
             |state: &ProgressState, to: &mut dyn std::fmt::Write| {
-                // A line that cannot be drawn is drawn again in a moment.
+                // A failed draw is repeated in a moment.
                 let got = size::bytes_of(state.pos(), state.len().unwrap_or_default());
                 let _ = write!(to, "{got}");
             },

@@ -1,6 +1,6 @@
-//! A terminal that hands every key on as it is typed.
+//! Raw mode of the terminal, in which every key is passed on as it is typed.
 
-/// The terminal on standard input in raw mode, where there is one. Dropping it brings back how it was.
+/// The terminal on standard input in raw mode, if there is one. Dropping it restores the previous mode.
 pub(crate) struct RawTerminal {
     #[cfg(unix)]
     before: Option<rustix::termios::Termios>,
@@ -30,7 +30,7 @@ impl Drop for RawTerminal {
     fn drop(&mut self) {
         use rustix::termios::{OptionalActions, tcsetattr};
         if let Some(before) = &self.before {
-            // A terminal that is gone needs nothing any more.
+            // A closed terminal needs no restoring.
             let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, before);
         }
     }

@@ -1,4 +1,4 @@
-//! `slipway run`: a draft for what is to be run, the options on top, and the run.
+//! `slipway run`: makes a draft, applies the options, and runs the plan.
 
 use serde::Serialize;
 use slipway_api::catalog::ConnectionString;
@@ -30,7 +30,7 @@ pub(crate) async fn run(
     let start_machine = what.start_machine;
     let options = Options::read(*what)?;
     let cancel = interrupt::cancels();
-    // A run needs an engine, whatever else is wrong with it; a draft does not.
+    // A run needs an engine, whatever else is wrong; a draft does not.
     machine::have_engine(slipway, output, &cancel, start_machine, quiet).await?;
     let progress = Progress::new(output, quiet);
     let result = run_with_progress(&options, slipway, &cancel, &progress).await;
@@ -63,8 +63,9 @@ async fn run_with_progress(
         () = cancel.cancelled() => return Err(interrupt::cancelled().into()),
     };
     let mut plan = options.apply(&draft)?;
-    // Nothing is known yet of an image that is neither here nor in the catalog. It is pulled first, so that its ports
-    // and volumes are in the plan, as they are when the image is here; unless the plan cannot be run anyway.
+    // Nothing is known about an image that is neither on the engine nor in the catalog. It is pulled first, so that its
+    // ports and volumes are in the plan, as they are for an image that is on the engine; unless the plan cannot be run
+    // anyway.
     if draft.image.is_none() && draft.entry.is_none() {
         let check = slipway.run_check(&plan).await;
         if !check.findings.iter().any(|finding| finding.blocking) {
@@ -87,7 +88,7 @@ async fn run_with_progress(
     Ok(outcome)
 }
 
-/// The plan with each service that its image needs: one that runs already, or else one that is run now.
+/// The plan with each service that its image needs: a running one is reused, a missing one is started.
 async fn with_needed(
     mut plan: RunPlan,
     slipway: &Slipway,
@@ -116,12 +117,12 @@ async fn with_needed(
     Ok(plan)
 }
 
-/// Tells what a run is doing.
+/// Shows the steps of a run.
 fn tell(event: &RunEvent, progress: &Progress) {
     match event {
         RunEvent::Step { step } => match step {
             RunStep::Check => progress.step("Checking the plan", "Checked the plan"),
-            // Told with the image's own words when the pull begins.
+            // Shown with the image's name when the pull begins.
             RunStep::Pull => {}
             RunStep::Create => progress.step("Creating the container", "Created the container"),
             RunStep::Start => progress.step("Starting the container", "Started the container"),
@@ -133,7 +134,7 @@ fn tell(event: &RunEvent, progress: &Progress) {
     }
 }
 
-/// What `run --json` prints: the container as `ps --json` has it, and what to know about it.
+/// The output of `run --json`: the container as in `ps --json`, and notes about it.
 #[derive(Serialize)]
 struct Document {
     #[serde(flatten)]
@@ -158,7 +159,7 @@ impl From<RunOutcome> for Document {
     }
 }
 
-/// What a person wants to know: its name, where to open it, and what to know on first use.
+/// The output for people: its name, where to open it, and the first-use note.
 fn told(outcome: &RunOutcome, output: &Output) -> String {
     let container = &outcome.container;
     let mut fields = Fields::default();

@@ -1,4 +1,4 @@
-//! The options of `slipway run`, and how they change the draft of what is to be run.
+//! The options of `slipway run`, and how they change the draft.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +12,12 @@ use crate::mount_spec;
 use crate::port_spec::{self, PortSpec};
 use crate::size;
 
-/// The options of the command line, read.
+/// The parsed options.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// What is to be run, as it was typed.
+    /// The image or entry, as it was typed.
     pub(crate) image: String,
-    /// After which the draft calls its volumes.
+    /// The name from which the draft derives volume names.
     pub(crate) name: Option<String>,
     ports: Vec<PortSpec>,
     env: Vec<EnvVar>,
@@ -34,7 +34,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads everything before anybody is asked, so that a typing error costs nothing.
+    /// Parses everything before the engine is contacted, so that a typing error costs no time.
     pub(crate) fn read(run: Run) -> Result<Self, Failure> {
         let directory = if run.volume.is_empty() {
             PathBuf::new()
@@ -94,7 +94,7 @@ impl Options {
         })
     }
 
-    /// The draft's plan with the options on top.
+    /// The draft's plan with the options applied.
     pub(crate) fn apply(&self, draft: &RunDraft) -> Result<RunPlan, ApiError> {
         let mut plan = draft.plan.clone();
         if let Some(name) = &self.name {
@@ -116,14 +116,14 @@ impl Options {
                 .iter()
                 .position(|planned| !planned.fixed && same(planned))
             {
-                // What the draft found is replaced, and helps where the command line does not say everything.
+                // Options replace what the draft found; the draft fills in what the options leave out.
                 Some(index) => {
                     if port.host_port.is_none() {
                         port.host_port = plan.ports[index].host_port;
                     }
                     plan.ports[index] = port;
                 }
-                // The same port may be published at several places.
+                // The same port may be published at several addresses.
                 None => plan.ports.push(port),
             }
         }
@@ -156,7 +156,7 @@ impl Options {
         plan.tty |= self.tty;
         if let Some(entrypoint) = &self.entrypoint {
             plan.entrypoint = Some(entrypoint.clone());
-            // Arguments were meant for the program that is replaced.
+            // The arguments belong to the program that is replaced.
             plan.command.clear();
         }
         if !self.command.is_empty() {
@@ -167,7 +167,7 @@ impl Options {
     }
 }
 
-/// Refuses a plan that lacks a variable without which the image does not start.
+/// Refuses a plan that lacks a required variable.
 fn missing(draft: &RunDraft, plan: &RunPlan) -> Result<(), ApiError> {
     let Some(entry) = &draft.entry else {
         return Ok(());
@@ -197,8 +197,8 @@ fn missing(draft: &RunDraft, plan: &RunPlan) -> Result<(), ApiError> {
     ))
 }
 
-/// Reads `NAME=VALUE`, or `NAME`, whose value is the one that it has here. Nothing when it has none: then what the
-/// catalog knows stays.
+/// Parses `NAME=VALUE`, or `NAME` with the value from this environment. `None` if it has no value here: the catalog's
+/// default then applies.
 fn variable(
     text: &str,
     environment: impl Fn(&str) -> Option<String>,

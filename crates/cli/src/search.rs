@@ -1,4 +1,4 @@
-//! `slipway search`: the catalog. Needs no engine.
+//! `slipway search`: searches the catalog. Needs no engine.
 
 use slipway_api::catalog::{Badge, CatalogEntry, CatalogResults};
 use slipway_core::Slipway;
@@ -55,7 +55,7 @@ pub(crate) fn search(what: &Search, slipway: &Slipway, output: &Output) -> Resul
     Ok(Exit::Done)
 }
 
-/// Which matches a category leaves out, as many as fit on a line.
+/// Matches in other categories, as many as fit on a line.
 fn in_other_categories(elsewhere: &[CatalogEntry]) -> Option<String> {
     const SHOWN: usize = 5;
     if elsewhere.is_empty() {

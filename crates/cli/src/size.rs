@@ -1,7 +1,7 @@
-//! Numbers of bytes, as people write and read them. The window's rule is the same: see `ui/src/format/bytes.ts`.
+//! Parses and formats sizes in bytes. The window follows the same rules: see `ui/src/format/bytes.ts`.
 //!
-//! What is stored or sent is counted in powers of 1000, as `docker images` does; memory, and what is set like memory, in
-//! powers of 1024, as engines count limits. Both are labelled KB, MB, GB.
+//! Stored or transferred bytes are counted in powers of 1000, as `docker images` does; memory and its limits in powers
+//! of 1024, as engines count limits. Both are labelled KB, MB, GB.
 
 use slipway_api::ApiError;
 
@@ -35,7 +35,7 @@ pub(crate) fn parse(text: &str) -> Result<u64, ApiError> {
     let fraction: f64 = number.parse().map_err(|_| wrong())?;
     #[expect(clippy::cast_precision_loss, reason = "a power of two")]
     let bytes = fraction * (1_u64 << shift) as f64;
-    // A byte more or less does not matter where somebody writes a fraction; an overflow does.
+    // Rounding a fraction to a byte is fine; an overflow is not.
     if !bytes.is_finite() || bytes >= 9e18 {
         return Err(wrong());
     }
@@ -52,7 +52,7 @@ pub(crate) fn bytes(count: u64) -> String {
     scaled(count, 1000.0)
 }
 
-/// Memory, and disks that are set in powers of two: 536870912 is `512 MB`.
+/// Memory, and disks whose size is set in powers of two: 536870912 is `512 MB`.
 pub(crate) fn memory(count: u64) -> String {
     scaled(count, 1024.0)
 }
@@ -67,7 +67,7 @@ pub(crate) fn memory_of(part: u64, whole: u64) -> String {
     share_of(&memory(part), &memory(whole))
 }
 
-/// Of a part and a whole in the same unit, the unit is said once.
+/// A part of a whole; if both have the same unit, it is shown once.
 fn share_of(part: &str, whole: &str) -> String {
     let same = |(number, unit): (&str, &str)| {
         number == "0"

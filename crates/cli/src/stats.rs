@@ -1,4 +1,4 @@
-//! `slipway stats`: what containers use, once or as it changes.
+//! `slipway stats`: resource use of containers, once or continuously.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::size;
 use crate::table::{Cell, Table};
 
 const REFRESH: Duration = Duration::from_secs(1);
-/// After so many refreshes it is looked whether other containers run.
+/// Number of refreshes after which the list of running containers is updated.
 const LIST_AGAIN: u32 = 5;
 
 /// A measurement with the name of its container.
@@ -53,7 +53,7 @@ pub(crate) async fn stats(
     follow(what, slipway, output).await
 }
 
-/// Refreshes until Ctrl-C, or until the containers that were asked for have ended.
+/// Refreshes until Ctrl-C, or until the given containers have ended.
 async fn follow(what: &Stats, slipway: &Slipway, output: &Output) -> Result<Exit, Failure> {
     let mut screen = Screen::default();
     let mut names = watched(what, slipway).await?;
@@ -135,7 +135,7 @@ async fn watch(
     Ok((any, receiver))
 }
 
-/// A table that is drawn over itself.
+/// A table that is redrawn in place.
 #[derive(Default)]
 struct Screen {
     lines: usize,
@@ -147,10 +147,10 @@ impl Screen {
             0 => String::new(),
             lines => format!("\x1b[{lines}A"),
         };
-        // Each line is cleared to its end, and what is left of a longer table below.
+        // Each line is cleared to its end, and so are the remaining lines of a longer table.
         let lines: String = table.lines().flat_map(|line| [line, "\x1b[K\n"]).collect();
         self.lines = table.lines().count();
-        // A line that is too long is cut: were it wrapped, it would take two to go back.
+        // A long line is cut: if it were wrapped, it would take two lines to go back over it.
         output.print(&format!("\x1b[?7l{back}{lines}\x1b[J\x1b[?7h"))
     }
 }

@@ -7,7 +7,7 @@ use crate::text;
 
 /// Spaces between two columns.
 const GAP: usize = 2;
-/// A column that is cut to fit the terminal keeps at least so many characters.
+/// Minimum width of a column that is cut to fit the terminal.
 const NARROWEST: usize = 20;
 
 /// Text with a tone.
@@ -63,7 +63,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         self.render(output.colors_stdout(), output.width())
     }
 
-    /// The table, in at most `width` columns if its last column can be cut enough for that.
+    /// The table, in at most `width` columns if cutting its last column is enough for that.
     pub(crate) fn render(&self, colors: bool, width: Option<usize>) -> String {
         let mut widths = self.headings.map(str::len);
         for row in &self.rows {
@@ -117,7 +117,7 @@ fn cut(text: &str, width: usize) -> String {
     short
 }
 
-/// Names and values, one below the other.
+/// Names and values, one pair a line.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     fields: Vec<(&'static str, Vec<Cell>)>,
@@ -129,7 +129,7 @@ impl Fields {
         self.list(name, [value])
     }
 
-    /// Adds a field with a value a line, unless there is none.
+    /// Adds a field with one value a line, unless there are none.
     pub(crate) fn list<T: Into<Cell>>(
         &mut self,
         name: &'static str,

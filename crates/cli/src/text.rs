@@ -1,9 +1,8 @@
-//! Text from containers, registries and engines, made safe for a terminal.
+//! Sanitises text from containers, registries and engines for a terminal.
 
 use std::borrow::Cow;
 
-/// One line of visible characters: control characters and those that change the direction of text are gone, line
-/// breaks are spaces.
+/// One line of visible characters: control and bidirectional characters are removed, line breaks become spaces.
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c.is_control() || is_hidden(c)) {
         return text.into();
@@ -24,7 +23,7 @@ pub(crate) fn lines(text: &str) -> String {
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Characters that are not seen, but let a text look like another one.
+/// Invisible characters, which can make two different texts look the same.
 fn is_hidden(c: char) -> bool {
     matches!(
         c,

@@ -17,9 +17,9 @@ impl Slipway {
             .collect()
     }
 
-    /// Entries that match all words, best first; without words the recommended order. Words are looked for in the whole
-    /// catalog: with a category, what other categories have is told apart. When the words are an image reference, and
-    /// not what an entry runs, it is given back to be run as it is.
+    /// Entries that match all words, best first; without words the recommended order. The whole catalog is searched:
+    /// with a category, matches in other categories are returned separately. If the words are an image reference that
+    /// no entry runs, the reference is returned, to be run as it is.
     pub fn catalog_search(&self, words: &str, category: Option<&str>) -> CatalogResults {
         let catalog = Catalog::bundled();
         let category = category.and_then(Category::from_slug);
@@ -36,14 +36,14 @@ impl Slipway {
             .parse::<ImageReference>()
             .ok()
             .filter(|reference| {
-                // A plain word is an image name too, but rather a search.
+                // A single plain word is a valid image name too, but more likely a search.
                 reference.tag().is_some()
                     || reference.digest().is_some()
                     || words.contains('/')
                     || (entries.is_empty() && elsewhere.is_empty())
             })
             .filter(|reference| {
-                // Another version of an entry's image; the entry itself runs its own.
+                // A tag other than the entry's default; the entry itself runs the default.
                 catalog.entry_for_image(reference).is_none_or(|entry| {
                     reference.tag().is_some() && *reference != entry.reference()
                 })
@@ -117,7 +117,7 @@ mod tests {
             None,
         );
         check("org/app:1", "monitoring", &[], &[], Some("org/app:1"));
-        // Without words a category is a shelf, and the others are not its business.
+        // Without words, a category is only browsed, and other categories do not matter.
         assert!(search("", Some("databases")).elsewhere.is_empty());
         assert!(search("nginx", None).elsewhere.is_empty());
     }

@@ -1,8 +1,8 @@
-//! Notices that Docker's configuration or Slipway's settings were written, by this or another program, without polling.
+//! Watches Docker's configuration and Slipway's settings for changes by any program, without polling.
 //!
-//! A Docker context that is made or chosen in a terminal, and `slipway use`, take effect in the window: what the user chose
-//! is selected anew, and whoever shows the engines is told. Only where the system does not tell, which is when too many
-//! programs watch files, the choice is read every few seconds.
+//! A Docker context created or selected in a terminal, and `slipway use`, take effect in the window: the selection is
+//! evaluated again, and screens that list engines are notified. Only if the system refuses a file watch (too many are
+//! open), the selection is polled every few seconds.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,10 +19,10 @@ use crate::selection::{self, Selected};
 use crate::session::Nudge;
 use crate::settings::SettingsFile;
 
-/// `docker context create` writes a directory, then a file: what comes within this time is one change.
+/// `docker context create` writes a directory, then a file: changes within this time count as one.
 const GATHER: Duration = Duration::from_millis(200);
 
-/// How often the choice is read where the system does not tell.
+/// Polling interval if the system refuses a file watch.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The handle of the task. Dropping it ends the task.
@@ -35,7 +35,7 @@ pub(crate) struct ConfigurationWatch {
 }
 
 impl ConfigurationWatch {
-    /// Watches from now on. Needs a Tokio runtime.
+    /// Starts watching. Needs a Tokio runtime.
     pub(crate) fn spawn(
         environment: Environment,
         settings: SettingsFile,
@@ -95,7 +95,7 @@ async fn follow(
 ) {
     let places = Arc::new(Places::of(&environment, &settings));
     let written = Arc::new(Notify::new());
-    // Watched before the first look, so that nothing falls in between.
+    // Created before the first read, so that no change is missed in between.
     let mut watcher = watch_places(&places, &written).await;
     let endpoint = chosen(&environment, &settings).await.unwrap_or_default();
     lock(&known).endpoint = endpoint;
@@ -107,7 +107,7 @@ async fn follow(
         } else {
             tokio::time::sleep(LOOK).await;
         }
-        // Directories may have come or gone. The old watcher goes after the new one is there.
+        // Directories may have been created or removed. The new watcher replaces the old one once it works.
         watcher = watch_places(&places, &written).await;
         // A file that is being written, or cannot be read now, says nothing of what the user chose.
         let Some(now) = chosen(&environment, &settings).await else {
@@ -163,10 +163,10 @@ async fn watch_places(places: &Arc<Places>, written: &Arc<Notify>) -> Option<Rec
     .await
 }
 
-/// What is watched.
+/// The paths to watch.
 struct Places {
     files: Vec<PathBuf>,
-    /// The directory of Docker's contexts, and all in it.
+    /// The directory of Docker's contexts, watched recursively.
     contexts: Option<PathBuf>,
 }
 
@@ -187,7 +187,7 @@ impl Places {
     fn watch(&self, written: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
         let (files, contexts) = (self.files.clone(), self.contexts.clone());
         let concerns = move |path: &Path| {
-            // A directory on the way to a file may have been made.
+            // A parent directory of a file may have been created.
             files.iter().any(|file| file.starts_with(path))
                 || contexts
                     .as_ref()
@@ -209,7 +209,7 @@ impl Places {
                 }
             })?;
         for file in &self.files {
-            // The closest directory that is there, but none that all of the system's programs write to.
+            // The closest existing parent directory, unless it is one that all of the system's programs write to.
             let directory = file.ancestors().skip(1).take(3).find(|path| path.is_dir());
             if let Some(directory) = directory {
                 watcher.watch(directory, RecursiveMode::NonRecursive)?;

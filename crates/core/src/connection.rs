@@ -1,4 +1,4 @@
-//! The engine that use-cases talk to: followed for as long as a window is open, or reached once for a command.
+//! The engine that use-cases talk to: followed for as long as a window is open, or connected once for a command.
 
 use slipway_api::{ApiError, ErrorKind};
 use slipway_engine::Environment;
@@ -6,15 +6,15 @@ use tokio::sync::{OnceCell, watch};
 
 use crate::selection::{Selected, select};
 
-/// How [`crate::Slipway`] gets at an engine.
+/// How [`crate::Slipway`] gets its engine.
 pub(crate) enum Connection {
     /// The session task keeps this up to date.
     Followed(watch::Receiver<Result<Selected, ApiError>>),
-    /// Reached on first use.
+    /// Connected on first use.
     Once(Box<Once>),
 }
 
-/// An engine that is reached when it is first needed.
+/// An engine that is connected on first use.
 pub(crate) struct Once {
     pub(crate) environment: Environment,
     /// Name or address of the engine to use.
@@ -36,7 +36,7 @@ impl Connection {
     }
 }
 
-/// What [`Connection::selected`] says before the first search is over.
+/// The error of [`Connection::selected`] before the first search has ended.
 pub(crate) fn still_searching() -> ApiError {
     ApiError {
         kind: ErrorKind::NoEngine,

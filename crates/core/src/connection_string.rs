@@ -1,4 +1,4 @@
-//! How to connect to what runs in a container, and what to know on first use, with the container's own values.
+//! Connection strings and the first-use note of a container, with the container's own values.
 
 use std::borrow::Cow;
 
@@ -10,16 +10,16 @@ use slipway_engine::ContainerDetail;
 use crate::run::is_secret_name;
 use crate::view;
 
-/// Networks that every engine has, on which containers do not find each other by name.
+/// Networks that every engine has, and on which containers do not find each other by name.
 const WITHOUT_NAMES: [&str; 4] = ["bridge", "host", "none", "podman"];
 
-/// Whether containers find each other by name on a network.
+/// Whether a network resolves container names.
 pub(crate) fn finds_by_name(network: &str) -> bool {
     !WITHOUT_NAMES.contains(&network) && network != "default" && !network.starts_with("container:")
 }
 
-/// Connection strings of a running container: from where its ports are published, then from the containers of each
-/// network that it shares with them by name.
+/// Connection strings of a running container: first for clients that use its published ports, then for containers on
+/// each network that resolves its name.
 pub(crate) fn of(
     entry: Option<&Entry>,
     detail: &ContainerDetail,
@@ -97,8 +97,8 @@ fn written(
     strings
 }
 
-/// An entry's first-use note with the container's own values: what cannot be said of this container is left out.
-/// `masked` leaves secrets out: a note is always on the screen, and the values are beside it for those who ask.
+/// An entry's first-use note with the container's own values; sentences whose values are missing are left out. With
+/// `masked`, secrets are masked: a note is always visible, and the values are available beside it.
 pub(crate) fn note(
     entry: Option<&Entry>,
     detail: &ContainerDetail,
@@ -128,7 +128,7 @@ fn said(
     })
 }
 
-/// What is mounted at a path, in words.
+/// Describes what is mounted at a path.
 fn mounted(container: &ContainerView, path: &str) -> Option<String> {
     let mount = container.mounts.iter().find(|mount| mount.target == path)?;
     let source = mount.source.as_deref()?;

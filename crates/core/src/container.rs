@@ -21,18 +21,18 @@ use crate::run::last_words::LastWords;
 use crate::selection::Selected;
 use crate::{Slipway, connection_string, exit_reason, run, view};
 
-/// Actions on many containers run this many at a time.
+/// Limit of concurrent actions on containers.
 const PARALLEL: usize = 8;
-/// For a list that is asked for once, at most this many containers are inspected as well.
+/// A one-off list inspects at most this many containers.
 const MOST_INSPECTED: usize = 16;
-/// A container that has run for this long is no longer said to be restarted again and again. The window has the same
-/// in `ui/src/features/containers/status.ts`.
+/// A container that has run for this long no longer counts as restarting again and again. The window has the same
+/// constant in `ui/src/features/containers/status.ts`.
 const STABLE: Duration = Duration::from_mins(1);
-/// The end of a log has to be there within this time, or a container is shown without it.
+/// Timeout for the end of a log; after that the container is shown without it.
 const LAST_WORDS_DEADLINE: Duration = Duration::from_secs(2);
 
 impl Slipway {
-    /// All containers as they are followed. Empty for a command: that asks [`Self::container_list`].
+    /// The containers that are followed. Empty for a command, which calls [`Self::container_list`].
     pub fn containers(&self) -> ContainerSnapshot {
         self.store.snapshot()
     }
@@ -136,7 +136,7 @@ impl Slipway {
         Ok(view)
     }
 
-    /// Everything that the engine tells about a container, as it tells it.
+    /// The engine's complete description of a container, as received.
     pub async fn container_raw(&self, id: &str) -> Result<serde_json::Value, ApiError> {
         let selected = self.selected().await?;
         let detail = selected
@@ -147,7 +147,7 @@ impl Slipway {
         Ok(detail.raw)
     }
 
-    /// Does one thing to many containers (ids or names), several at a time. Each has its own outcome.
+    /// Applies one action to many containers (ids or names), several at a time. Each has its own outcome.
     pub async fn container_act(
         &self,
         ids: &[String],
@@ -183,14 +183,14 @@ impl Slipway {
             .await)
     }
 
-    /// Gives a container another name.
+    /// Renames a container.
     pub async fn container_rename(&self, id: &str, name: &str) -> Result<(), ApiError> {
         let name = name.trim();
         run::check_name(name).map_err(|(message, hint)| invalid(message, hint))?;
         let selected = self.selected().await?;
         match selected.engine.rename_container(id, name).await {
             Ok(()) => Ok(()),
-            // The engine refuses to give a container the name that it has; for a person that is done.
+            // The engine refuses to rename a container to its current name; for the user, that is a success.
             Err(error) => {
                 let old = match self.container_name(id) {
                     Some(old) => Some(old),
@@ -211,7 +211,7 @@ impl Slipway {
     }
 }
 
-/// Whether its restart policy starts it again and again: it waits for that, or was started a moment ago.
+/// Whether its restart policy restarts it again and again: it is waiting for that, or was started a moment ago.
 fn restarts_again_and_again(detail: &domain::ContainerDetail) -> bool {
     let state = &detail.state;
     let since_start = state.started_at.map_or(i64::MAX, |at| {
@@ -226,7 +226,7 @@ fn restarts_again_and_again(detail: &domain::ContainerDetail) -> bool {
             && just_started)
 }
 
-/// Finds out what a list does not say of a few containers: whether memory ran out, and how often they were restarted.
+/// Inspects a few containers for what a list lacks: whether memory ran out, and how often they were restarted.
 async fn find_out(engine: &domain::Engine, views: &mut [ContainerView]) {
     let asked = views.iter_mut().filter(|view| {
         view.ending == Some(Ending::Killed) || view.state == ContainerState::Restarting
@@ -247,7 +247,7 @@ async fn find_out(engine: &domain::Engine, views: &mut [ContainerView]) {
         .await;
 }
 
-/// Why an action failed, with what Slipway can find out about it.
+/// Explains why an action failed, with what Slipway can find out about it.
 async fn explain(engine: &domain::Engine, local: bool, id: &str, error: &EngineError) -> ApiError {
     if let EngineError::PortTaken {
         port: Some(port),
@@ -255,7 +255,7 @@ async fn explain(engine: &domain::Engine, local: bool, id: &str, error: &EngineE
         ..
     } = error
     {
-        // The engine does not say whether it is a TCP or a UDP port; the container does.
+        // The engine does not say whether the port is TCP or UDP; the container's configuration does.
         let mut wanted: Vec<_> = match engine.inspect_container(id).await {
             Ok(detail) => detail
                 .configured_ports
@@ -310,7 +310,7 @@ async fn act(
             Changed::Yes
         }
         ContainerAction::Remove => {
-            // Volumes stay, also anonymous ones: what is in them cannot be brought back.
+            // Volumes are kept, also anonymous ones: their content could not be restored.
             let how = RemoveContainer {
                 force: true,
                 volumes: false,
@@ -378,7 +378,7 @@ fn detail_view(
         start_error: detail.state.error.clone().filter(|error| !error.is_empty()),
         last_lines: None,
         note,
-        // Where its ports are held is put in afterwards.
+        // Where its ports are bound is filled in later.
         connections: Vec::new(),
         env,
         container,

@@ -1,4 +1,4 @@
-//! The containers of the engine that is followed: the truth as of the last list, at a revision.
+//! The containers of the followed engine, as of the last list, with a revision number.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use slipway_engine::Timestamp;
 use crate::exit_reason::Ended;
 use crate::view::is_up;
 
-/// Containers by full id. Every change makes a new revision and a delta that leads to it.
+/// Containers by full id. Every change makes a new revision and the delta that leads to it.
 #[derive(Default)]
 pub(crate) struct ContainerStore {
     inner: Mutex<Inner>,
@@ -26,7 +26,7 @@ impl ContainerStore {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything, newest first.
+    /// A snapshot, newest container first.
     pub(crate) fn snapshot(&self) -> ContainerSnapshot {
         let inner = self.lock();
         let mut containers: Vec<_> = inner.containers.values().cloned().collect();
@@ -46,7 +46,7 @@ impl ContainerStore {
         self.lock().containers.get(id).cloned()
     }
 
-    /// Takes a whole list. Reasons that were found out by inspecting stay with containers that have not changed.
+    /// Applies a complete list. Reasons found by inspecting are kept for containers that have not changed.
     pub(crate) fn reset(&self, list: Vec<ContainerView>) -> ContainerDelta {
         let mut inner = self.lock();
         let mut before = std::mem::take(&mut inner.containers);
@@ -72,8 +72,8 @@ impl ContainerStore {
         }
     }
 
-    /// Takes what was learnt about some containers. Of those `asked` for, the ones not in `list` are gone.
-    /// `None` when nothing is different.
+    /// Applies a list of some containers. Those in `asked` that are missing from `list` are removed. Returns `None` if
+    /// nothing has changed.
     pub(crate) fn update(
         &self,
         asked: &[String],
@@ -109,23 +109,23 @@ impl ContainerStore {
         })
     }
 
-    /// Says how a container ended, once that was found out. It may have been removed or started meanwhile.
+    /// Sets how a container ended, once that is known. It may have been removed or started meanwhile.
     pub(crate) fn set_end(&self, id: &str, ended: Ended) -> Option<ContainerDelta> {
         self.change(id, |view| {
-            // A stop that was asked for explains an end, whatever else happened in the container.
+            // A requested stop explains an end, whatever else happened in the container.
             if view.ending.is_some_and(|known| known != Ending::Stopped) {
                 ended.put_in(view);
             }
         })
     }
 
-    /// Says how often a container was restarted by its policy.
+    /// Sets how often a container was restarted by its policy.
     pub(crate) fn set_restart_count(&self, id: &str, count: u32) -> Option<ContainerDelta> {
         self.change(id, |view| view.restart_count = Some(count))
     }
 
-    /// A container is started, or was stopped by a person: what was learnt of its last run and of restarts is over.
-    /// Nothing is told; a list follows.
+    /// Clears what is known of a container's last run and restarts, because it was started, or stopped by a person.
+    /// Makes no delta; a list follows.
     pub(crate) fn forget_learnt(&self, id: &str) {
         if let Some(view) = self.lock().containers.get_mut(id) {
             view.restart_count = None;
@@ -153,7 +153,7 @@ impl ContainerStore {
     }
 }
 
-/// A list knows only exit codes; what inspect told stays true until the container runs again.
+/// A list has only exit codes; what inspect found stays valid until the container runs again.
 fn keep_learnt(old: &ContainerView, new: &mut ContainerView) {
     if old.state == new.state && is_same_time(old.since.as_deref(), new.since.as_deref()) {
         new.since.clone_from(&old.since);
@@ -172,8 +172,8 @@ fn keep_learnt(old: &ContainerView, new: &mut ContainerView) {
     }
 }
 
-/// Whether two times since when a container is in its state can be the same one. Engines round down to whole minutes,
-/// hours, days: what was seen to happen is better, unless the container has been started anew meanwhile.
+/// Whether two "in this state since" times can mean the same moment. Engines round down to whole minutes, hours and
+/// days, so the time of an observed event is more precise, unless the container was restarted meanwhile.
 fn is_same_time(known: Option<&str>, rounded: Option<&str>) -> bool {
     const MINUTE: i64 = 60_000_000_000;
     let nanos = |text: Option<&str>| Some(Timestamp::parse(text?.as_bytes())?.unix_nanos());
@@ -191,7 +191,7 @@ pub(crate) mod tests {
     use crate::exit_reason::of_exit_code;
     use slipway_api::container::ContainerState;
 
-    /// A container that runs, with nothing else to be said of it.
+    /// A running container with no further details.
     pub(crate) fn view(id: &str, name: &str) -> ContainerView {
         ContainerView {
             id: id.to_owned(),

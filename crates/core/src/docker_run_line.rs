@@ -1,4 +1,4 @@
-//! A run plan as the `docker run` line that does the same.
+//! A run plan as the equivalent `docker run` command line.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) fn docker_run_line(plan: &RunPlan, secrets: bool) -> String {
     line(plan, &[], secrets)
 }
 
-/// The line for a container that exists, with the health check that it has and its image does not.
+/// The line for an existing container, including a health check that does not come from its image.
 pub(crate) fn docker_run_line_of(
     plan: &RunPlan,
     detail: &ContainerDetail,
@@ -40,7 +40,7 @@ fn health_options(detail: &ContainerDetail, image: Option<&ImageDetail>) -> Vec<
         Some((kind, command)) if kind == "CMD-SHELL" => {
             options.push(format!("--health-cmd {}", quote(&command.join(" "))));
         }
-        // The option takes a shell's command, so the words become one.
+        // The option takes a shell command, so the words are joined into one.
         Some((_, words)) => {
             let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
             options.push(format!("--health-cmd {}", quote(&words.join(" "))));
@@ -66,7 +66,7 @@ fn health_options(detail: &ContainerDetail, image: Option<&ImageDetail>) -> Vec<
     options
 }
 
-/// A duration as Go reads it.
+/// A duration in Go's syntax.
 fn go_duration(duration: Duration) -> String {
     if duration.subsec_nanos() == 0 {
         format!("{}s", duration.as_secs())
@@ -85,7 +85,7 @@ fn line(plan: &RunPlan, health_options: &[String], secrets: bool) -> String {
         push("-it".to_owned());
     }
     for port in &plan.ports {
-        // Read as `spec::read_port` does: nothing before the port would publish to the whole network.
+        // Parsed like `spec::read_port`: without an address, Docker would publish to the whole network.
         let ip = match port.host_ip.as_deref() {
             None | Some("" | "localhost") => "127.0.0.1",
             Some(ip) => ip,
@@ -196,7 +196,7 @@ fn fold(parts: &[String]) -> String {
     text
 }
 
-/// Quotes a word for a POSIX shell, when it needs quoting.
+/// Quotes a word for a POSIX shell, if necessary.
 fn quote(word: &str) -> String {
     let plain = !word.is_empty()
         && word

@@ -1,4 +1,4 @@
-//! Named checks of what Slipway needs, each with what to do.
+//! The checks of `slipway doctor`, each with a hint.
 
 use slipway_api::app::{DoctorCheck, Verdict};
 use slipway_api::engine::EndpointView;
@@ -12,7 +12,7 @@ use crate::error::api_error;
 use crate::{Slipway, selection, view};
 
 impl Slipway {
-    /// Looks at everything that keeps people from running containers.
+    /// Checks everything that can prevent running containers.
     pub async fn doctor(&self) -> Vec<DoctorCheck> {
         let mut checks = vec![self.check_configuration().await];
         checks.push(self.check_settings().await);
@@ -159,7 +159,7 @@ impl Slipway {
         })
     }
 
-    /// Slipway's own machine: how it is, and whether it could be started. Starts nothing.
+    /// Checks Slipway's own machine: its state, and whether it could be started. Starts nothing.
     async fn check_machine(&self) -> DoctorCheck {
         let (verdict, finding, error) = match self.machine().await {
             Ok(machine) => judge_machine(&machine, blocking(machine_can_start).await.err()),
@@ -175,7 +175,7 @@ impl Slipway {
     }
 }
 
-/// Whether what the machine takes is installed.
+/// Whether everything that the machine needs is installed.
 fn machine_can_start() -> Result<(), MachineError> {
     let paths = MachinePaths::of_user()?;
     GuestImage::find(paths.image.as_deref())?;
@@ -369,7 +369,7 @@ mod tests {
                 took_ms: Some(1),
             }],
         });
-        // What runs needs nothing more.
+        // A running machine needs nothing more.
         check(&running, Some(no_qemu()), Verdict::Ok, "Docker 26.1.5", "");
         running.accelerator = Some(AcceleratorView {
             name: Accelerator::Tcg,

@@ -1,7 +1,7 @@
-//! Which containers ended because somebody asked for it.
+//! Tracks which containers ended because somebody asked for it.
 //!
-//! An exit code does not say that: 137 is a stop that took longer than its grace period, `docker kill`, or the kernel.
-//! The engine's events do. A stop is `kill` with the stop signal, after the grace period `kill` with SIGKILL, `die`,
+//! The exit code does not tell: 137 is a stop that took longer than its grace period, `docker kill`, or the kernel. The
+//! engine's events do. A stop is `kill` with the stop signal, after the grace period `kill` with SIGKILL, `die`,
 //! `stop`; Podman sends `stop` and `die`, in either order, and no `stop` when its cleanup is quicker.
 
 use std::collections::HashMap;
@@ -12,39 +12,39 @@ use slipway_engine::{Action, Engine, Event, Subject, Timestamp};
 
 use crate::exit_reason::{self, Request};
 
-/// So many containers are remembered; beyond that all are forgotten, and exit codes speak for themselves.
+/// Limit of remembered containers; beyond it all are forgotten, and exit codes alone decide.
 const MOST: usize = 4096;
-/// A signal explains an end that comes within this time of it.
+/// A signal explains an end that follows within this time.
 const SOON: Duration = Duration::from_mins(1);
-/// So far back an engine is asked what it remembers.
+/// How far back the engine's past events are requested.
 const REMEMBERED: Duration = Duration::from_hours(7 * 24);
 /// An end is asked for at most so long before it comes: a grace period, and what clocks differ by.
 const BEFORE: Duration = Duration::from_mins(10);
 const KILL: u32 = 9;
-/// SIGHUP is missing: it often asks a program to read its configuration again.
+/// SIGHUP is missing: it often tells a program to reload its configuration.
 const ENDING_SIGNALS: [u32; 4] = [2, 3, KILL, 15];
 
-/// Whether its exit code leaves open that somebody asked for its end.
+/// Whether the exit code allows that somebody asked for the end.
 pub(crate) fn may_have_been_asked_for(view: &ContainerView) -> bool {
     matches!(view.ending, Some(Ending::Failed | Ending::Killed))
 }
 
-/// What was heard of the containers of one engine.
+/// The events of one engine's containers.
 #[derive(Default)]
 pub(crate) struct EndRequests {
     heard: HashMap<String, Heard>,
 }
 
-/// What was heard of one container since it was started last. Times are nanoseconds by the engine's clock.
+/// What events said about one container since it was last started. Times are nanoseconds by the engine's clock.
 #[derive(Default)]
 struct Heard {
     /// The first signal of the latest request.
     signal: Option<(i64, u32)>,
-    /// SIGKILL.
+    /// The time of a SIGKILL.
     killed: Option<i64>,
     stopped: Option<i64>,
     died: Option<Died>,
-    /// Exit code of the run before, which nobody ended.
+    /// Exit code of the previous run, if nobody asked for its end.
     before: Option<i32>,
 }
 
@@ -54,7 +54,7 @@ struct Died {
 }
 
 impl EndRequests {
-    /// Takes in an event. Returns whether it began a run after one that ended by itself, as a restart policy does.
+    /// Applies an event. Returns whether it began a run after one that ended by itself, as a restart policy does.
     pub(crate) fn hear(&mut self, event: &Event) -> bool {
         if event.subject != Subject::Container {
             return false;
@@ -140,12 +140,12 @@ impl EndRequests {
         }
     }
 
-    /// Whether the end of a container was heard.
+    /// Whether an event reported the end of a container.
     pub(crate) fn has_heard_the_end_of(&self, id: &str) -> bool {
         self.heard.get(id).is_some_and(|heard| heard.died.is_some())
     }
 
-    /// Puts into a view what was heard. Returns whether its end was asked for.
+    /// Adds what events said to a view. Returns whether the end was asked for.
     pub(crate) fn put_in(&self, view: &mut ContainerView) -> bool {
         let Some(heard) = self.heard.get(&view.id) else {
             return false;
@@ -174,7 +174,7 @@ impl EndRequests {
 }
 
 impl Heard {
-    /// What somebody asked for, if that explains the end.
+    /// The request that explains the end, if there is one.
     fn request(&self) -> Option<Request> {
         let died = self.died.as_ref()?.at;
         let is_soon = |at: i64| near(at, died) <= SOON;
@@ -226,7 +226,7 @@ mod tests {
         })
     }
 
-    /// Events with their seconds, the code of the list, and what is told of the end.
+    /// Events with their seconds, the exit code in the list, and the expected reason.
     #[track_caller]
     fn check(events: &[(i64, Action)], code: i32, told: Option<(Ending, &str)>) {
         let mut requests = EndRequests::default();
@@ -294,9 +294,9 @@ mod tests {
             137,
             None,
         );
-        // The list tells of another end than the one that was heard.
+        // The list reports another end than the events.
         check(&[(0, TERMINATED), (1, died(0))], 3, None);
-        // A run of before does not count.
+        // A previous run does not count.
         check(
             &[
                 (0, TERMINATED),

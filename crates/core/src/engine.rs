@@ -1,4 +1,4 @@
-//! Engines: which there are, which is used, how it is.
+//! Engines: the list, the selected one, and its state.
 
 use slipway_api::app::SettingsView;
 use slipway_api::engine::{DiskUsageView, EndpointView, EngineState};
@@ -12,7 +12,7 @@ use crate::session::Changes;
 use crate::{Slipway, selection, view};
 
 impl Slipway {
-    /// What is true of the engine now. A command that reaches the engine once has no state to tell.
+    /// The state of the engine. A command that connects once has no state to follow.
     pub fn engine_state(&self) -> EngineState {
         self.session
             .as_ref()
@@ -21,13 +21,13 @@ impl Slipway {
             })
     }
 
-    /// The same as it changes. `None` for a command.
+    /// The state as it changes. `None` for a command.
     pub fn engine_states(&self) -> Option<watch::Receiver<EngineState>> {
         self.session.as_ref().map(crate::session::Session::state)
     }
 
-    /// Changes whenever other engines may be known, or another one chosen: Docker's configuration or Slipway's settings
-    /// were written, by whatever program. `None` for a command.
+    /// Changes whenever Docker's configuration or Slipway's settings were written by any program, so that other engines
+    /// may exist or another one may be selected. `None` for a command.
     pub fn configuration_changes(&self) -> Option<watch::Receiver<u64>> {
         self.configuration
             .as_ref()
@@ -46,7 +46,7 @@ impl Slipway {
         self.session.as_ref().map(crate::session::Session::changes)
     }
 
-    /// Every endpoint that is known, probed now.
+    /// Probes every known endpoint now.
     pub async fn engine_list(&self) -> Vec<EndpointView> {
         let current = self.selected().await.ok();
         selection::list(
@@ -56,7 +56,7 @@ impl Slipway {
         .await
     }
 
-    /// Uses another engine from now on, also after a restart. It has to answer.
+    /// Selects an engine, also for later starts. The engine has to answer.
     pub async fn engine_use(&self, name: &str) -> Result<EndpointView, ApiError> {
         let selected = match selection::select(&self.environment, Some(name)).await {
             Ok(selected) => selected,
@@ -76,7 +76,7 @@ impl Slipway {
         })
     }
 
-    /// Why an engine that was asked for is not to be had: the machine may be on its way to a stop.
+    /// Explains why a requested engine is not available: the machine may be stopping.
     async fn unless_stopping(&self, name: &str, error: ApiError) -> ApiError {
         let is_machine = name == selection::MACHINE && error.kind == ErrorKind::NoEngine;
         if is_machine && self.machine_is_stopping().await {
@@ -86,7 +86,7 @@ impl Slipway {
         }
     }
 
-    /// Forgets the choice of [`Self::engine_use`]: Docker's own choice counts again.
+    /// Clears the selection of [`Self::engine_use`]: Docker's own selection applies again.
     pub async fn engine_use_default(&self) -> Result<(), ApiError> {
         self.choose(None).await?;
         self.reselect().await;
@@ -115,7 +115,7 @@ impl Slipway {
         }
     }
 
-    /// Says whether anybody sees the window. While nobody does, the engine is left in peace.
+    /// Tells whether the window is visible. While it is not, the engine is not polled.
     pub fn set_watched(&self, watched: bool) {
         if let Some(session) = &self.session {
             session.set_watched(watched);
@@ -130,7 +130,7 @@ impl Slipway {
         Ok(view::engine(&self.selected().await?))
     }
 
-    /// What the engine keeps on its disk. That may take it long.
+    /// The engine's disk usage. The engine may take long to compute it.
     pub async fn disk_usage(&self) -> Result<DiskUsageView, ApiError> {
         let engine = self.selected().await?.engine;
         let usage = engine

@@ -1,4 +1,4 @@
-//! The one conversion of failures into what a person sees.
+//! Converts every failure into an [`ApiError`]; the only such conversion.
 
 use std::error::Error;
 
@@ -6,7 +6,7 @@ use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::ImageReferenceError;
 use slipway_engine::{EndpointSource, EngineError};
 
-/// An engine's failure in words, with its hint and causes.
+/// An engine error as message, hint and causes.
 pub fn api_error(error: &EngineError) -> ApiError {
     let kind = match error {
         EngineError::InvalidAddress { .. }
@@ -46,7 +46,7 @@ pub fn api_error(error: &EngineError) -> ApiError {
     }
 }
 
-/// The raw text of the engine and the causes, one a line.
+/// The engine's raw text and the causes, one a line.
 fn detail(error: &EngineError) -> Option<String> {
     match (error.raw(), cause_chain(error)) {
         (Some(raw), Some(causes)) => Some(format!("{raw}\n{causes}")),
@@ -55,7 +55,8 @@ fn detail(error: &EngineError) -> Option<String> {
     }
 }
 
-/// Why an endpoint cannot be used. One at which nothing listens is our own to start, if it is the machine.
+/// Why an endpoint cannot be used. If it is the machine's and nothing listens there, the machine is not running and can
+/// be started.
 pub(crate) fn endpoint_error(source: &EndpointSource, error: &EngineError) -> ApiError {
     match (source, error) {
         (
@@ -66,7 +67,7 @@ pub(crate) fn endpoint_error(source: &EndpointSource, error: &EngineError) -> Ap
     }
 }
 
-/// The machine is wanted and does not run.
+/// The machine is selected and not running.
 pub(crate) fn machine_not_running() -> ApiError {
     ApiError {
         kind: ErrorKind::NoEngine,
@@ -76,7 +77,7 @@ pub(crate) fn machine_not_running() -> ApiError {
     }
 }
 
-/// The machine's engine would be used, and the machine is stopping.
+/// The machine's engine is selected, and the machine is stopping.
 pub(crate) fn machine_stopping() -> ApiError {
     ApiError {
         kind: ErrorKind::NoEngine,
@@ -89,12 +90,12 @@ pub(crate) fn machine_stopping() -> ApiError {
     }
 }
 
-/// Something typed that is no image reference.
+/// Input that is not an image reference.
 pub(crate) fn reference_error(error: &ImageReferenceError) -> ApiError {
     invalid(error.to_string(), error.hint())
 }
 
-/// Input that cannot be used as it is.
+/// Input that is invalid.
 pub(crate) fn invalid(message: impl Into<String>, hint: Option<String>) -> ApiError {
     ApiError {
         kind: ErrorKind::InvalidInput,
@@ -104,7 +105,7 @@ pub(crate) fn invalid(message: impl Into<String>, hint: Option<String>) -> ApiEr
     }
 }
 
-/// The outcome of an operation that the person ended.
+/// The outcome of a cancelled operation.
 pub(crate) fn cancelled() -> ApiError {
     ApiError {
         kind: ErrorKind::Cancelled,
@@ -114,7 +115,7 @@ pub(crate) fn cancelled() -> ApiError {
     }
 }
 
-/// Something that is not there (any more).
+/// A thing that does not exist (any more).
 pub(crate) fn not_found(what: &str) -> ApiError {
     ApiError {
         kind: ErrorKind::NotFound,
@@ -124,7 +125,7 @@ pub(crate) fn not_found(what: &str) -> ApiError {
     }
 }
 
-/// A failure to read or write a file of ours or the person's.
+/// A failure to read or write a file of Slipway's or of the user's.
 pub(crate) fn file_error(doing: &str, path: &std::path::Path, source: &std::io::Error) -> ApiError {
     use std::io::ErrorKind as Io;
     let (kind, hint) = match source.kind() {
@@ -146,7 +147,7 @@ pub(crate) fn file_error(doing: &str, path: &std::path::Path, source: &std::io::
     }
 }
 
-/// The causes of an error, one a line, the outermost left out. `None` when it has none.
+/// The causes of an error, one a line, without the outermost error. `None` if it has none.
 fn cause_chain(error: &dyn Error) -> Option<String> {
     let mut lines = Vec::new();
     let mut source = error.source();

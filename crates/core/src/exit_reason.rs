@@ -5,19 +5,19 @@ use std::time::Duration;
 use slipway_api::container::{ContainerView, Ending};
 use slipway_engine::{ContainerDetail, ContainerState};
 
-/// How a container ended, with the reason in words where the exit code alone does not say it.
+/// How a container ended, with a reason in words if the exit code alone does not explain it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) ending: Ending,
     pub(crate) reason: Option<String>,
 }
 
-/// What somebody asked for, and the container ended.
+/// The request after which a container ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
     /// A stop: by Slipway, by `docker stop`, by a signal.
     Stop {
-        /// How long it did not react, until it was killed.
+        /// How long it did not react before it was killed.
         killed_after: Option<Duration>,
     },
     /// `docker kill`.
@@ -34,19 +34,19 @@ impl Ended {
         }
     }
 
-    /// Says it of a container in a list.
+    /// Adds the reason to a container of a list.
     pub(crate) fn put_in(self, view: &mut ContainerView) {
         view.ending = Some(self.ending);
         view.reason = self.reason;
     }
 }
 
-/// Whether somebody should look at how it ended.
+/// Whether the end is worth a look.
 pub(crate) fn is_problem(view: &ContainerView) -> bool {
     matches!(view.ending, Some(Ending::Failed | Ending::OutOfMemory))
 }
 
-/// What is known from the exit code alone. Exit code 137 is a kill by nobody knows whom, which is not called a problem.
+/// The ending by exit code alone. Exit code 137 is a kill by an unknown cause, which does not count as a problem.
 pub(crate) fn of_exit_code(code: i64) -> Ended {
     match code {
         0 => Ended::new(Ending::Finished, None),
@@ -70,7 +70,7 @@ pub(crate) fn of_exit_code(code: i64) -> Ended {
     }
 }
 
-/// What is known of an end that was asked for. It is no problem, whatever the exit code.
+/// The ending of a container that was asked to end. It is no problem, whatever the exit code.
 pub(crate) fn asked_for(exit_code: Option<i32>, request: Request) -> Ended {
     match request {
         Request::Kill => Ended::new(Ending::Killed, "killed"),
@@ -83,13 +83,13 @@ pub(crate) fn asked_for(exit_code: Option<i32>, request: Request) -> Ended {
             killed_after: Some(after),
         } => Ended {
             ending: Ending::Stopped,
-            // Half a second more is the engine's own work.
+            // Up to half a second more is the engine's own overhead.
             reason: Some(format!("stopped (killed after {} s)", after.as_secs())),
         },
     }
 }
 
-/// What inspect says that a list and events do not: a start that failed, and memory that ran out.
+/// Details that only inspect has: a failed start, and memory that ran out.
 pub(crate) fn found_by_inspect(detail: &ContainerDetail) -> Option<Ended> {
     use ContainerState as S;
     let state = &detail.state;
@@ -111,7 +111,7 @@ pub(crate) fn found_by_inspect(detail: &ContainerDetail) -> Option<Ended> {
     })
 }
 
-/// What is known from everything that the engine tells about a container that has ended.
+/// The ending of a container by everything that the engine reports.
 pub(crate) fn of_ended(detail: &ContainerDetail) -> Option<Ended> {
     found_by_inspect(detail).or_else(|| {
         let ended = matches!(
@@ -122,7 +122,7 @@ pub(crate) fn of_ended(detail: &ContainerDetail) -> Option<Ended> {
     })
 }
 
-/// The same in words, and why a container could not be started.
+/// The same in words, including why a container could not be started.
 pub(crate) fn of_detail(detail: &ContainerDetail) -> Option<String> {
     let error = detail.state.error.as_ref();
     error
@@ -131,7 +131,7 @@ pub(crate) fn of_detail(detail: &ContainerDetail) -> Option<String> {
         .or_else(|| of_ended(detail)?.reason)
 }
 
-/// Bytes as people say them: `64 MB`, `1.5 GB` (powers of 1024, as engines count limits).
+/// Bytes for people: `64 MB`, `1.5 GB` (powers of 1024, as engines count limits).
 pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]

@@ -84,8 +84,8 @@ impl Slipway {
         })
     }
 
-    /// Every container that was made from an image, with the image's id. The engine is asked only if its containers
-    /// are not followed: a long list costs it a tenth of a second.
+    /// Every container that was made from an image, by the image's id. Taken from the followed containers if possible:
+    /// a long list costs the engine a tenth of a second.
     async fn image_users(&self, engine: &Engine) -> Result<Vec<(String, ImageUser)>, EngineError> {
         if matches!(self.engine_state(), EngineState::Connected { .. }) {
             let followed = self.store.snapshot().containers.into_iter();
@@ -93,7 +93,7 @@ impl Slipway {
                 .filter(|container| !container.image_id.is_empty())
                 .map(|container| {
                     let user = ImageUser {
-                        // A paused one has processes too: its image cannot go, by force or not.
+                        // A paused container has processes too: its image cannot be removed, not even with force.
                         running: matches!(
                             container.state,
                             ContainerState::Running | ContainerState::Paused
@@ -181,7 +181,7 @@ impl Slipway {
     }
 }
 
-/// An error about an image that should be on the engine. No registry was asked, so none is to be blamed.
+/// An error about an image that should be on the engine. No registry was involved, so the hint must not mention one.
 fn image_error(reference: &str, error: &EngineError) -> ApiError {
     match error {
         EngineError::NotFound { .. } | EngineError::ImageNotFound { .. } => {
@@ -195,7 +195,8 @@ fn written(at: Option<Timestamp>) -> String {
     at.map(|at| at.to_string()).unwrap_or_default()
 }
 
-/// Pulls an image (or loads it, if it ships with Slipway) to the end, or until it is cancelled: then the engine stops downloading.
+/// Pulls an image (or loads it, if it ships with Slipway) until it is complete or cancelled; cancelling stops the
+/// engine's download.
 pub(crate) async fn pull(
     engine: &Engine,
     reference: &ImageReference,
@@ -210,7 +211,7 @@ pub(crate) async fn pull(
     }
     let image = reference.familiar();
     let request = PullRequest {
-        // Fully qualified: Podman asks a person which registry is meant otherwise.
+        // Fully qualified, because Podman would otherwise ask which registry is meant.
         reference: reference.to_string(),
         ..PullRequest::default()
     };
@@ -257,7 +258,7 @@ pub(crate) async fn pull(
     }
 }
 
-/// A failed pull, with the reference as the person knows it.
+/// A failed pull, with the reference as the user knows it.
 fn pull_error(engine: &Engine, reference: &ImageReference, error: &EngineError) -> ApiError {
     let mut shown = api_error(error);
     let familiar = reference.familiar();
@@ -312,7 +313,7 @@ fn naming(image: &str, message: &str) -> String {
     format!("`{image}` could not be pulled: {reason}")
 }
 
-/// What is offered to somebody who typed almost the name of something in the catalog.
+/// The suggestion for a name that almost matches a catalog entry.
 fn meant(reference: &ImageReference) -> Option<String> {
     let name = reference.repository().strip_prefix("library/")?;
     if !reference.is_docker_hub() {

@@ -1,7 +1,7 @@
-//! Finds out what only inspect tells: why containers were killed, and how often they were restarted.
+//! Inspects containers for what lists and events lack: why they were killed, and how often they were restarted.
 //!
-//! Exit code 137 says "killed", but not by whom: only inspect knows whether memory ran out. However many are killed at
-//! once, the engine is asked about a few at a time, and about each one once.
+//! Exit code 137 says "killed" but not why: only inspect knows whether memory ran out. The number of concurrent
+//! inspects is limited, and each container is inspected once.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,27 +16,27 @@ use crate::container_store::ContainerStore;
 use crate::exit_reason::{self, Ended};
 use crate::session::Change;
 
-/// So many containers are inspected at once.
+/// Limit of concurrent inspects.
 const AT_ONCE: usize = 4;
-/// So many inquiries go on or wait. Whatever comes on top is found out when somebody looks at the container.
+/// Limit of inspects in progress and waiting. Beyond it, the details are found when somebody opens the container.
 const MOST: usize = 64;
-/// How often a container whose memory ran out is looked at until it has ended, and the pause before the first time; the
-/// pause doubles each time.
+/// How often a container with an out-of-memory event is inspected until it has ended, and the first pause; the pause
+/// doubles each time.
 const LOOKS: (u32, Duration) = (5, Duration::from_millis(120));
 
-/// What there is to find out.
+/// The question to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
     /// It was killed: by a lack of memory?
     WhyKilled,
-    /// Memory ran out: was that its end? It may have hit a lesser process of the container, so the container's end
-    /// decides, and that may come a little later.
+    /// Memory ran out: did that end the container? The kernel may have killed a lesser process of it, so the
+    /// container's own end decides, which may come a little later.
     WasItMemory,
-    /// Its policy restarts it: how often by now?
+    /// Its policy restarts it: how often so far?
     HowOftenRestarted,
 }
 
-/// The inquiries that go on. Dropping it ends them.
+/// The inspects in progress. Dropping it ends them.
 pub(crate) struct Inquiries {
     store: Arc<ContainerStore>,
     changes: broadcast::Sender<Change>,
@@ -56,7 +56,7 @@ impl Inquiries {
         }
     }
 
-    /// Finds something out behind, and tells it as a change.
+    /// Inspects in the background and reports the result as a change.
     pub(crate) fn ask(&mut self, engine: &Engine, id: &str, question: Question) {
         while self.tasks.try_join_next().is_some() {}
         if self.tasks.len() >= MOST {
@@ -84,7 +84,7 @@ impl Inquiries {
         });
     }
 
-    /// Another engine was chosen.
+    /// Another engine was selected.
     pub(crate) fn end(&mut self) {
         self.tasks = JoinSet::new();
         self.open = Arc::default();
@@ -114,7 +114,7 @@ impl Inquiry {
     fn tell(&self, ended: Option<Ended>) -> bool {
         let delta = ended.and_then(|ended| self.store.set_end(&self.id, ended));
         let Some(delta) = delta else { return false };
-        // Nobody may be listening.
+        // There may be no receivers.
         let _ = self.changes.send(Change::Containers(delta));
         true
     }
@@ -179,7 +179,7 @@ mod tests {
         proxy.set(Fault::Delay(Duration::from_hours(1)));
         proxy.clear();
         for number in 0..100 {
-            // The same container is not asked about twice.
+            // No container is inspected twice for the same question.
             for _ in 0..3 {
                 inquiries.ask(&engine, &format!("{number:064}"), Question::WhyKilled);
             }

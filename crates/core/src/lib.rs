@@ -1,11 +1,11 @@
-//! Slipway's use-cases: what the window and the `slipway` command do, done once.
+//! Slipway's use-cases, shared by the window and the `slipway` command.
 //!
-//! [`Slipway`] is the whole of it; its methods lie beside the noun they are about (`container.rs`, `image.rs`,
-//! `run/`, `log/`, …). It turns the domain types of `slipway-engine` and `slipway-catalog` into the wire types of
+//! [`Slipway`] is the entry point; its methods are in the file of their noun (`container.rs`, `image.rs`, `run/`,
+//! `log/`, …). It converts the domain types of `slipway-engine` and `slipway-catalog` into the wire types of
 //! `slipway-api`, and every failure into an [`ApiError`](slipway_api::ApiError) that says what to do next.
 //!
-//! It knows neither Tauri nor a terminal, starts no engine but that of Slipway's machine when asked, and remembers nothing about an engine that the
-//! engine can say itself.
+//! It knows neither Tauri nor a terminal, starts no engine except that of Slipway's machine on request, and stores
+//! nothing about an engine that the engine itself can report.
 
 mod blocking;
 mod catalog;

@@ -1,7 +1,7 @@
-//! Slipway's own machine: how it is, and everything that is done to it.
+//! Slipway's own machine: its state and every action on it.
 //!
-//! All of it is asked of `slipwayd`, which owns the machine. A look at its state starts nothing: while `slipwayd` does not run,
-//! what can be said of the machine is read from its files. Its logs are `slipwayd`'s to read.
+//! `slipwayd` owns the machine and answers all requests. Reading the state starts nothing: while `slipwayd` is not
+//! running, the state is read from the machine's files. Logs are available only from `slipwayd`.
 
 pub(crate) mod follower;
 pub(crate) mod held_ports;
@@ -27,7 +27,7 @@ use crate::error::{cancelled, machine_stopping};
 use crate::{Slipway, selection};
 
 impl Slipway {
-    /// Whether the machine's engine would be used if the machine ran and no other engine answered.
+    /// Whether the machine's engine would be selected if the machine ran and no other engine answered.
     pub async fn machine_helps(&self) -> bool {
         let wanted = match &self.connection {
             Connection::Once(once) => once.wanted.clone(),
@@ -36,12 +36,12 @@ impl Slipway {
         selection::machine_helps(&self.environment, wanted.as_deref()).await
     }
 
-    /// The machine as it changes, for a window; `None` before the first look. A command has nobody to tell.
+    /// The machine's status as it changes, for a window; `None` before the first read. A command has nothing to follow.
     pub fn machine_views(&self) -> Option<watch::Receiver<Option<MachineView>>> {
         self.machine.as_ref().map(MachineFollower::view)
     }
 
-    /// Begins to do something to the machine. What comes of it is told by its state.
+    /// Starts an action on the machine. Its outcome shows in the machine's state.
     pub async fn machine_act(&self, action: MachineAction) -> Result<(), ApiError> {
         let client = client()?;
         let begun = match action {
@@ -55,8 +55,8 @@ impl Slipway {
         begun.map_err(|error| error.to_api())
     }
 
-    /// Waits until an engine answers, and starts the machine, once, if it turns out that there is none but that would
-    /// help. A command has no state to wait for.
+    /// Waits until an engine answers. Starts the machine, once, if there is no engine and the machine would provide
+    /// one. A command has no state to wait for.
     pub async fn machine_start_if_needed(&self) -> Result<(), ApiError> {
         let Some(mut states) = self.engine_states() else {
             return Ok(());
@@ -79,7 +79,7 @@ impl Slipway {
         }
     }
 
-    /// An error with the machine as the way out, where there is no engine and the machine's would be used.
+    /// An error that offers to start the machine, for when there is no engine and the machine's would be selected.
     pub async fn with_machine_offered(&self, mut error: ApiError) -> ApiError {
         if error.kind == ErrorKind::NoEngine && self.machine_helps().await {
             error = match self.machine().await.map(|view| view.state) {
@@ -100,20 +100,20 @@ impl Slipway {
         error
     }
 
-    /// Whether the machine is on its way to a stop, where its engine answers no more.
+    /// Whether the machine is stopping, so that its engine no longer answers.
     pub async fn machine_is_stopping(&self) -> bool {
         self.machine()
             .await
             .is_ok_and(|view| view.state == MachineState::Stopping)
     }
 
-    /// The machine now. Starts nothing.
+    /// The current status. Starts nothing.
     pub async fn machine(&self) -> Result<MachineView, ApiError> {
         Ok(now(&client()?).await)
     }
 
-    /// Starts the machine and waits until its engine answers. `tell` is told of every change; cancelling stops it
-    /// again. One that runs already is left as it is.
+    /// Starts the machine and waits until its engine answers. `tell` receives every change; cancelling stops the
+    /// machine again. A running machine is left as it is.
     pub async fn machine_start(
         &self,
         cancel: &CancellationToken,
@@ -122,7 +122,7 @@ impl Slipway {
         self.machine_begin(MachineAction::Start, cancel, tell).await
     }
 
-    /// Starts the machine as [`Slipway::machine_start`] does, and repairs its disk on the way if that is damaged.
+    /// Like [`Slipway::machine_start`]; also repairs the machine's disk if that is damaged.
     pub async fn machine_repair(
         &self,
         cancel: &CancellationToken,
@@ -153,7 +153,7 @@ impl Slipway {
                     None
                 }
                 MachineState::Broken { reason, .. } => Some(Err(reason.clone())),
-                // What was true before the start may be told first.
+                // The first status may still be from before the start.
                 MachineState::Absent | MachineState::Stopped if begun => Some(Err(stopped())),
                 _ => None,
             })
@@ -166,15 +166,15 @@ impl Slipway {
         if let Some(result) = result {
             return result;
         }
-        // What has been begun is taken back; that it could not be is in the state of the machine.
+        // Cancelled: stop what was started. A failure to do so shows in the machine's state.
         if let Err(error) = client.stop().await {
             tracing::debug!(%error, "a start that was cancelled");
         }
         Err(cancelled())
     }
 
-    /// Stops the machine and waits until it has, or switches it off without waiting for its containers. One that does not
-    /// run is left as it is.
+    /// Stops the machine and waits for that, or powers it off without waiting for its containers. A machine that is not
+    /// running is left as it is.
     pub async fn machine_stop(
         &self,
         at_once: bool,
@@ -195,7 +195,7 @@ impl Slipway {
         until(&mut watch, tell, ended).await
     }
 
-    /// Stops the machine, if it runs, and starts it.
+    /// Stops the machine, if it is running, and starts it.
     pub async fn machine_restart(
         &self,
         cancel: &CancellationToken,
@@ -205,7 +205,7 @@ impl Slipway {
         self.machine_start(cancel, &tell).await
     }
 
-    /// Removes the machine with everything on its disk, and waits until it is gone.
+    /// Deletes the machine with everything on its disk, and waits for that.
     pub async fn machine_delete(
         &self,
         tell: impl Fn(&MachineView) + Send,
@@ -221,13 +221,13 @@ impl Slipway {
         .await
     }
 
-    /// Gives space that nothing uses any more back to this computer; how many bytes that was.
+    /// Gives unused space back to this computer; returns the bytes freed.
     pub async fn machine_reclaim(&self) -> Result<u64, ApiError> {
         let client = client()?;
         client.reclaim().await.map_err(|error| error.to_api())
     }
 
-    /// Chooses settings for the machine. What runs keeps its own until it is restarted.
+    /// Changes the machine's settings. A running machine keeps its own until it is restarted.
     pub async fn machine_settings(
         &self,
         settings: MachineSettings,
@@ -268,7 +268,7 @@ impl Slipway {
     }
 }
 
-/// The machine now. Starts nothing.
+/// The current status. Starts nothing.
 async fn now(client: &MachineClient) -> MachineView {
     let told = client.status_running().await;
     let paths = client.paths().clone();
@@ -279,7 +279,7 @@ async fn now(client: &MachineClient) -> MachineView {
     }
 }
 
-/// What can be said of a machine that has an owner who cannot be asked: its files do not say that it runs.
+/// The status of a machine whose owner cannot be reached: the files do not tell whether it is running.
 pub(crate) fn out_of_reach(paths: &MachinePaths, error: &MachineError) -> MachineView {
     MachineView {
         state: MachineState::OutOfReach {
@@ -289,7 +289,7 @@ pub(crate) fn out_of_reach(paths: &MachinePaths, error: &MachineError) -> Machin
     }
 }
 
-/// Whether the machine does not run, and will not unless somebody starts it.
+/// Whether the machine is not running, and will not be unless somebody starts it.
 pub(crate) async fn is_over() -> bool {
     let Ok(client) = client() else {
         return true;
@@ -307,7 +307,7 @@ pub(crate) fn client() -> Result<MachineClient, ApiError> {
     MachineClient::of_user().map_err(|error| error.to_api())
 }
 
-/// Tells of every change until one of them decides.
+/// Reports every change until one of them is final.
 async fn until(
     watch: &mut MachineWatch,
     tell: impl Fn(&MachineView),
@@ -339,7 +339,7 @@ fn is_up(docker: &DockerState) -> bool {
     matches!(docker, DockerState::Running { .. })
 }
 
-/// Somebody stopped it while it was being started.
+/// It was stopped while it was being started.
 fn stopped() -> ApiError {
     ApiError {
         kind: ErrorKind::Conflict,
@@ -358,7 +358,7 @@ mod tests {
 
     use super::*;
 
-    /// A machine of its own, which is not there yet.
+    /// A machine with its own directory, which does not exist yet.
     pub(super) fn places(root: &Path) -> MachinePaths {
         MachinePaths {
             data: root.join("data"),
@@ -390,7 +390,7 @@ mod tests {
         assert_eq!(now(&client).await.state, MachineState::Stopped);
     }
 
-    /// Discovery and the machine have to mean the same socket.
+    /// Discovery and the machine must agree on the socket's path.
     #[test]
     fn discovery_looks_where_the_machine_listens() {
         let paths = MachinePaths::of_user().expect("places");

@@ -1,4 +1,4 @@
-//! Long operations by name, so that whoever started one can cancel it, and what goes on behind them.
+//! Long operations by name, so that the caller can cancel them, and background work that outlives them.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -11,11 +11,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::Slipway;
 
-/// The operations that are going on. Dropping it ends what goes on behind them.
+/// The operations in progress. Dropping it ends their background work.
 #[derive(Default)]
 pub(crate) struct Operations {
     running: Mutex<HashMap<String, CancellationToken>>,
-    /// Counts operations and what goes on behind them.
+    /// Counts operations and background tasks.
     tracker: TaskTracker,
     over: CancellationToken,
 }
@@ -33,7 +33,7 @@ impl Operations {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Lets something go on behind an operation that has ended. It comes to `None` when Slipway ends before it.
+    /// Spawns a background task of an operation that has ended. Its output is `None` if Slipway ends first.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         body: impl Future<Output = T> + Send + 'static,
@@ -43,7 +43,7 @@ impl Operations {
     }
 }
 
-/// Forgets the operation when it ends, however it ends.
+/// Removes the operation's name when it ends, however it ends.
 struct Registered<'a> {
     operations: &'a Operations,
     name: &'a str,
@@ -56,7 +56,7 @@ impl Drop for Registered<'_> {
 }
 
 impl Slipway {
-    /// Runs something under a name by which [`Self::operation_cancel`] finds it.
+    /// Runs a future under a name that [`Self::operation_cancel`] accepts.
     pub async fn operation<F, T>(&self, name: &str, body: impl FnOnce(CancellationToken) -> F) -> T
     where
         F: Future<Output = T>,
@@ -72,20 +72,19 @@ impl Slipway {
         self.operations.tracker.track_future(body(cancel)).await
     }
 
-    /// Cancels an operation. It ends by itself, with its own clean-up; one that has ended is left alone.
+    /// Cancels an operation. It cleans up and ends by itself; an ended operation is left alone.
     pub fn operation_cancel(&self, name: &str) {
         if let Some(cancel) = self.operations.lock().get(name) {
             cancel.cancel();
         }
     }
 
-    /// Whether something goes on that must not just be dropped.
+    /// Whether work is in progress that must not simply be dropped.
     pub fn is_busy(&self) -> bool {
         !self.operations.tracker.is_empty()
     }
 
-    /// Cancels all operations and waits until what they made is taken away, but not longer than `patience`. Says
-    /// whether that was enough.
+    /// Cancels all operations and waits for their clean-up, at most for `patience`. Returns whether that was enough.
     pub async fn end_operations(&self, patience: Duration) -> bool {
         for cancel in self.operations.lock().values() {
             cancel.cancel();

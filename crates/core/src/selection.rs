@@ -1,4 +1,4 @@
-//! Which engine to use: the person's choice, else Docker's own, else one that answers.
+//! Selects the engine: the user's choice, otherwise Docker's own, otherwise one that answers.
 
 use slipway_api::engine::EndpointView;
 use slipway_api::{ApiError, ErrorKind};
@@ -11,10 +11,10 @@ use crate::blocking::blocking;
 use crate::error::{api_error, endpoint_error, machine_not_running};
 use crate::view;
 
-/// What discovery calls the engine in Slipway's machine, while it knows of it.
+/// Discovery's name for the engine in Slipway's machine.
 pub(crate) const MACHINE: &str = "machine";
 
-/// An engine that answers, and where.
+/// An engine that answers, and its endpoint.
 #[derive(Clone)]
 pub(crate) struct Selected {
     pub(crate) endpoint: Endpoint,
@@ -27,10 +27,10 @@ pub(crate) async fn discover(environment: &Environment) -> Discovery {
     blocking(move || slipway_engine::discover(&environment)).await
 }
 
-/// Connects to the engine to use. `wanted` is the name of an endpoint or an address.
+/// Connects to the selected engine. `wanted` is the name of an endpoint or an address.
 ///
-/// A wanted engine that does not answer is an error: silently using another one would show a person somebody
-/// else's containers. Without a wish, any engine that answers will do, Docker's own choice first.
+/// An explicitly chosen engine that does not answer is an error: silently using another one would show another engine's
+/// containers. Without a choice, any engine that answers will do, Docker's default first.
 pub(crate) async fn select(
     environment: &Environment,
     wanted: Option<&str>,
@@ -77,13 +77,13 @@ pub(crate) async fn select(
     Err(first_error.map_or_else(no_engine, |error| api_error(&error)))
 }
 
-/// Whether somebody chose Docker's default: `DOCKER_HOST` and a chosen context are wishes as well.
+/// Whether Docker's default was chosen by somebody: `DOCKER_HOST` and a selected context count as a choice.
 fn is_wish(default: &Candidate) -> bool {
     !matches!(default.source, EndpointSource::Socket(_)) && default.name != "default"
 }
 
-/// Whether an engine may be used although nobody chose it: one on this computer. A remote one may be a server that others
-/// depend on.
+/// Whether an engine may be used although nobody chose it: only one on this computer. A remote one may be a server that
+/// others depend on.
 fn needs_no_choice(candidate: &Candidate) -> bool {
     match &candidate.source {
         EndpointSource::Socket(_) | EndpointSource::Machine => true,
@@ -104,7 +104,7 @@ pub(crate) async fn chosen(environment: &Environment, wanted: Option<&str>) -> O
     is_wish(default).then(|| default.name.clone())
 }
 
-/// The endpoint that the user chose, in the same order. `None` where any engine will do, or the choice cannot be used.
+/// The endpoint that the user chose, in the same order. `None` if any engine will do, or if the choice cannot be used.
 pub(crate) fn chosen_endpoint(discovery: &Discovery, wanted: Option<&str>) -> Option<Endpoint> {
     match wanted {
         Some(wanted) => find(discovery, wanted).ok(),
@@ -115,7 +115,7 @@ pub(crate) fn chosen_endpoint(discovery: &Discovery, wanted: Option<&str>) -> Op
     }
 }
 
-/// Whether the machine's engine would be used if the machine ran and no other engine answered.
+/// Whether the machine's engine would be selected if the machine ran and no other engine answered.
 pub(crate) async fn machine_helps(environment: &Environment, wanted: Option<&str>) -> bool {
     if let Some(wanted) = wanted {
         return wanted == MACHINE;
@@ -135,7 +135,7 @@ async fn connect(endpoint: Endpoint) -> Result<Selected, EngineError> {
     Ok(Selected { endpoint, engine })
 }
 
-/// Whether the engine that would be used is on this computer, where looking for it again costs nothing.
+/// Whether the engine that would be selected is on this computer, where frequent connection attempts are cheap.
 pub(crate) async fn is_local(environment: &Environment, wanted: Option<&str>) -> bool {
     let discovery = discover(environment).await;
     match wanted {
@@ -148,7 +148,7 @@ pub(crate) async fn is_local(environment: &Environment, wanted: Option<&str>) ->
     .is_none_or(|endpoint| view::is_local(&endpoint))
 }
 
-/// Whether an endpoint is the engine in Slipway's machine, whatever it was found as.
+/// Whether an endpoint is the engine in Slipway's machine, by whichever name it was found.
 pub(crate) fn is_machines(environment: &Environment, endpoint: &Endpoint) -> bool {
     environment
         .machine_socket()

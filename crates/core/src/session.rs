@@ -1,4 +1,4 @@
-//! One task owns the connection to the engine and everything that is derived from it.
+//! Owns the connection to the engine: one task, and all state that is derived from it.
 //!
 //! ```text
 //!             ┌──────────── nothing answers ───────────┐
@@ -9,14 +9,14 @@
 //!                 └────────── Reconnecting ◄────────────────┘
 //! ```
 //!
-//! - Subscribe to events, then list: nothing falls in between. Events are hints; what they name is listed anew,
-//!   in one call for all that came within [`GATHER`].
-//! - dockerd tells that a container died before its own list says so. What the list still shows as running then is
-//!   listed again, a few times, until it is not.
-//! - A silent engine is found out by a ping every [`HEARTBEAT`], but only while somebody watches: a hidden window
+//! - Subscribe to events, then list: so no change is missed. Events are hints; the containers they name are listed
+//!   again, in one call for all events within [`GATHER`].
+//! - dockerd reports a container's death before its own list shows it. A container that died but is still listed as
+//!   running is listed again, a few times, until it is not.
+//! - A silent engine is detected by a ping every [`HEARTBEAT`], but only while somebody is watching: a hidden window
 //!   costs one list for each burst of events, and nothing while nothing happens.
-//! - State leaves on watch channels, changes of containers, images and volumes on [`Changes`]; a receiver that falls behind
-//!   asks for a new snapshot.
+//! - State leaves on watch channels, changes of containers, images and volumes on [`Changes`]; a receiver that falls
+//!   behind requests a new snapshot.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -45,37 +45,37 @@ use crate::selection::{self, Selected, list as list_endpoints, select};
 use crate::settings::SettingsFile;
 use crate::view;
 
-/// Events that come within this time are answered with one list.
+/// Events within this time are handled by one list.
 const GATHER: Duration = Duration::from_millis(30);
-/// First pause before a container that died is listed again, and how often that is done, with twice the pause each time.
+/// First pause before a container that died is listed again (it doubles each time), and the number of attempts.
 const DYING: (Duration, u32) = (Duration::from_millis(60), 5);
-/// How often an engine is pinged while somebody watches.
+/// Interval of pings while somebody is watching.
 const HEARTBEAT: Duration = Duration::from_secs(2);
-/// How long a ping may take before the engine is said not to respond.
+/// How long a ping may take before the engine counts as not responding.
 const PING_DEADLINE: Duration = Duration::from_secs(2);
-/// How often everything is listed anew while somebody watches, in case an event was lost.
+/// Interval of complete lists while somebody is watching, in case an event was lost.
 const RELIST: Duration = Duration::from_mins(1);
 /// First and longest pause before the engine is looked for again.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(1));
 /// While there is no engine, every endpoint is probed at most this often.
 const PROBE_PAUSE: Duration = Duration::from_secs(10);
-/// The same for engines on other computers, and while nobody watches.
+/// The same for engines on other computers, and while nobody is watching.
 const BACK_OFF_REMOTE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
-/// More changed containers than this are cheaper to list all together.
+/// Above this number of changed containers, listing all of them is cheaper.
 const MANY: usize = 40;
 
-/// Something that changed.
+/// A change.
 #[derive(Debug, Clone)]
 pub enum Change {
     /// Containers.
     Containers(ContainerDelta),
-    /// Images: whoever shows them lists them anew.
+    /// Images changed: list them again.
     Images,
-    /// Volumes came or went: what is on the disk is something else.
+    /// Volumes were created or removed, so disk usage has changed.
     Volumes,
 }
 
-/// What changes, as it changes.
+/// The channel of changes.
 pub type Changes = broadcast::Receiver<Change>;
 
 enum Request {
@@ -88,7 +88,7 @@ pub(crate) struct Session {
     state: watch::Receiver<EngineState>,
     changes: broadcast::Sender<Change>,
     requests: mpsc::UnboundedSender<Request>,
-    /// Tells that another engine was chosen. A channel of its own: whatever goes on is dropped for it.
+    /// Signals that another engine was selected. A separate channel, because the work in progress is dropped for it.
     chosen: mpsc::UnboundedSender<()>,
     task: AbortHandle,
 }
@@ -146,14 +146,14 @@ impl Session {
         self.changes.subscribe()
     }
 
-    /// Tells what somebody found out about a container, if it was news.
+    /// Reports what was found out about a container, if it is news.
     pub(crate) fn tell(&self, delta: Option<ContainerDelta>) {
         if let Some(delta) = delta {
             let _ = self.changes.send(Change::Containers(delta));
         }
     }
 
-    // A send fails only when the task is gone, and then nobody is left to be told.
+    // A send fails only when the task is gone, and then there are no listeners.
     pub(crate) fn retry(&self) {
         let _ = self.requests.send(Request::Retry);
     }
@@ -162,7 +162,7 @@ impl Session {
         let _ = self.chosen.send(());
     }
 
-    /// Gives somebody else the ability to have the engine looked for.
+    /// A handle for other tasks to make the session look for the engine.
     pub(crate) fn nudge(&self) -> Nudge {
         Nudge {
             requests: self.requests.clone(),
@@ -175,19 +175,19 @@ impl Session {
     }
 }
 
-/// Has the session look for the engine.
+/// Makes the session look for the engine.
 pub(crate) struct Nudge {
     requests: mpsc::UnboundedSender<Request>,
     chosen: mpsc::UnboundedSender<()>,
 }
 
 impl Nudge {
-    /// The next attempt is made now.
+    /// Retry now.
     pub(crate) fn retry(&self) {
         let _ = self.requests.send(Request::Retry);
     }
 
-    /// Another engine was chosen.
+    /// Another engine was selected.
     pub(crate) fn reselect(&self) {
         let _ = self.chosen.send(());
     }
@@ -202,22 +202,22 @@ struct Follower {
     changes: broadcast::Sender<Change>,
     requests: mpsc::UnboundedReceiver<Request>,
     watched: bool,
-    /// When all endpoints were probed last, for want of an engine.
+    /// When all endpoints were last probed because there was no engine.
     probed: Option<Instant>,
-    /// The engine that was connected last; it is waited for rather than replaced by another one.
+    /// The engine that was connected last; the session waits for it instead of switching to another one.
     last: Option<Selected>,
-    /// What only inspect tells.
+    /// Pending inspects.
     inquiries: Inquiries,
-    /// Which containers ended because somebody asked for it.
+    /// Which containers were asked to end.
     end_requests: EndRequests,
-    /// Slipway's machine, whose ports are on this computer what `slipwayd` says.
+    /// Slipway's machine: `slipwayd` knows which of its ports are bound on this computer.
     machine: Option<watch::Receiver<Option<MachineView>>>,
-    /// What it holds for the containers that are followed.
+    /// The bound ports of the followed containers.
     held_ports: Vec<MachinePort>,
 }
 
 impl Follower {
-    /// Whatever goes on with one engine, hung or not, is dropped when another one is chosen.
+    /// Work with one engine, even if hung, is dropped when another engine is selected.
     async fn run(mut self, mut chosen: mpsc::UnboundedReceiver<()>) {
         loop {
             tokio::select! {
@@ -231,7 +231,7 @@ impl Follower {
         }
     }
 
-    /// Finds the engine, follows it, and finds it again, until the handle is gone.
+    /// Finds the engine, follows it, and reconnects, until the handle is gone.
     async fn follow_the_choice(&mut self) {
         let mut pause = BACK_OFF.0;
         loop {
@@ -254,7 +254,7 @@ impl Follower {
                 }
                 Err(error) => {
                     match &self.last {
-                        // Waiting for a machine that was stopped would be waiting for nothing.
+                        // A machine that was stopped will not come back by waiting.
                         Some(selected)
                             if self.is_machines(selected) && machine::is_over().await =>
                         {
@@ -285,8 +285,8 @@ impl Follower {
         }
     }
 
-    /// Connects to the engine that was connected last, or selects one. Being asked to try at once begins anew: the
-    /// attempt that goes on may be hung on something that is over.
+    /// Connects to the engine that was connected last, or selects one. A request to retry starts over: the attempt in
+    /// progress may hang on a connection that is already dead.
     async fn find(&mut self) -> Result<Selected, ApiError> {
         loop {
             let (environment, settings, last) = (&self.environment, &self.settings, &self.last);
@@ -313,7 +313,7 @@ impl Follower {
         selection::is_machines(&self.environment, &selected.endpoint)
     }
 
-    /// Waits before the next try. `None` when the handle is gone.
+    /// Waits before the next attempt. `None` when the handle is gone.
     async fn rest(&mut self, pause: Duration) -> Option<()> {
         let until = Instant::now() + pause;
         loop {
@@ -336,10 +336,10 @@ impl Follower {
         }
     }
 
-    /// Another engine was chosen: nothing of the old one may stay on screen.
+    /// Resets everything for another engine: nothing of the old one may stay on screen.
     fn forget(&mut self) {
         self.last = None;
-        // What else responds is asked right away.
+        // Other endpoints are probed right away.
         self.probed = None;
         self.inquiries.end();
         self.end_requests = EndRequests::default();
@@ -358,9 +358,9 @@ impl Follower {
         });
     }
 
-    /// Says that there is no engine, and what was tried. Other endpoints, remote ones among them, are asked only now
-    /// and then: an unanswered login every second is a nuisance to whoever runs that host.
-    /// `None` when it was asked to try again meanwhile.
+    /// Publishes that there is no engine, and what was tried. Other endpoints, remote ones among them, are probed only
+    /// now and then: a login attempt every second is a nuisance for a remote host. `None` if a retry was requested
+    /// meanwhile.
     async fn nothing_found(&mut self, error: ApiError) -> Option<()> {
         self.select(Err(error.clone()));
         let known = match &*self.state.borrow() {
@@ -404,7 +404,7 @@ impl Follower {
     }
 
     fn tell(&self, delta: ContainerDelta) {
-        // Nobody may be listening.
+        // There may be no receivers.
         let _ = self.changes.send(Change::Containers(delta));
     }
 
@@ -490,13 +490,13 @@ impl Follower {
         });
     }
 
-    /// Pings until the engine answers or is gone. While it does not answer, the window shows what was last known.
+    /// Pings until the engine answers or is gone. Meanwhile the window shows the last known state.
     async fn ping(&mut self, selected: &Selected) -> Result<(), EngineError> {
         let mut silent = false;
         loop {
             match selected.engine.ping(PING_DEADLINE).await {
                 Ok(_) if silent => {
-                    // Events may have been dropped meanwhile.
+                    // Events may have been lost meanwhile.
                     self.list_all(selected).await?;
                     self.connected(selected);
                     return Ok(());
@@ -528,7 +528,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Gathers what comes right behind an event, then learns about all containers named in one call.
+    /// Collects the events that follow right after another, then lists all containers they name in one call.
     async fn handle(
         &mut self,
         selected: &Selected,
@@ -604,7 +604,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Tells what is different now, and nothing where nothing is.
+    /// Publishes what has changed, if anything.
     async fn list_again(&mut self, selected: &Selected) -> Result<(), EngineError> {
         let mut list = list(selected, None, &self.held_ports).await?;
         self.find_reasons(selected, &mut list);
@@ -636,7 +636,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Looks again at those that died and were still listed as running.
+    /// Lists those again that died and were still listed as running.
     async fn look_again(
         &mut self,
         selected: &Selected,
@@ -646,8 +646,8 @@ impl Follower {
         self.list_some(selected, ids, dying).await
     }
 
-    /// Exit code 137 says "killed", but not by whom: what was asked for is known from events, and memory that ran out
-    /// is found out. A list does not say how often a container was restarted either.
+    /// Completes the ends of containers. Exit code 137 says "killed" but not why: events tell whether it was requested,
+    /// inspect whether memory ran out. Inspect also has the number of restarts, which a list lacks.
     fn find_reasons(&mut self, selected: &Selected, list: &mut [ContainerView]) {
         for view in list {
             let asked_for = self.end_requests.put_in(view);
@@ -668,7 +668,7 @@ impl Follower {
         }
     }
 
-    /// Takes from an event what a list does not tell.
+    /// Applies what an event has and a list lacks.
     fn hear(&mut self, selected: &Selected, event: &Event) {
         let restarted = self.end_requests.hear(event);
         if event.subject != Subject::Container || event.action != Action::Start {
@@ -676,7 +676,7 @@ impl Follower {
         }
         let known = self.store.get(&event.id).map(|view| view.state);
         match known {
-            // Lists missed the moment in which it was being restarted.
+            // Lists missed the moment in which it was restarting.
             Some(ContainerState::Running) if restarted => {
                 self.inquiries
                     .ask(&selected.engine, &event.id, Question::HowOftenRestarted);
@@ -686,9 +686,9 @@ impl Follower {
         }
     }
 
-    /// Tells of ends that were asked for before Slipway listened, by what the engine remembers. `before` is what was
-    /// known when the engine was lost: what was up then, was killed, and did not die in this life of the engine went
-    /// down with it.
+    /// Applies the engine's past events to learn which ends were requested before Slipway listened. `before` is the
+    /// state when the engine was lost: containers that ran then, were killed, and did not die in this life of the
+    /// engine went down with it.
     async fn recall(&mut self, selected: &Selected, before: &[ContainerView]) {
         let mut ended = self.store.snapshot().containers;
         ended.retain(end_request::may_have_been_asked_for);
@@ -721,7 +721,7 @@ impl Follower {
     }
 }
 
-/// Does something that may take long. `None` when it was asked to try at once instead.
+/// Runs something that may take long. `None` if a retry was requested instead.
 async fn unless_retried<T>(
     requests: &mut mpsc::UnboundedReceiver<Request>,
     watched: &mut bool,
@@ -739,7 +739,7 @@ async fn unless_retried<T>(
     }
 }
 
-/// Containers that died by an event but not yet by the list, with when to look again and how often that was done.
+/// Containers that died by an event but not yet by the list, with the time of the next check and the number of checks.
 #[derive(Default)]
 struct Dying {
     looks: HashMap<String, (Instant, u32)>,
@@ -766,7 +766,7 @@ impl Dying {
             .unwrap_or_else(Instant::now)
     }
 
-    /// Those to look at now. Each is looked at a few times more, with longer pauses, and then believed to run.
+    /// Those due for a check. Each is checked a few times with growing pauses, and then taken as running.
     fn due(&mut self) -> Vec<String> {
         let now = Instant::now();
         let mut due = Vec::new();
@@ -792,7 +792,7 @@ fn not_responding(error: &EngineError) -> ApiError {
     }
 }
 
-/// A long list may take its time, but not longer than the engine answers pings.
+/// Timeout of a long list: generous, but the list fails when the engine stops answering pings.
 async fn while_answering<T>(
     engine: &Engine,
     call: impl Future<Output = Result<T, EngineError>>,

@@ -1,5 +1,5 @@
-//! The settings that the window and the `slipway` command share, kept in one small JSON file: the engine to use. The
-//! machine's settings are `slipwayd`'s. Theme, density and zoom are of the window alone, and its page remembers them.
+//! The settings shared by the window and the `slipway` command, in one small JSON file: the engine to use. The
+//! machine's settings belong to `slipwayd`. Theme, density and zoom concern only the window and are stored by its page.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,15 +25,15 @@ pub struct Settings {
     other: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Where the settings are.
+/// The location of the settings.
 #[derive(Debug, Clone)]
 pub struct SettingsFile {
     path: Option<PathBuf>,
 }
 
 impl SettingsFile {
-    /// `$XDG_CONFIG_HOME/slipway/settings.json` and its counterparts on macOS and Windows. Where the system names
-    /// no such place, settings last as long as the process.
+    /// `$XDG_CONFIG_HOME/slipway/settings.json` and its counterparts on macOS and Windows. If the system has no such
+    /// directory, settings last as long as the process.
     pub fn of_user() -> Self {
         let variable = |name: &str| {
             std::env::var_os(name)
@@ -53,17 +53,17 @@ impl SettingsFile {
         }
     }
 
-    /// Settings in a file of the caller's choice.
+    /// Settings in a file chosen by the caller.
     pub fn at(path: PathBuf) -> Self {
         Self { path: Some(path) }
     }
 
-    /// Reads the settings. A missing or damaged file gives the defaults: settings are no reason not to start.
+    /// Reads the settings. A missing or damaged file gives the defaults: bad settings must not prevent a start.
     pub fn load(&self) -> Settings {
         self.read().unwrap_or_default()
     }
 
-    /// Why the file cannot be used, if it is there and cannot.
+    /// Why an existing file cannot be used; `None` if it can.
     pub(crate) fn damage(&self) -> Option<String> {
         let path = self.path.as_ref()?;
         let problem = self.read().err()?;
@@ -89,23 +89,23 @@ impl SettingsFile {
         serde_json::from_slice(&bytes).map_err(|error| Unreadable::Damaged(error.to_string()))
     }
 
-    /// The file, where there is a place for one.
+    /// The file, if there is a place for one.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// [`Self::load`] for asynchronous code: the disk may be slow.
+    /// [`Self::load`] for async code, because the disk may be slow.
     pub(crate) async fn loaded(&self) -> Settings {
         let file = self.clone();
         blocking(move || file.load()).await
     }
 
-    /// Where damaged files are kept, one after the other.
+    /// Paths for copies of damaged files, in order of preference.
     fn places(path: &Path) -> impl Iterator<Item = PathBuf> {
         (1..=u32::MAX).map(|number| path.with_extension(format!("damaged-{number}.json")))
     }
 
-    /// Damaged files that were kept.
+    /// Copies of damaged files.
     pub(crate) fn kept(&self) -> Vec<PathBuf> {
         self.path
             .iter()

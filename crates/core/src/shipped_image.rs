@@ -1,4 +1,5 @@
-//! The image that ships with Slipway, so that the first run needs no network: loaded from a file instead of pulled.
+//! The image that ships with Slipway, so that the first run needs no network: it is loaded from a file instead of
+//! pulled.
 
 use std::path::{Path, PathBuf};
 
@@ -11,20 +12,20 @@ use crate::blocking::blocking;
 use crate::error::{api_error, file_error};
 use crate::view;
 
-/// No registry can have this name (RFC 9476 keeps `.internal` off the internet).
+/// A name that no registry can have (RFC 9476 reserves `.internal` for private use).
 const NAME: &str = "slipway.internal/welcome";
 const TAG: &str = "latest";
 
-/// A directory with the archives, in place of where they are looked for.
+/// Environment variable with the directory of the archives, which replaces the usual places.
 const VARIABLE: &str = "SLIPWAY_WELCOME_IMAGES";
 
-/// The architectures that there are archives for.
+/// The architectures that have archives.
 const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
 /// Larger files are not ours.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Whether a reference is that of the image that ships with Slipway.
+/// Whether a reference names the image that ships with Slipway.
 pub(crate) fn is_shipped(reference: &ImageReference) -> bool {
     reference.name() == NAME && reference.tag() == Some(TAG) && reference.digest().is_none()
 }
@@ -110,7 +111,7 @@ fn read(arch: &str, places: &[PathBuf]) -> Result<Vec<u8>, ApiError> {
     std::fs::read(&path).map_err(failed)
 }
 
-/// Where the archives are: what the environment names, or beside an installed or a freshly built program.
+/// The places of the archives: the environment variable, or beside an installed or freshly built program.
 fn places() -> Vec<PathBuf> {
     if let Some(named) = std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) {
         return vec![named.into()];
@@ -128,7 +129,7 @@ fn places_of(program: &Path) -> Vec<PathBuf> {
     };
     let mut places = vec![
         directory.join("../lib/slipway/welcome"),
-        // An application bundle of macOS, and Windows' flat directories.
+        // macOS application bundles, and Windows' flat directories.
         directory.join("../Resources/welcome"),
         directory.join("welcome"),
     ];
@@ -140,7 +141,7 @@ fn places_of(program: &Path) -> Vec<PathBuf> {
     places
 }
 
-/// The engine did not take the archive: the engine's own troubles keep their words.
+/// The error of an engine that refused the archive; errors of the engine itself keep their message.
 fn refused(error: &EngineError) -> ApiError {
     match error {
         EngineError::InvalidRequest { .. } | EngineError::Engine { .. } => {

@@ -1,4 +1,4 @@
-//! The whole of Slipway behind one handle.
+//! The entry point: one handle for all use-cases.
 
 use std::sync::Arc;
 
@@ -36,11 +36,11 @@ pub struct Slipway {
 }
 
 impl Slipway {
-    /// Follows the engine from now on: finds it, stays connected, keeps the list of containers. Dropping the
-    /// handle ends that. Needs a Tokio runtime.
+    /// Starts following the engine: finds it, stays connected, keeps the list of containers. Dropping the handle ends
+    /// that. Needs a Tokio runtime.
     pub fn follow(environment: Environment, settings: SettingsFile) -> Self {
         let store = Arc::new(ContainerStore::default());
-        // An environment without a place for the machine's socket has none to follow.
+        // Without a path for the machine's socket there is no machine to follow.
         let machine = environment
             .machine_socket()
             .and_then(|_| machine::client().ok())
@@ -72,8 +72,7 @@ impl Slipway {
         }
     }
 
-    /// Reaches the engine when it is first needed, once. `engine` is a name or an address to use instead of the
-    /// one in the settings.
+    /// Connects to the engine on first use, once. `engine` is a name or an address that overrides the settings.
     pub fn once(environment: Environment, settings: SettingsFile, engine: Option<String>) -> Self {
         let wanted = engine.or_else(|| settings.load().engine);
         Self {
@@ -126,8 +125,8 @@ impl Slipway {
         }
     }
 
-    /// Lets through what a browser may be asked to open: web pages only, so that text from a container or a
-    /// registry cannot start a program.
+    /// Allows only web pages to be opened in the browser, so that text from a container or a registry cannot start a
+    /// program.
     pub fn openable_url(&self, url: &str) -> Result<String, ApiError> {
         let web = url.starts_with("http://") || url.starts_with("https://");
         if web && !url.chars().any(|c| c.is_control() || c.is_whitespace()) {
@@ -140,7 +139,7 @@ impl Slipway {
         }
     }
 
-    /// What to say when no browser could be started.
+    /// The error when no browser could be started.
     pub fn open_failed(&self, url: &str, source: &dyn std::error::Error) -> ApiError {
         ApiError {
             kind: ErrorKind::Other,

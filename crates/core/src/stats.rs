@@ -1,4 +1,4 @@
-//! What containers use: one stream for each container that somebody looks at, and none for the others.
+//! Resource use of containers: one stream for each container on screen, and none for the others.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,9 +14,9 @@ use tokio::task::AbortHandle;
 use crate::error::api_error;
 use crate::{Slipway, view};
 
-/// Samples are handed on together, about this often.
+/// Interval at which samples are delivered together.
 const BATCH: Duration = Duration::from_millis(250);
-/// No screen shows more rows than this.
+/// Limit of watched containers; no screen shows more rows.
 const MAX_WATCHED: usize = 100;
 
 /// The watch of the window, at most one.
@@ -27,7 +27,7 @@ pub(crate) struct StatsWatch {
 
 type Sink = Box<dyn Fn(Vec<StatsView>) -> bool + Send>;
 
-/// One stream for each container, and a task that hands on what they bring. Dropping it ends all of them.
+/// One stream for each container, and a task that delivers their samples. Dropping it ends all of them.
 struct Watch {
     sink: Arc<Mutex<Sink>>,
     sender: mpsc::Sender<StatsView>,
@@ -57,7 +57,7 @@ impl Watch {
         }
     }
 
-    /// Follows these containers and no others. Streams that go on are left alone: opening one costs the engine more
+    /// Follows exactly these containers. Streams that are already open stay open: opening one costs the engine more
     /// than keeping it.
     fn follow(&mut self, engine: &Engine, ids: Vec<String>) {
         let wanted: HashSet<&String> = ids.iter().collect();
@@ -78,8 +78,8 @@ impl Watch {
 }
 
 impl Slipway {
-    /// Streams what these containers use, in place of what was watched before, until `samples` says false. An empty
-    /// list ends the watch.
+    /// Streams the resource use of these containers, replacing the previous set, until `samples` returns false. An
+    /// empty list ends the watch.
     pub async fn stats_watch(
         &self,
         mut ids: Vec<String>,
@@ -106,7 +106,7 @@ impl Slipway {
         Ok(())
     }
 
-    /// One measurement of each of these containers (all running ones when there are none), over about a second.
+    /// One measurement of each of these containers (of all running ones if the list is empty), over about a second.
     pub async fn stats_once(&self, ids: &[String]) -> Result<Vec<(String, StatsView)>, ApiError> {
         let engine = self.selected().await?.engine;
         let containers: Vec<(String, String)> = if ids.is_empty() {
@@ -132,7 +132,7 @@ impl Slipway {
                 let first = engine.stats_once(&id).await?;
                 let mut stream = engine.stats_stream_after(&id, first.cpu).await?;
                 let mut latest = None;
-                // The first sample has nothing to compare its CPU time with.
+                // The first sample has no earlier CPU time to compare with.
                 while let Some(sample) = stream.next().await {
                     let sample = sample?;
                     let complete = sample.cpu_percent.is_some();
@@ -163,7 +163,7 @@ impl Slipway {
 }
 
 async fn read(engine: Engine, id: String, sender: mpsc::Sender<StatsView>) {
-    // A stream brings its first sample after a second or two, and the CPU with the one after it.
+    // A stream delivers its first sample after a second or two, and CPU use with the next one.
     let first = engine.stats_once(&id).await.ok();
     let earlier = first.as_ref().and_then(|sample| sample.cpu);
     if let Some(first) = first

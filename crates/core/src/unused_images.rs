@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use crate::Slipway;
 
 impl Slipway {
-    /// Disk space of images, and the images that no container uses. That may take the engine long.
+    /// Disk usage of images, and the images that no container uses. The engine may take long to compute it.
     pub async fn image_usage(&self) -> Result<ImageUsage, ApiError> {
         let engine = self.selected().await?.engine;
-        // Without the sizes the images can still be listed and removed.
+        // Without the sizes, images can still be listed and removed.
         let (images, disk) = tokio::join!(self.images(), engine.image_disk_usage());
         Ok(usage(images?, disk.ok().as_ref()))
     }
@@ -91,7 +91,7 @@ impl Slipway {
         for reference in references(image) {
             match self.image_remove(&reference, false).await {
                 Ok(_) => {}
-                // It went with the reference before, or somebody else removed it.
+                // It was removed with an earlier reference, or by somebody else.
                 Err(error) if error.kind == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -108,8 +108,8 @@ fn name(image: &ImageView) -> String {
     image.tags.first().unwrap_or(&image.id).clone()
 }
 
-/// What has to be removed for an image to go: its tags, the digests of repositories in which it has no tag, or its id
-/// if there is neither. An image with references in two repositories cannot be removed by its id.
+/// The references to remove so that an image is deleted: its tags, the digests of repositories in which it has no tag,
+/// or its id if it has neither. An image with references in two repositories cannot be removed by its id.
 fn references(image: &ImageView) -> Vec<String> {
     let tagged: HashSet<&str> = image
         .tags

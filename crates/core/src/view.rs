@@ -1,4 +1,4 @@
-//! Domain types into wire types.
+//! Converts domain types into wire types.
 
 use slipway_api::catalog::{Badge, CatalogEntry, CatalogEnv, CatalogPort, CatalogVolume};
 use slipway_api::container::{
@@ -16,13 +16,13 @@ use crate::error::{api_error, endpoint_error};
 use crate::selection::Selected;
 use crate::{exit_reason, web_page};
 
-/// Label by which a container remembers the catalog entry it was planned from.
+/// Label with the catalog entry that a container was planned from.
 pub(crate) const CATALOG_LABEL: &str = "io.slipway.catalog";
-/// Label by which a run finds what it made.
+/// Label with the id of the run that created a container.
 pub(crate) const RUN_LABEL: &str = "io.slipway.run";
 const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 
-/// The name under which the engine's published ports are reached from here.
+/// The host name at which the engine's published ports are reachable from here.
 pub(crate) fn engine_host(endpoint: &Endpoint) -> &str {
     match &endpoint.address {
         Address::Unix(_) | Address::NamedPipe(_) => "127.0.0.1",
@@ -134,7 +134,7 @@ pub(crate) fn health(health: domain::Health) -> Health {
     }
 }
 
-/// An image as people write it: engines give `docker.io/library/nginx:1.27` back when they were asked like that.
+/// An image reference in short form: engines return `docker.io/library/nginx` if that was requested.
 fn familiar_image(image: String) -> String {
     if !image.starts_with("docker.io/") {
         return image;
@@ -144,7 +144,7 @@ fn familiar_image(image: String) -> String {
         .map_or(image, |reference| reference.familiar())
 }
 
-/// A container of the list. `engine_host` is where its published ports are reached.
+/// A container of the list. `engine_host` is the host at which its published ports are reachable.
 pub(crate) fn container(container: domain::Container, engine_host: &str) -> ContainerView {
     let entry = catalog_entry(
         container.labels.get(CATALOG_LABEL).map(String::as_str),
@@ -184,8 +184,8 @@ pub(crate) fn container(container: domain::Container, engine_host: &str) -> Cont
     }
 }
 
-/// How long a container is in its state, in nanoseconds, from the engine's words: `Up 2 hours (healthy)`,
-/// `Exited (0) About a minute ago`.
+/// How long a container has been in its state, in nanoseconds, from the engine's text: `Up 2 hours (healthy)`, `Exited
+/// (0) About a minute ago`.
 fn age(status: &str) -> Option<i64> {
     const SECOND: i64 = 1_000_000_000;
     let rest = status.strip_prefix("Up ").or_else(|| {
@@ -213,7 +213,7 @@ fn age(status: &str) -> Option<i64> {
     number.checked_mul(seconds)?.checked_mul(SECOND)
 }
 
-/// How a container is, in the words that engines use in lists: inspect does not have them.
+/// A container's status in the wording of engine lists, which inspect does not have.
 fn status(state: &domain::StateDetail, now: Timestamp) -> String {
     use domain::ContainerState as S;
     let code = state.exit_code.unwrap_or_default();
@@ -241,7 +241,7 @@ fn status(state: &domain::StateDetail, now: Timestamp) -> String {
     }
 }
 
-/// A duration in the engines' words; [`age`] reads them.
+/// A duration in the engine's wording; [`age`] parses it.
 fn duration(seconds: u64) -> String {
     let minutes = seconds / 60;
     let hours = (seconds + 1_800) / 3_600;
@@ -260,7 +260,7 @@ fn duration(seconds: u64) -> String {
     }
 }
 
-/// The same from everything that inspect tells.
+/// The same from an inspect.
 pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> ContainerView {
     let entry = catalog_entry(
         detail.labels.get(CATALOG_LABEL).map(String::as_str),
@@ -268,7 +268,7 @@ pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> 
     );
     let state = state(&detail.state.state);
     let ended = matches!(state, ContainerState::Exited | ContainerState::Dead);
-    // Inspect lists what is published; exposed ports that are not come from the configuration.
+    // Inspect lists published ports; ports that are only exposed come from the configuration.
     let mut all_ports = detail.ports.clone();
     for configured in &detail.configured_ports {
         let known = all_ports.iter().any(|port| {
@@ -324,13 +324,13 @@ pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> 
     }
 }
 
-/// Whether a container has processes, be they frozen.
+/// Whether a container has processes, running or frozen.
 pub(crate) fn is_up(state: ContainerState) -> bool {
     use ContainerState as S;
     matches!(state, S::Running | S::Paused | S::Restarting)
 }
 
-/// Puts into a port of a container that does not run where it will be published.
+/// Adds to a port of a stopped container where it will be published.
 fn plan_port(port: &mut PortView, configured: &[domain::ConfiguredPort]) {
     let binding = configured
         .iter()
@@ -347,14 +347,14 @@ fn plan_port(port: &mut PortView, configured: &[domain::ConfiguredPort]) {
     }
 }
 
-/// The catalog entry behind a container: the one it was planned from, else the one of its image.
+/// The catalog entry of a container: the one it was planned from, otherwise the one of its image.
 pub(crate) fn catalog_entry(label: Option<&str>, image: &str) -> Option<&'static Entry> {
     label
         .and_then(|slug| slipway_catalog::Catalog::bundled().entry(slug))
         .or_else(|| web_page::entry_of_image(image))
 }
 
-/// Ports in order, each published one once: engines list one binding for IPv4 and one for IPv6.
+/// Sorted ports without duplicates: engines list one binding for IPv4 and one for IPv6.
 fn ports(ports: &[domain::Port], entry: Option<&Entry>, engine_host: &str) -> Vec<PortView> {
     let mut views: Vec<PortView> = Vec::with_capacity(ports.len());
     let mut sorted = ports.to_vec();
@@ -415,7 +415,7 @@ fn mount(mount: &domain::Mount) -> MountView {
     }
 }
 
-/// A mount of an existing container as one of a plan.
+/// A mount of an existing container in the form of a plan.
 pub(crate) fn mount_plan(mount: &MountView) -> MountPlan {
     MountPlan {
         kind: mount.kind,
@@ -533,7 +533,7 @@ pub(crate) fn stats(id: &str, sample: &domain::StatsSample) -> StatsView {
     }
 }
 
-/// An architecture in OCI's word: engines say `x86_64` in some places and `amd64` in others.
+/// An architecture by its OCI name: engines use `x86_64` in some places and `amd64` in others.
 pub(crate) fn oci_arch(arch: &str) -> &str {
     match arch {
         "x86_64" => "amd64",
@@ -565,7 +565,7 @@ mod tests {
         ] {
             assert_eq!(duration(seconds), words);
         }
-        // What is written can be read: it is never off by more than its unit.
+        // What is written can be parsed, and is off by at most one unit.
         for seconds in [0, 5, 60, 600, 3_600, 50_000, 200_000] {
             let read = age(&format!("Up {}", duration(seconds))).expect("a time");
             let off = i64::try_from(seconds).expect("small") - read / 1_000_000_000;

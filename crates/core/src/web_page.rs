@@ -5,13 +5,13 @@ use slipway_engine::{Port, Protocol};
 
 use crate::view;
 
-/// Ports of well-known services that speak something else than HTTP. A browser is not offered for them.
+/// Ports of well-known services that do not speak HTTP. No browser is offered for them.
 const NOT_WEB: [u16; 26] = [
     21, 22, 25, 53, 110, 143, 389, 465, 587, 636, 993, 995, 1025, 1433, 1521, 1883, 3306, 4222,
     5432, 5672, 6379, 7687, 9042, 9092, 11211, 27017,
 ];
 
-/// The address to open for a published port, `None` when it is not published or not a web page.
+/// The URL of a published port; `None` if it is not published or not a web page.
 pub(crate) fn url(port: &Port, entry: Option<&Entry>, engine_host: &str) -> Option<String> {
     let host_port = port.host_port?;
     if port.protocol != Protocol::Tcp || !is_reachable(port, engine_host) {
@@ -50,12 +50,12 @@ pub(crate) fn url(port: &Port, entry: Option<&Entry>, engine_host: &str) -> Opti
     }
 }
 
-/// Whether a published port is one that this computer can connect to: the loopback address of another one is not ours.
+/// Whether this computer can connect to a published port: a loopback address on another computer is out of reach.
 pub(crate) fn is_reachable(port: &Port, engine_host: &str) -> bool {
     port.host_ip.is_none_or(|ip| !ip.is_loopback()) || view::is_local_host(engine_host)
 }
 
-/// The catalog entry of an image, by its reference as the engine gives it.
+/// The catalog entry of an image, by the reference that the engine reports.
 pub(crate) fn entry_of_image(image: &str) -> Option<&'static Entry> {
     let reference = image.parse().ok()?;
     Catalog::bundled().entry_for_image(&reference)

@@ -1,4 +1,4 @@
-//! What is told of one container, against a real engine.
+//! Details of one container, against a real engine.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ fn once(engine: &Engine) -> Slipway {
     )
 }
 
-/// The line has what was asked for and nothing that comes from the image, and makes the same container again.
+/// The line has only what was requested and nothing that comes from the image, and creates the same container again.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_docker_run_line_says_what_the_image_does_not() {
     let engine = Engine::start().expect("an engine");
@@ -59,7 +59,7 @@ async fn the_docker_run_line_says_what_the_image_does_not() {
     }
 }
 
-/// Lists of engines do not know what a stopped container exposes, would publish, and mounts from memory.
+/// Engine lists lack a stopped container's exposed ports, its published ports, and its tmpfs mounts.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_container_is_told_in_full() {
     let engine = Engine::start().expect("an engine");

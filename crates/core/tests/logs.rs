@@ -1,4 +1,4 @@
-//! Open logs, from a real engine: every line once, in order, and nothing read twice.
+//! Open logs on a real engine: every line once, in order, and nothing read twice.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -56,7 +56,7 @@ fn flood(engine: &Engine, lines: u32, rate: u32) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_of_a_log_that_grows_is_there_once() {
     let engine = Engine::start().expect("an engine");
-    // Written for two seconds, and opened in the middle of that.
+    // The container writes for two seconds; the log is opened in the middle.
     let id = flood(&engine, 40_000, 20_000);
     let slipway = slipway(engine.host());
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -79,7 +79,7 @@ async fn every_line_of_a_log_that_grows_is_there_once() {
     assert_eq!(found.lines, [extent.first]);
 }
 
-/// Only the lines that match, of those that are there and of those that come.
+/// Only matching lines, from existing lines and from new ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn matching_lines_are_a_log_of_their_own() {
     let engine = Engine::start().expect("an engine");
@@ -119,7 +119,7 @@ async fn matching_lines_are_a_log_of_their_own() {
         .expect("it is held");
     let among_others = slipway.log_rows(session, number, 1).expect("it is open");
     assert_eq!(among_others[0].spans, rows[0].spans);
-    // It ends with the log that it is a part of.
+    // It ends with the log that it is a view of.
     slipway.log_close(session);
     assert!(slipway.log_rows(matching, 0, 1).is_err(), "it is closed");
 }
@@ -146,7 +146,7 @@ async fn a_log_that_is_opened_again_soon_is_not_read_again() {
         "told after it was closed"
     );
 
-    // Nothing of a page that is gone is kept.
+    // Nothing of a closed page is kept.
     slipway.log_close_all();
     assert!(slipway.log_rows(again, 0, 1).is_err(), "it is closed");
     open(&slipway, &id).await;

@@ -51,7 +51,7 @@ async fn a_container_reaches_by_name_what_was_run_for_it() {
     for sample in ["redis:8", "slipway/busybox:latest"] {
         engine.load_sample(sample).expect("a sample");
     }
-    // The name is taken, so what is run has another one.
+    // The name is taken, so the new container has another one.
     engine.docker_ok(&["create", "--name", "redis", "slipway/busybox"]);
     let slipway = once(&engine);
     let plan = slipway
@@ -77,7 +77,7 @@ async fn a_container_reaches_by_name_what_was_run_for_it() {
     );
     assert_eq!(ping(&engine, &filled), "+PONG");
 
-    // Once it runs, it can be used as it is.
+    // Once it is running, it can be reused.
     let needs = slipway.run_needs(&plan).await.expect("its needs");
     assert!(needs[0].network_exists);
     assert_eq!(needs[0].running[0].name, "redis-2");

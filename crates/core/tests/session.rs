@@ -1,4 +1,4 @@
-//! Following a real engine: the list is right soon after whatever happens.
+//! Following a real engine: the list is correct soon after every kind of change.
 
 use std::collections::HashMap;
 use std::os::unix::net::UnixListener;
@@ -11,7 +11,7 @@ use slipway_core::{Change, SettingsFile, Slipway};
 use slipway_engine::Environment;
 use slipway_testkit::{Engine, Fault, FaultProxy, Podman, Stopwatch};
 
-/// When an attempt to connect gives up by itself.
+/// Timeout of a connection attempt.
 const GIVES_UP: Duration = Duration::from_secs(10);
 
 fn follow(engine: &Engine) -> Slipway {
@@ -61,7 +61,7 @@ fn named<'a>(containers: &'a [ContainerView], name: &str) -> Option<&'a Containe
     containers.iter().find(|container| container.name == name)
 }
 
-/// dockerd tells of a death before its own list knows of it.
+/// dockerd reports a death before its own list shows it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_death_shows_within_a_second() {
     let engine = Engine::start().expect("an engine");
@@ -111,7 +111,7 @@ fn end_of(containers: &[ContainerView], name: &str) -> Option<(Ending, String)> 
     Some((container.ending?, container.reason.clone()?))
 }
 
-/// What was asked for is no problem, whoever asked, and before Slipway listened too.
+/// A requested end is no problem, whoever requested it, and also before Slipway listened.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_is_told_from_a_failure() {
     let engine = with_a_deaf_container("before");
@@ -135,7 +135,7 @@ async fn a_stop_is_told_from_a_failure() {
     assert_eq!(detail.container.exit_code, Some(137));
     assert_eq!(detail.container.ending, Some(Ending::Stopped));
     assert_eq!(detail.last_lines, None);
-    // The same exit code of the next run is another end.
+    // The same exit code in the next run is another end.
     engine.docker_ok(&["start", "while"]);
     engine.docker_ok(&["kill", "while"]);
     shows(&slipway, Duration::from_secs(5), "the kill", |all| {
@@ -144,8 +144,8 @@ async fn a_stop_is_told_from_a_failure() {
     .await;
 }
 
-/// Podman leaves out that a container was stopped when its cleanup is quicker than the stop; then it was killed, which
-/// is no problem either.
+/// Podman omits the stop event if its cleanup is faster than the stop; then the container counts as killed, which is no
+/// problem either.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_is_no_problem_on_podman() {
     let podman = tokio::task::spawn_blocking(|| Podman::start().expect("Podman"))
@@ -249,7 +249,7 @@ async fn a_crash_loop_is_counted() {
     assert!(lines.contains("no such host: db"), "{lines}");
 }
 
-/// Whoever shows what the disk holds has to hear of volumes too.
+/// Views of disk usage need events about volumes too.
 #[tokio::test(flavor = "multi_thread")]
 async fn volumes_that_come_and_go_are_told() {
     let engine = Engine::start().expect("an engine");
@@ -290,7 +290,7 @@ async fn running_out_of_memory_is_told_from_being_killed() {
     .await;
 }
 
-/// Neither a hung engine nor a hung list keeps anybody from using another one.
+/// Neither a hung engine nor a hung list prevents a switch to another engine.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_engine_is_used_at_once_however_the_first_one_hangs() {
     let hung = Engine::start().expect("an engine");
@@ -310,7 +310,7 @@ async fn another_engine_is_used_at_once_however_the_first_one_hangs() {
     assert!(began.elapsed() < GIVES_UP / 2, "{:?}", began.elapsed());
 }
 
-/// What was tried before may hang on something that is over: asked to try again, Slipway begins anew.
+/// A previous attempt may hang on a dead connection: a retry starts over.
 #[tokio::test(flavor = "multi_thread")]
 async fn trying_again_does_not_wait_for_the_attempt_before() {
     let engine = Engine::start().expect("an engine");
@@ -319,7 +319,7 @@ async fn trying_again_does_not_wait_for_the_attempt_before() {
     let silent = UnixListener::bind(&path).expect("a socket");
     let host = format!("unix://{}", path.display());
     let slipway = follow_at(&host, home.path().join("settings.json"));
-    // Keeps the connection open without a word.
+    // Keeps the connection open and sends nothing.
     let accepted = tokio::task::spawn_blocking(move || silent.accept().expect("Slipway connects"));
     let _connection = accepted.await.expect("no panic");
     std::fs::remove_file(&path).expect("ours");
@@ -331,7 +331,7 @@ async fn trying_again_does_not_wait_for_the_attempt_before() {
     assert!(took < GIVES_UP / 2, "{took:?}");
 }
 
-/// Who uses an image is known from the containers that are followed, also of those that came a moment ago.
+/// The containers that use an image come from the followed list, including those created a moment ago.
 #[tokio::test(flavor = "multi_thread")]
 async fn images_know_the_followed_containers() {
     let engine = Engine::start().expect("an engine");
@@ -368,7 +368,7 @@ async fn images_know_the_followed_containers() {
     assert_eq!(users, [("down", false), ("up", true)]);
 }
 
-/// What a person has configured: a home with Docker contexts, and Slipway's settings.
+/// A user's configuration: a home directory with Docker contexts, and Slipway's settings.
 struct Home {
     directory: tempfile::TempDir,
 }
@@ -408,7 +408,7 @@ impl Home {
         std::fs::write(directory.join("meta.json"), meta.to_string()).expect("writable");
     }
 
-    /// As `docker context use` does: a new file in the place of the old one.
+    /// As `docker context use` does: a new file replaces the old one.
     fn use_context(&self, name: &str) {
         let directory = self.directory.path().join(".docker");
         let config = serde_json::json!({ "currentContext": name });
@@ -418,7 +418,7 @@ impl Home {
     }
 }
 
-/// What is done in a terminal shows in the window: contexts that come, the one that is chosen, and Slipway's own choice.
+/// Changes made in a terminal show in the window: new contexts, the selected context, and Slipway's own selection.
 #[tokio::test(flavor = "multi_thread")]
 async fn contexts_and_settings_that_are_written_elsewhere_take_effect() {
     let first = Engine::start().expect("an engine");
@@ -432,7 +432,7 @@ async fn contexts_and_settings_that_are_written_elsewhere_take_effect() {
         .await
         .expect("it follows");
 
-    // There is no directory of Docker's yet; the context comes with it, and the one engine there is will do.
+    // Docker's directory does not exist yet; it is created with the context, whose engine is the only one.
     let mut changes = slipway.configuration_changes().expect("it follows");
     home.create_context("one", &first);
     tokio::time::timeout(Duration::from_secs(10), changes.changed())
@@ -441,7 +441,7 @@ async fn contexts_and_settings_that_are_written_elsewhere_take_effect() {
         .expect("it follows");
     connects(&slipway, &first.host()).await;
 
-    // Another one does not take its place before it is chosen.
+    // Another engine is not used before it is selected.
     changes.mark_unchanged();
     home.create_context("two", &second);
     tokio::time::timeout(Duration::from_secs(10), changes.changed())
@@ -454,7 +454,7 @@ async fn contexts_and_settings_that_are_written_elsewhere_take_effect() {
     home.use_context("two");
     connects(&slipway, &second.host()).await;
 
-    // `slipway use one`, in a process of its own.
+    // `slipway use one`, in a separate process.
     home.settings()
         .update(|settings| settings.engine = Some("one".to_owned()))
         .expect("writable");
@@ -462,7 +462,7 @@ async fn contexts_and_settings_that_are_written_elsewhere_take_effect() {
     assert_eq!(slipway.settings_view().await.engine.as_deref(), Some("one"));
 }
 
-/// An engine that the user chose is not replaced by another one; what responds is named beside it.
+/// A selected engine is not replaced by another one; engines that respond are listed beside it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chosen_engine_is_waited_for_and_others_are_offered() {
     let engine = Engine::start().expect("an engine");

@@ -1,4 +1,4 @@
-//! What containers use, from a real engine: no stream is opened twice.
+//! Resource use of containers on a real engine: no stream is opened twice.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use slipway_testkit::{Engine, FaultProxy};
 
 type Seen = Arc<Mutex<Vec<String>>>;
 
-/// A watch of the window, and the ids of which it has brought samples.
+/// A watch by the window, and the ids it has delivered samples of.
 async fn watch(slipway: &Slipway, ids: &[String]) -> Seen {
     let seen = Seen::default();
     let sink = Arc::clone(&seen);
@@ -55,7 +55,7 @@ async fn a_watch_of_more_or_fewer_containers_opens_only_what_is_new() {
 
     until_seen(&watch(&slipway, &ids).await, &ids).await;
     assert_eq!(proxy.count("stats?stream=1"), 3);
-    // One leaves the screen; what is kept goes to whoever watches now.
+    // One container leaves the screen; the streams that stay deliver to the new watch.
     until_seen(&watch(&slipway, &ids[..2]).await, &ids[..2]).await;
     assert_eq!(proxy.count("stats?stream=1"), 3);
     until_seen(&watch(&slipway, &ids).await, &ids).await;

@@ -1,4 +1,4 @@
-//! A log of limited size: when it is full it becomes `….1`, and a new one is begun.
+//! A log of limited size: a full one is renamed to `….1`, and a new one is begun.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How large a log becomes. Two are kept.
+/// Size of a log. Two are kept.
 const MAX_BYTES: u64 = 2 << 20;
 
-/// The log. Clones write to the same.
+/// The log. Clones write to the same file.
 #[derive(Clone)]
 pub(crate) struct LogFile(Arc<Mutex<Open>>);
 
@@ -22,7 +22,7 @@ struct Open {
 }
 
 impl LogFile {
-    /// Goes on with the log at `path`.
+    /// Continues the log at `path`.
     pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
         Self::with_limit(path, MAX_BYTES)
     }
@@ -65,7 +65,7 @@ impl Write for &LogFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if open.size >= open.max {
-            // A log that cannot be turned is better than none.
+            // A log that cannot be rotated is better than none.
             let _ = open.turn();
         }
         let count = open.file.write(bytes)?;

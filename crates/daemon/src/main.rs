@@ -1,9 +1,9 @@
 //! `slipwayd`: the process that owns Slipway's machine.
 //!
-//! It holds the machine's lock, so there is one; a second one says so and ends. It outlives the window and the command that
-//! started it, stops the machine in order when it is asked to end (SIGTERM, SIGINT, or through its socket) or when its socket
-//! is taken away, and ends by itself when it owns nothing and nobody is connected. Of containers it knows which ports they
-//! publish and nothing else.
+//! It holds the machine's lock, so there is only one; a second one reports that and exits. It outlives the window and
+//! the command that started it, shuts the machine down when it is asked to end (SIGTERM, SIGINT, or through its socket)
+//! or when its socket is removed, and exits by itself when it owns nothing and no client is connected. About containers
+//! it knows only which ports they publish.
 
 mod log_file;
 
@@ -19,7 +19,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::log_file::LogFile;
 
-/// How long nobody has to be connected, and nothing to run, before it ends by itself.
+/// Idle time, without a client and a running machine, after which it exits.
 const IDLE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -27,11 +27,11 @@ fn main() -> ExitCode {
         Ok(paths) => paths,
         Err(error) => return fail(&error),
     };
-    // The lock comes before the log: whose it is not must not write to it.
+    // The lock comes before the log: without the lock, the log belongs to another process.
     let lease = match Lease::take(&paths) {
         Ok(lease) => lease,
         Err(error @ MachineError::Owned { .. }) => {
-            // Who wanted one has one.
+            // A second instance is no failure: the first one serves its clients.
             eprintln!("{error}");
             return ExitCode::SUCCESS;
         }
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     let outcome = match runtime {
         Ok(runtime) => {
             let outcome = runtime.block_on(own(lease, paths));
-            // A check of the image that nobody waits for any more does not keep us.
+            // An abandoned check of the image must not delay the exit.
             runtime.shutdown_timeout(Duration::from_secs(1));
             outcome
         }
@@ -75,7 +75,7 @@ fn fail(error: &MachineError) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Owns the machine until somebody asks for the end, or nothing is left to own.
+/// Owns the machine until a shutdown is requested, or nothing is left to own.
 async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
     let control = ControlSocket::listen(&paths.daemon_socket())?;
     tracing::info!(
@@ -97,7 +97,7 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
             machine.shutdown().await?;
         }
         () = shutdown.notified() => tracing::info!("asked to end by a client"),
-        // What nobody can reach nobody could stop, and a start anew needs the lock.
+        // Without its socket nothing could stop the machine, and another start needs the lock.
         () = lost => {
             tracing::error!(
                 socket = %paths.daemon_socket().display(),
@@ -109,7 +109,7 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
             tracing::info!("nothing to own and nobody there");
             machine.shutdown().await?;
         }
-        // A client asked for the end, and is about to be told.
+        // A client requested the shutdown, and its answer is still to be sent.
         ended = &mut supervising => {
             let ended = ended.map_err(|error| MachineError::NoDaemon {
                 reason: format!("had to end: {error}"),
@@ -117,7 +117,7 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
             lease = Some(ended?);
         }
     }
-    // Who asked for the end gets the answer before the socket goes.
+    // Send the answer to the shutdown request before the socket is removed.
     let mut clients = clients;
     let answered = clients.wait_for(|count| *count == 0);
     let _ = tokio::time::timeout(Duration::from_millis(500), answered).await;
@@ -125,7 +125,7 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
     let _ = serving.await;
     let absent = machine.now().state == MachineState::Absent;
     tracing::info!("slipwayd ends");
-    // Let go of at the very end, when the sockets are gone.
+    // Released last, after the sockets are removed.
     if lease.is_none() {
         lease = supervising.await.ok();
     }
@@ -137,10 +137,11 @@ async fn own(lease: Lease, paths: MachinePaths) -> Result<(), MachineError> {
     Ok(())
 }
 
-/// Waits until the machine has not run and nobody was connected for [`IDLE`]. A supervisor that has ended needs nobody to end it.
+/// Waits until the machine has not run and no client was connected for [`IDLE`]. Never returns if the supervisor has
+/// ended.
 async fn nothing_to_own(machine: MachineHandle, mut clients: watch::Receiver<usize>) {
     let (mut view, watching) = machine.watch();
-    // This is not somebody who looks.
+    // This handle does not count as a watcher.
     drop(watching);
     loop {
         let busy =
@@ -182,13 +183,13 @@ async fn asked_to_end() {
     }
 }
 
-/// A session of its own: the end of the terminal that it was started from is not its end. Who runs it in a terminal on purpose
-/// leads a group already and stays there.
+/// Starts a separate session, so that it survives the terminal it was started from. If a user runs it in a terminal
+/// directly, it already leads a process group and stays there.
 #[cfg(unix)]
 fn detach() {
     // Fails for the leader of a process group, such as one started from a shell.
     let _ = rustix::process::setsid();
-    // Each published port and each connection takes a descriptor or two.
+    // Each published port and each connection needs a descriptor or two.
     let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     limit.current = limit.maximum;
     let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);

@@ -1,4 +1,4 @@
-//! What is on the screen and where, as a screen reader hears it: the accessibility tree, over D-Bus (AT-SPI).
+//! The accessibility tree, over D-Bus (AT-SPI): what is on the screen and where, as a screen reader sees it.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -16,12 +16,12 @@ const COMPONENT: &str = "org.a11y.atspi.Component";
 const TEXT: &str = "org.a11y.atspi.Text";
 const REGISTRY: &str = "org.a11y.atspi.Registry";
 const ROOT: &str = "/org/a11y/atspi/accessible/root";
-/// Coordinates of the display rather than of the window.
+/// Coordinates relative to the display instead of the window.
 const OF_DISPLAY: u32 = 0;
-/// No page is deeper.
+/// Limit of the tree's depth.
 const DEPTH: usize = 60;
 
-/// States that tests ask for. The numbers are those of AT-SPI.
+/// States that tests query. The numbers are those of AT-SPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "AT-SPI's own words")]
 pub enum State {
@@ -32,7 +32,7 @@ pub enum State {
     Showing = 25,
 }
 
-/// What an element is. The numbers are those of AT-SPI.
+/// Roles. The numbers are those of AT-SPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "AT-SPI's own words")]
 pub enum Role {
@@ -61,8 +61,8 @@ pub enum Role {
     Log = 111,
 }
 
-/// What `GetMatches` takes: states, attributes, roles and interfaces, each as a set and how it is matched, and whether
-/// all of it is turned around.
+/// A match rule of `GetMatches`: states, attributes, roles and interfaces, each as a set and how it is matched, and
+/// whether the whole rule is inverted.
 type Rule = (
     Vec<i32>,
     i32,
@@ -76,18 +76,18 @@ type Rule = (
 );
 const ALL_OF: i32 = 1;
 const ANY_OF: i32 = 2;
-/// In the order of the page.
+/// In document order.
 const CANONICAL: u32 = 1;
 const AS_MANY_AS_THERE_ARE: i32 = 0;
 
 type Reference = (String, OwnedObjectPath);
 
-/// A connection to the tree of a session.
+/// A connection to the accessibility tree of a session.
 #[derive(Clone)]
 pub struct Tree(Rc<Connection>);
 
 impl Tree {
-    /// Connects. The first who asks has the session start what programs say it to.
+    /// Connects. The first client starts the accessibility bus.
     pub fn of(bus: &SessionBus) -> Result<Self> {
         let session = Builder::address(bus.address())?.build()?;
         let launcher = Proxy::new(&session, "org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus")?;
@@ -106,7 +106,7 @@ impl Tree {
     }
 }
 
-/// A part of the screen. It may go at any time; whatever is asked of it then fails.
+/// An element. It may disappear at any time; calls on it then fail.
 #[derive(Clone)]
 pub struct Element {
     tree: Tree,
@@ -125,7 +125,7 @@ impl Element {
             .destination(&*self.at.0)?
             .path(&self.at.1)?
             .interface(interface)?
-            // What it said last time may be wrong by now.
+            // A cached answer may be out of date.
             .cache_properties(zbus::proxy::CacheProperties::No);
         Ok(builder.build()?)
     }
@@ -138,12 +138,12 @@ impl Element {
         Ok(self.proxy(interface)?.call(method, with)?)
     }
 
-    /// The number of what it is. The page has no words for it.
+    /// Its role.
     fn role(&self) -> Result<u32> {
         self.ask(ACCESSIBLE, "GetRole", &())
     }
 
-    /// Whether it is one of these.
+    /// Whether it has one of these roles.
     pub fn is_a(&self, role: Role) -> Result<bool> {
         Ok(self.role()? == role as u32)
     }
@@ -153,9 +153,9 @@ impl Element {
         Ok(self.proxy(ACCESSIBLE)?.get_property("Name")?)
     }
 
-    /// What is directly in it.
+    /// Its direct children.
     pub fn children(&self) -> Result<Vec<Self>> {
-        // One after the other: GTK leaves the page out of the list of all.
+        // One by one, because GTK omits the page from the list of all children.
         let count: i32 = self.proxy(ACCESSIBLE)?.get_property("ChildCount")?;
         let children = (0..count).map(|number| self.ask(ACCESSIBLE, "GetChildAtIndex", &number));
         Ok(self.elements(children.collect::<Result<_>>()?))
@@ -170,7 +170,7 @@ impl Element {
             .is_some_and(|word| word >> (number % 32) & 1 == 1))
     }
 
-    /// Where it is on the display, also where that cannot be seen.
+    /// Its bounds on the display, even if it is not visible.
     pub fn area(&self) -> Result<Area> {
         let (x, y, width, height): (i32, i32, i32, i32) =
             self.ask(COMPONENT, "GetExtents", &OF_DISPLAY)?;
@@ -182,12 +182,12 @@ impl Element {
         })
     }
 
-    /// The text that is directly in it, or that was typed into it. Other elements in it are a placeholder each.
+    /// Its own text, or the text typed into it. Each child element is one placeholder character.
     pub fn text(&self) -> Result<String> {
         self.ask(TEXT, "GetText", &(0_i32, -1_i32))
     }
 
-    /// What is selected of its text.
+    /// Its selected text.
     pub fn selected_text(&self) -> Result<Option<String>> {
         let count: i32 = self.ask(TEXT, "GetNSelections", &())?;
         if count == 0 {
@@ -208,7 +208,7 @@ impl Element {
             .collect()
     }
 
-    /// All with this role that are in it, in the order of the page. It is asked of the page as a whole.
+    /// All descendants with this role, in document order. The query goes to the page as a whole.
     pub fn all(&self, role: Role) -> Result<Vec<Self>> {
         let number = role as usize;
         let mut roles = vec![0; 4];
@@ -216,7 +216,7 @@ impl Element {
         self.matching(vec![0; 2], roles)
     }
 
-    /// All in it that have all these states and one of these roles; none are as good as all.
+    /// All descendants with all of these states and one of these roles; an empty list matches everything.
     fn matching(&self, states: Vec<i32>, roles: Vec<i32>) -> Result<Vec<Self>> {
         let any = roles.iter().all(|word| *word == 0);
         let rule: Rule = (
@@ -235,7 +235,7 @@ impl Element {
         Ok(self.elements(found))
     }
 
-    /// What in it has the focus.
+    /// The focused descendant.
     pub fn focused(&self) -> Option<Self> {
         let mut states = vec![0; 2];
         states[State::Focused as usize / 32] = 1 << (State::Focused as usize % 32);
@@ -243,21 +243,21 @@ impl Element {
         all.into_iter().next_back()
     }
 
-    /// The first in it with this role whose name begins so. Parts that go meanwhile are passed over.
+    /// The first descendant with this role whose name begins with this. Elements that disappear meanwhile are skipped.
     pub fn find(&self, role: Role, name: &str) -> Option<Self> {
         let all = self.all(role).unwrap_or_default();
         all.into_iter()
             .find(|element| element.name().is_ok_and(|it| it.starts_with(name)))
     }
 
-    /// The first in it with this role whose own text contains this.
+    /// The first descendant with this role whose own text contains this.
     pub fn find_text(&self, role: Role, text: &str) -> Option<Self> {
         let all = self.all(role).unwrap_or_default();
         all.into_iter()
             .find(|element| element.text().is_ok_and(|it| it.contains(text)))
     }
 
-    /// The page in it. Programs answer to less than pages do, so this is looked for step by step.
+    /// The page in it. Found step by step, because programs support fewer calls than pages do.
     pub fn page(&self) -> Option<Self> {
         self.page_within(DEPTH)
     }
@@ -271,7 +271,7 @@ impl Element {
         children.iter().find_map(|child| child.page_within(deeper))
     }
 
-    /// Everything in it, one line each, indented: for the message of a test that failed.
+    /// The whole subtree, one line each, indented: for a failure message.
     pub fn describe(&self) -> String {
         let mut lines = String::new();
         self.describe_into(&mut lines, 0);

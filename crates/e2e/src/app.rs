@@ -1,4 +1,4 @@
-//! The window under test, and the hands that use it.
+//! The window under test, driven by `WebDriver`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,9 +13,9 @@ use thirtyfour::{Capabilities, Key};
 
 use crate::{Display, process, slipway, slipway_desktop};
 
-/// How long the window and what is in it may take to appear.
+/// Timeout for the window and its elements.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long the machine may take to boot or to stop.
+/// Timeout for a boot or a stop of the machine.
 const MACHINE_PATIENCE: Duration = Duration::from_mins(5);
 const POLL: Duration = Duration::from_millis(40);
 
@@ -29,7 +29,7 @@ pub enum Theme {
 }
 
 impl Theme {
-    /// The word that the window remembers it by.
+    /// The value that the window stores for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Light => "light",
@@ -41,17 +41,17 @@ impl Theme {
 /// How to start the window.
 #[derive(Default)]
 pub struct AppOptions {
-    /// What `DOCKER_HOST` is; a computer without any engine if `None`.
+    /// The value of `DOCKER_HOST`; `None` is a computer without any engine.
     pub docker_host: Option<String>,
-    /// Another program than Slipway's window, to compare with.
+    /// A program to run instead of Slipway's window, for comparison.
     pub binary: Option<PathBuf>,
-    /// Home directory to use again.
+    /// An existing home directory to use.
     pub home: Option<PathBuf>,
-    /// What the machine boots, rather than what Slipway ships with.
+    /// The machine's image, instead of the one that Slipway ships with.
     pub guest_image: Option<PathBuf>,
 }
 
-/// A running window. Dropping it ends it and all that belongs to it.
+/// A running window. Dropping it ends it and all of its processes.
 pub struct App {
     driver: WebDriver,
     webdriver: Child,
@@ -64,7 +64,7 @@ pub struct App {
 }
 
 impl App {
-    /// Opens Slipway on an engine, on a display and in a home directory of its own.
+    /// Opens Slipway with an engine, on a separate display and with a separate home directory.
     pub async fn open(docker_host: &str) -> Result<Self> {
         Self::start(AppOptions {
             docker_host: Some(docker_host.to_owned()),
@@ -128,7 +128,7 @@ impl App {
         })
     }
 
-    /// The session, for what has no method here.
+    /// The session, for calls without a method here.
     pub fn driver(&self) -> &WebDriver {
         &self.driver
     }
@@ -171,12 +171,12 @@ impl App {
         Ok(command)
     }
 
-    /// Waits for the part of the screen with this `data-testid`.
+    /// Waits for the element with this `data-testid`.
     pub async fn find(&self, testid: &str) -> Result<WebElement> {
         self.find_css(&format!("[data-testid=\"{testid}\"]")).await
     }
 
-    /// Waits for what a CSS selector names.
+    /// Waits for the element that a CSS selector finds.
     pub async fn find_css(&self, selector: &str) -> Result<WebElement> {
         self.find_css_within(selector, PATIENCE).await
     }
@@ -194,7 +194,7 @@ impl App {
         loop {
             match self.driver.find(By::Css(selector)).await {
                 Ok(element) => return Ok(element),
-                // Not there, or drawn anew while it was looked for.
+                // Missing, or re-rendered while it was looked for.
                 Err(error) if is_stale(&error) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -208,7 +208,7 @@ impl App {
         }
     }
 
-    /// Whether the part is there now.
+    /// Whether the element exists now.
     pub async fn has(&self, testid: &str) -> Result<bool> {
         let there = self
             .script(
@@ -219,7 +219,7 @@ impl App {
         Ok(there == json!(true))
     }
 
-    /// Waits until the part is gone.
+    /// Waits until the element is gone.
     pub async fn gone(&self, testid: &str) -> Result<()> {
         let started = Instant::now();
         while self.has(testid).await? {
@@ -234,14 +234,14 @@ impl App {
         Ok(())
     }
 
-    /// Clicks a part once it can be clicked.
+    /// Clicks an element once it can be clicked.
     pub async fn click(&self, testid: &str) -> Result<()> {
         let started = Instant::now();
         loop {
             let result = self.find(testid).await?.click().await;
             match result {
                 Ok(()) => return Ok(()),
-                // It may be drawn anew, or something may be in front of it for a moment.
+                // It may be re-rendered, or covered for a moment.
                 Err(error) if started.elapsed() > Duration::from_secs(5) => {
                     return Err(error).with_context(|| format!("clicking {testid}"));
                 }
@@ -250,18 +250,18 @@ impl App {
         }
     }
 
-    /// Clicks a part by script. `WebDriver`'s own clicks miss in an enlarged page.
+    /// Clicks an element by script. `WebDriver`'s own clicks miss in a zoomed page.
     pub async fn tap(&self, testid: &str) -> Result<()> {
         self.tap_css(&format!("[data-testid=\"{testid}\"]")).await
     }
 
-    /// Opens the detail of a container that the list shows: a row has buttons and links beside its name.
+    /// Opens the detail of a container in the list: a row has buttons and links beside its name.
     pub async fn open_container(&self, name: &str) -> Result<()> {
         self.tap_css(&format!("[data-testid=\"container-row-{name}\"] .name"))
             .await
     }
 
-    /// Clicks by script what a CSS selector names, once it is there.
+    /// Clicks by script the element that a CSS selector finds, once it exists.
     pub async fn tap_css(&self, selector: &str) -> Result<()> {
         self.find_css(selector).await?;
         self.script(
@@ -272,14 +272,14 @@ impl App {
         Ok(())
     }
 
-    /// Replaces what is in a text field.
+    /// Replaces the content of a text field.
     pub async fn fill(&self, testid: &str, text: &str) -> Result<()> {
         let started = Instant::now();
         loop {
             let field = self.find(testid).await?;
             match type_into(&field, text).await {
                 Ok(()) => return Ok(()),
-                // It was drawn anew meanwhile: all of it again.
+                // It was re-rendered meanwhile: type everything again.
                 Err(error) if is_stale(&error) && started.elapsed() < PATIENCE => {
                     tokio::time::sleep(POLL).await;
                 }
@@ -288,7 +288,7 @@ impl App {
         }
     }
 
-    /// Types on the keyboard, to whatever has the focus.
+    /// Types on the keyboard, into the focused element.
     pub async fn press(&self, keys: impl Into<thirtyfour::TypingData>) -> Result<()> {
         let started = Instant::now();
         let active = loop {
@@ -304,7 +304,7 @@ impl App {
         Ok(())
     }
 
-    /// Waits until the part contains these words.
+    /// Waits until the element contains this text.
     pub async fn says(&self, testid: &str, words: &str) -> Result<String> {
         let started = Instant::now();
         loop {
@@ -322,7 +322,7 @@ impl App {
         }
     }
 
-    /// The words in a part, once it is there. `WebDriver`'s own idea of what is visible leaves out too much.
+    /// The text of an element, once it exists. `WebDriver`'s own notion of visible text omits too much.
     pub async fn text_of(&self, testid: &str) -> Result<String> {
         let started = Instant::now();
         loop {
@@ -360,7 +360,7 @@ impl App {
         Ok(self.driver.execute(script, arguments).await?.json().clone())
     }
 
-    /// Runs JavaScript that calls its last argument when it is done.
+    /// Runs JavaScript that calls its last argument when it has finished.
     pub async fn script_async(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
         Ok(self
             .driver
@@ -370,7 +370,7 @@ impl App {
             .clone())
     }
 
-    /// Chooses a theme, as the command palette does.
+    /// Sets the theme, as the command palette does.
     pub async fn theme(&self, theme: Theme) -> Result<()> {
         self.script(
             "document.documentElement.dataset.theme = arguments[0]",
@@ -380,7 +380,7 @@ impl App {
         Ok(())
     }
 
-    /// Waits until nothing moves any more, save what moves for ever.
+    /// Waits until all finite animations have ended.
     pub async fn settled(&self) -> Result<()> {
         self.script_async(
             "const done = arguments[arguments.length - 1];
@@ -394,7 +394,7 @@ impl App {
         Ok(())
     }
 
-    /// Gives the window another size, in pixels, and waits until the page has it.
+    /// Resizes the window, in pixels, and waits until the page has that size.
     pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
         self.driver.set_window_rect(0, 0, width, height).await?;
         let started = Instant::now();
@@ -412,7 +412,7 @@ impl App {
         }
     }
 
-    /// Takes a picture of the window.
+    /// Takes a screenshot of the window.
     pub async fn screenshot(&self, path: &Path) -> Result<()> {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)?;
@@ -443,13 +443,13 @@ impl Drop for App {
     fn drop(&mut self) {
         for pid in process::tree(self.webdriver.id()) {
             if pid != self.webdriver.id() {
-                // Ended already, most likely.
+                // It has probably ended already.
                 let _ = slipway_testkit::signal(pid, "KILL");
             }
         }
         let _ = self.webdriver.kill();
         let _ = self.webdriver.wait();
-        // A machine outlives its window; it does not outlive a home directory that goes away.
+        // A machine outlives its window, but must not outlive its home directory.
         if self.temporary.is_some()
             && let Some(pid) = self.slipwayd()
         {
@@ -468,7 +468,7 @@ async fn type_into(field: &WebElement, text: &str) -> WebDriverResult<()> {
     Ok(())
 }
 
-/// Whether a part of the screen is not there, or was drawn anew between finding and using it.
+/// Whether an element is missing, or was re-rendered between finding and using it.
 fn is_stale(error: &WebDriverError) -> bool {
     matches!(
         error.as_inner(),
@@ -476,7 +476,7 @@ fn is_stale(error: &WebDriverError) -> bool {
     )
 }
 
-/// Lets a program see this engine and home directory, and nothing else of the computer it runs on.
+/// Restricts a program to this engine and home directory, without the rest of the computer's configuration.
 pub fn isolate(command: &mut Command, home: &Path, docker_host: Option<&str>) -> Result<()> {
     let runtime = home.join("run");
     std::fs::create_dir_all(&runtime)?;

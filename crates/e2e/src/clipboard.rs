@@ -1,4 +1,4 @@
-//! What other programs of a desktop do with the clipboard: read what was copied, and hold what is to be pasted.
+//! Other programs that use the clipboard: one reads what was copied, one offers text to paste.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,10 +20,10 @@ use crate::Display;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(5);
-/// More than any test copies, in units of four bytes.
+/// Limit of a transfer, in units of four bytes; no test copies more.
 const LONGEST: u32 = 1 << 20;
 
-/// A window that nobody sees, to talk to other programs with.
+/// A hidden window, for communication with other programs.
 pub(crate) struct Correspondent {
     pub(crate) connection: RustConnection,
     pub(crate) window: Window,
@@ -65,7 +65,7 @@ impl Correspondent {
             .atom)
     }
 
-    /// Waits for what another program sends.
+    /// Waits for data from another program.
     pub(crate) fn hear<T>(
         &self,
         what: &str,
@@ -85,7 +85,7 @@ impl Correspondent {
         bail!("{what}: not within {} s", PATIENCE.as_secs())
     }
 
-    /// Gives another program what it asked of a selection that is ours.
+    /// Answers another program's request for a selection that we own.
     pub(crate) fn give(
         &self,
         request: &SelectionRequestEvent,
@@ -93,7 +93,7 @@ impl Correspondent {
         content: &[u8],
     ) -> Result<()> {
         let targets = self.atom("TARGETS")?;
-        // Old programs leave the choice of the property to us.
+        // Old programs let the owner choose the property.
         let property = if request.property == x11rb::NONE {
             request.target
         } else {
@@ -130,7 +130,7 @@ impl Correspondent {
     }
 }
 
-/// What is in the clipboard, if it is text.
+/// The text in the clipboard, if it has text.
 pub fn read(display: &Display) -> Result<Option<String>> {
     let desk = Correspondent::on(display)?;
     let (selection, kind) = (desk.atom("CLIPBOARD")?, desk.atom("UTF8_STRING")?);
@@ -156,7 +156,7 @@ pub fn read(display: &Display) -> Result<Option<String>> {
     Ok(Some(String::from_utf8(content.value)?))
 }
 
-/// A program from which text was copied. Dropping it ends it, and empties the clipboard.
+/// A program that offers text. Dropping it ends it, and empties the clipboard.
 pub struct Copied {
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -180,7 +180,7 @@ pub fn copy(display: &Display, text: &str) -> Result<Copied> {
     let thread = std::thread::spawn(move || {
         while !over.load(Ordering::Relaxed) {
             match desk.connection.poll_for_event() {
-                // Whoever asked may be gone.
+                // The requesting program may be gone.
                 Ok(Some(Event::SelectionRequest(request))) => {
                     let _ = desk.give(&request, kind, text.as_bytes());
                 }

@@ -1,5 +1,5 @@
-//! A person's desk: a display, mouse and keyboard, and Slipway started as a desktop starts it. Nothing is in it that a
-//! user lacks: no `WebDriver`, which has the web view paint and take input by other ways.
+//! A desktop: a display, mouse and keyboard, and Slipway started as a desktop starts it. Nothing is in it that a user
+//! lacks; in particular no `WebDriver`, which makes the web view paint and take input in other ways.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -13,18 +13,18 @@ use x11rb::protocol::xproto::Window;
 use crate::accessibility::{Element, Role, State, Tree};
 use crate::{Area, Display, Hand, SessionBus, isolate, process, slipway_desktop, wait_for};
 
-/// How long the window and what is in it may take to appear.
+/// Timeout for the window and its elements.
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
-/// A desk with a running Slipway. Dropping it ends all that was started.
+/// A desktop with a running Slipway. Dropping it ends everything that was started.
 pub struct Desk {
     /// Mouse and keyboard.
     pub hand: Hand,
     window: Window,
     tree: Tree,
     page: RefCell<Element>,
-    // What follows ends in this order.
+    // The following fields are dropped in this order.
     child: Child,
     _bus: SessionBus,
     display: Display,
@@ -32,12 +32,12 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Starts Slipway on an engine and waits until its page is there.
+    /// Starts Slipway with an engine and waits for its page.
     pub fn open(docker_host: &str) -> Result<Self> {
         let display = Display::start()?;
         let home = tempfile::tempdir()?;
         let bus = SessionBus::start(&display, home.path())?;
-        // The first who asks starts the accessibility tree; a program looks for it when it starts.
+        // The first client starts the accessibility tree; a program looks for it when it starts.
         let tree = Tree::of(&bus)?;
         let hand = Hand::on(&display)?;
         let mut command = Command::new("setpriv");
@@ -68,7 +68,7 @@ impl Desk {
         desk.window = window;
         desk.hand.focus(window)?;
         wait_for("the page in the accessibility tree", || {
-            // Before the page there is an empty one.
+            // An empty page precedes the real one.
             let page = desk.tree.root().page()?;
             let named = page.name().is_ok_and(|name| !name.is_empty());
             named.then(|| desk.page.replace(page))
@@ -81,7 +81,7 @@ impl Desk {
         &self.display
     }
 
-    /// A directory that goes with the desk.
+    /// A directory that is removed with the desktop.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
@@ -91,7 +91,7 @@ impl Desk {
         self.window
     }
 
-    /// The whole page. The web view may give it another place in the tree while it loads.
+    /// The page. The web view may move it in the tree while it loads.
     pub fn page(&self) -> Element {
         let known = self.page.borrow().clone();
         if known.is_a(Role::Page).is_ok_and(|is| is) {
@@ -104,27 +104,27 @@ impl Desk {
         page
     }
 
-    /// Where the window is.
+    /// The window's bounds.
     pub fn area(&self) -> Result<Area> {
         Ok(self.hand.window()?.context("the window is gone")?.1)
     }
 
-    /// Whether the program still runs.
+    /// Whether the program is still running.
     pub fn runs(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_none())
     }
 
-    /// What of an element can be seen: as much as lies in the window.
+    /// The visible part of an element: the part inside the window.
     pub fn visible(&self, element: &Element) -> Result<Area> {
         Ok(element.area()?.within(self.area()?))
     }
 
-    /// The first with this role and name that is there now.
+    /// The first element with this role and name at this moment.
     pub fn seen(&self, role: Role, name: &str) -> Option<Element> {
         self.page().find(role, name)
     }
 
-    /// Waits for a part with this role and name.
+    /// Waits for an element with this role and name.
     ///
     /// # Panics
     /// When it does not come.
@@ -132,7 +132,7 @@ impl Desk {
         self.find_in(&self.page(), role, name)
     }
 
-    /// Waits for a part of another with this role and name.
+    /// Waits for a descendant with this role and name.
     ///
     /// # Panics
     /// When it does not come.
@@ -140,7 +140,7 @@ impl Desk {
         self.until(&format!("a {role:?} {name:?}"), || parent.find(role, name))
     }
 
-    /// Waits for a part with this role and text.
+    /// Waits for an element with this role and text.
     ///
     /// # Panics
     /// When it does not come.
@@ -150,7 +150,7 @@ impl Desk {
         })
     }
 
-    /// Waits until a part with this role and name is gone.
+    /// Waits until an element with this role and name is gone.
     ///
     /// # Panics
     /// When it stays.
@@ -171,13 +171,13 @@ impl Desk {
         })
     }
 
-    /// Waits until an element lies still in the window, and clicks its middle.
+    /// Waits until an element no longer moves, and clicks its centre.
     pub fn click(&self, element: &Element) -> Result<()> {
         let area = self.still(element);
         self.hand.click(area.middle())
     }
 
-    /// Waits until an element lies still in the window: where it is then.
+    /// Waits until an element no longer moves; returns its bounds.
     ///
     /// # Panics
     /// When it does not.

@@ -1,4 +1,4 @@
-//! A file that is dragged from another program onto a window and dropped there (XDND).
+//! Drags a file from another program onto a window and drops it there (XDND).
 
 use std::path::Path;
 
@@ -14,12 +14,12 @@ use crate::{Display, Point};
 
 const VERSION: u32 = 5;
 
-/// What the window said.
+/// The window's response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// It lets nothing be dropped there.
+    /// It accepts no drop there.
     Refused,
-    /// It took the file. What it did with it is another question.
+    /// It accepted the file. What it did with it must be checked separately.
     Taken,
 }
 
@@ -73,7 +73,7 @@ pub fn drop_file(display: &Display, window: Window, at: Point, file: &Path) -> R
                     Some(message.data.as_data32()[1] & 1 == 1)
                 }
                 Event::SelectionRequest(request) => {
-                    // Whether it was given shows in what the window says.
+                    // The window's response shows whether it worked.
                     let _ = desk.give(request, kind, uri.as_bytes());
                     None
                 }
@@ -81,7 +81,7 @@ pub fn drop_file(display: &Display, window: Window, at: Point, file: &Path) -> R
             },
         )
     };
-    // Windows may look at what is dragged before they decide.
+    // Windows may inspect the dragged data before they decide.
     let accepted = answer()? || answer()?;
     if !accepted {
         send(desk.atom("XdndLeave")?, [desk.window, 0, 0, 0, 0])?;

@@ -1,5 +1,4 @@
-//! A hand on mouse and keyboard: events as the X server makes them for real devices (XTEST). No program can tell them
-//! from a person's.
+//! Simulated mouse and keyboard: X server events as from real devices (XTEST). Programs cannot tell the difference.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,17 +14,16 @@ use x11rb::rust_connection::RustConnection;
 
 use crate::Display;
 
-/// Between two notches of a wheel, two positions of a drag and two keys: nobody is quicker, and what is quicker is
-/// merged into one event.
+/// Delay between two wheel notches, two positions of a drag, and two keys: faster events would be merged into one.
 const BEAT: Duration = Duration::from_millis(12);
-/// So many positions lie on the way of a drag.
+/// Number of positions along a drag.
 const STEPS: i32 = 8;
 const LEFT: u8 = 1;
 const RIGHT: u8 = 3;
 const WHEEL_UP: u8 = 4;
 const WHEEL_DOWN: u8 = 5;
 
-/// A place on the display, in pixels.
+/// A point on the display, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Point {
     /// From the left.
@@ -34,21 +32,21 @@ pub struct Point {
     pub y: i32,
 }
 
-/// A part of the display, in pixels.
+/// A rectangle on the display, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Area {
-    /// Of its left edge.
+    /// Left edge.
     pub x: i32,
-    /// Of its upper edge.
+    /// Top edge.
     pub y: i32,
-    /// How wide it is.
+    /// Width.
     pub width: i32,
-    /// How high it is.
+    /// Height.
     pub height: i32,
 }
 
 impl Area {
-    /// Its middle.
+    /// Its centre.
     pub fn middle(self) -> Point {
         Point {
             x: self.x + self.width / 2,
@@ -56,7 +54,7 @@ impl Area {
         }
     }
 
-    /// A point of it, in thousandths of its width and height.
+    /// A point in it, in thousandths of its width and height.
     pub fn at(self, across: i32, down: i32) -> Point {
         Point {
             x: self.x + self.width * across / 1_000,
@@ -64,13 +62,13 @@ impl Area {
         }
     }
 
-    /// Whether a point lies in it.
+    /// Whether it contains a point.
     pub fn contains(self, point: Point) -> bool {
         (self.x..self.x + self.width).contains(&point.x)
             && (self.y..self.y + self.height).contains(&point.y)
     }
 
-    /// What it has in common with another.
+    /// Its intersection with another rectangle.
     #[must_use]
     pub fn within(self, other: Self) -> Self {
         let x = self.x.max(other.x);
@@ -83,22 +81,22 @@ impl Area {
         }
     }
 
-    /// Whether there is nothing of it.
+    /// Whether it is empty.
     pub fn is_empty(self) -> bool {
         self.width <= 0 || self.height <= 0
     }
 }
 
-/// Which way a wheel is turned.
+/// Direction of the wheel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wheel {
-    /// Towards the beginning.
+    /// Towards the start.
     Up,
     /// Towards the end.
     Down,
 }
 
-/// Keys that are no characters. The numbers are X keysyms.
+/// Keys without a character. The numbers are X keysyms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they say what is on the key")]
 pub enum Key {
@@ -118,12 +116,12 @@ pub enum Key {
     Delete = 0xffff,
 }
 
-/// The colours of a part of the display.
+/// The pixels of a rectangle on the display.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture(Vec<u8>);
 
 impl Picture {
-    /// How many of a thousand pixels differ. Pictures of different size have nothing in common.
+    /// How many of a thousand pixels differ; all if the sizes differ.
     pub fn difference(&self, other: &Self) -> usize {
         if self.0.len() != other.0.len() || self.0.is_empty() {
             return 1_000;
@@ -133,7 +131,7 @@ impl Picture {
         differ * 1_000 / (self.0.len() / 4)
     }
 
-    /// How many colours there are.
+    /// Number of distinct colours.
     pub fn colours(&self) -> usize {
         let mut colours: Vec<&[u8]> = self.0.chunks(4).collect();
         colours.sort_unstable();
@@ -151,7 +149,7 @@ pub struct Hand {
 }
 
 impl Hand {
-    /// Takes those of a display.
+    /// Connects to the mouse and keyboard of a display.
     pub fn on(display: &Display) -> Result<Self> {
         let (connection, screen) = x11rb::connect(Some(display.name()))?;
         let setup = connection.setup();
@@ -207,7 +205,7 @@ impl Hand {
         Ok(largest)
     }
 
-    /// Gives a window the keyboard, as a window manager does.
+    /// Gives a window the keyboard focus, as a window manager does.
     pub fn focus(&self, window: Window) -> Result<()> {
         self.connection
             .set_input_focus(InputFocus::PARENT, window, x11rb::CURRENT_TIME)?
@@ -215,7 +213,7 @@ impl Hand {
         Ok(())
     }
 
-    /// Gives a window another size, as a window manager does.
+    /// Resizes a window, as a window manager does.
     pub fn resize(&self, window: Window, width: u32, height: u32) -> Result<()> {
         let size = ConfigureWindowAux::new().width(width).height(height);
         self.connection.configure_window(window, &size)?.check()?;
@@ -319,7 +317,7 @@ impl Hand {
         self.press(&[Key::Control], character.into())
     }
 
-    /// Types.
+    /// Types a text.
     pub fn write(&self, text: &str) -> Result<()> {
         for character in text.chars() {
             self.press(&[], character.into())?;
@@ -355,7 +353,7 @@ impl Hand {
         Ok(())
     }
 
-    /// What a part of the display shows now.
+    /// The current pixels of a rectangle.
     pub fn picture(&self, area: Area) -> Result<Picture> {
         let image = self
             .connection

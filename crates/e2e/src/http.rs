@@ -1,4 +1,4 @@
-//! The least of HTTP, to ask what a container serves.
+//! A minimal HTTP client for the pages of containers.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-/// Asks for a page on this computer. Returns the status and the body.
+/// Requests a page on this computer. Returns the status and the body.
 pub fn get(url: &str) -> Result<(u16, String)> {
     let rest = url
         .strip_prefix("http://")

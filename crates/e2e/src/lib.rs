@@ -1,9 +1,9 @@
-//! Slipway as a user meets it: the binary that ships, in a real window on a virtual display, on a real engine.
+//! End-to-end tests: the shipped binary, in a real window on a virtual display, with a real engine.
 //!
-//! [`App`] starts it and drives it through `WebDriver`; `tests/window` are the journeys, `src/bin/tour.rs` takes the
-//! screenshots of the documents, `src/bin/bench/` measures. [`Desk`] starts it as a desktop does and uses it by hand:
-//! `tests/by_hand`. It uses none of Slipway's own crates: what it knows, it knows from the screen and from the `slipway`
-//! command.
+//! [`App`] starts it and drives it through `WebDriver`; `tests/window` has the user journeys, `src/bin/tour.rs` takes
+//! the screenshots of the documents, `src/bin/bench/` measures. [`Desk`] starts it as a desktop does and uses mouse and
+//! keyboard: `tests/by_hand`. This crate uses none of Slipway's own crates: everything it knows comes from the screen
+//! and from the `slipway` command.
 
 pub mod accessibility;
 mod app;

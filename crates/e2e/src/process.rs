@@ -1,10 +1,10 @@
-//! What a program and its children cost, from `/proc`.
+//! Resource use of a program and its children, from `/proc`.
 
 use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
-/// A process and everything that it started, directly or not.
+/// A process and all of its descendants.
 pub fn tree(root: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -44,14 +44,14 @@ pub fn name(pid: u32) -> String {
         .unwrap_or_default()
 }
 
-/// Processor time that some processes have used so far, to a hundredth of a second.
+/// Total processor time of some processes so far, in steps of a hundredth of a second.
 pub fn cpu_time(pids: &[u32]) -> Duration {
     pids.iter()
         .filter_map(|pid| times(&pid.to_string(), 14))
         .sum()
 }
 
-/// Processor time of this process's children that have ended, to a hundredth of a second.
+/// Total processor time of this process's ended children, in steps of a hundredth of a second.
 pub fn cpu_time_of_ended_children() -> Duration {
     times("self", 16).unwrap_or_default()
 }
@@ -67,7 +67,7 @@ fn times(process: &str, field: usize) -> Option<Duration> {
         .skip(field - 3);
     let user: u64 = rest.next()?.parse().ok()?;
     let system: u64 = rest.next()?.parse().ok()?;
-    // Linux counts in hundredths of a second for programs, whatever it uses itself.
+    // To programs, Linux reports hundredths of a second, whatever it uses internally.
     Some(Duration::from_millis((user + system) * 10))
 }
 
@@ -83,10 +83,10 @@ pub fn pss(pids: &[u32]) -> u64 {
         * 1024
 }
 
-/// Ends a process and everything that it started, directly or not.
+/// Kills a process and all of its descendants.
 pub fn kill_tree(root: u32) {
     for pid in tree(root) {
-        // Some end with others.
+        // Some end together with others.
         let _ = slipway_testkit::signal(pid, "KILL");
     }
 }

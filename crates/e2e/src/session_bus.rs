@@ -1,4 +1,4 @@
-//! A session bus of its own: a second start finds the first on it, and the accessibility tree is found through it.
+//! A separate session bus: on it, a second start finds the first, and clients find the accessibility tree.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{Display, isolate, process};
 
-/// A bus. Dropping it ends it and what it started.
+/// A bus. Dropping it ends it and the programs it started.
 pub struct SessionBus {
     daemon: Child,
     address: String,
@@ -25,7 +25,7 @@ impl SessionBus {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        // What it starts writes to the home directory too.
+        // The programs it starts write to the home directory too.
         isolate(&mut command, home, None)?;
         let mut daemon = command.spawn().context("dbus-daemon cannot be started")?;
         let mut address = String::new();
@@ -37,7 +37,7 @@ impl SessionBus {
         })
     }
 
-    /// What `DBUS_SESSION_BUS_ADDRESS` has to be.
+    /// The value for `DBUS_SESSION_BUS_ADDRESS`.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -46,7 +46,7 @@ impl SessionBus {
 impl Drop for SessionBus {
     fn drop(&mut self) {
         process::kill_tree(self.daemon.id());
-        // It has ended, and this only takes note of it.
+        // It has ended; this only reaps it.
         let _ = self.daemon.wait();
     }
 }

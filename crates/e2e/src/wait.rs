@@ -1,12 +1,12 @@
-//! Waiting for a state, and only for that.
+//! Waits for a state, instead of sleeping.
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take on a busy machine.
+/// Timeout for anything on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Waits until `state` gives something.
+/// Waits until `state` returns a value.
 ///
 /// # Panics
 /// When it does not within half a minute.
@@ -17,7 +17,7 @@ where
     eventually_within(PATIENCE, what, state).await
 }
 
-/// Waits until `state` gives something.
+/// Waits until `state` returns a value.
 ///
 /// # Panics
 /// When it does not in time.
@@ -39,7 +39,7 @@ where
     }
 }
 
-/// Waits until `state` gives something, for tests that are not asynchronous.
+/// Waits until `state` returns a value, for synchronous tests.
 ///
 /// # Panics
 /// When it does not within half a minute.

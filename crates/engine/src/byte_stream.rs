@@ -1,9 +1,9 @@
-//! An answer that goes on: events, logs, statistics, a pull. Dropping it closes its connection,
-//! which is how the engine learns that nobody listens any more.
+//! A streaming answer: events, logs, statistics, a pull. Dropping it closes its connection, which tells the engine to
+//! stop sending.
 //!
-//! Each has a connection of its own, which is driven by whoever reads the stream. An engine sends
-//! every log line as a chunk of its own, and handing each of them from one task to another costs
-//! more than all the rest; so what has arrived is gathered here.
+//! Each stream has its own connection, which is driven by the reader. An engine sends every log line as a separate
+//! chunk, and passing each from one task to another would be the largest cost; so chunks that have arrived are gathered
+//! here.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -23,23 +23,23 @@ use crate::connect::EngineStream;
 use crate::json::JsonLines;
 use crate::transport::Transport;
 
-/// So much is gathered at most before it is handed on.
+/// Limit of bytes gathered before they are passed on.
 const GATHER_BYTES: usize = 128 * 1024;
 
 type Driver = Pin<Box<http1::Connection<EngineStream, Full<Bytes>>>>;
 
-/// A connection for one exchange.
+/// A connection for one request.
 struct OwnConnection {
     /// `None` when it has ended.
     driver: Option<Driver>,
-    /// Why it has ended, if it should not have.
+    /// The error with which it ended, if any.
     failure: Option<hyper::Error>,
-    /// Dropping it would close the connection early.
+    /// Keeps the connection open; dropping it would close it early.
     _sender: SendRequest<Full<Bytes>>,
 }
 
 impl OwnConnection {
-    /// Lets the connection work; whether it could do anything is for the other side to see.
+    /// Drives the connection; its progress shows on the reading side.
     fn drive(&mut self, cx: &mut Context<'_>) {
         if let Some(driver) = &mut self.driver
             && let Poll::Ready(ended) = driver.as_mut().poll(cx)
@@ -64,13 +64,13 @@ enum State {
     Open {
         body: Incoming,
         connection: OwnConnection,
-        /// Came after bytes that had to be handed on first.
+        /// An error that arrived after bytes which must be delivered first.
         failed: Option<hyper::Error>,
     },
 }
 
 impl ByteStream {
-    /// Makes a request over a connection of its own and waits for the head of the answer.
+    /// Sends a request over its own connection and waits for the head of the answer.
     pub(crate) async fn open(
         transport: Transport,
         stream: EngineStream,
@@ -94,7 +94,7 @@ impl ByteStream {
         let response: Response<Incoming> = match response {
             Ok(response) => response,
             Err(error) => {
-                // If the connection was lost before the request was sent, only it knows why.
+                // If the connection was lost before the request was sent, only the connection knows why.
                 let cause = connection.failure.take().filter(|_| error.is_canceled());
                 return Err(transport.failure(cause.unwrap_or(error)));
             }
@@ -127,12 +127,12 @@ impl ByteStream {
         }
     }
 
-    /// From now on it is an error if nothing comes for so long.
+    /// Sets an idle timeout: the stream fails if nothing arrives for this long.
     pub(crate) fn watch(&mut self, watchdog: Duration) {
         self.watchdog = Some(watchdog);
     }
 
-    /// All that comes, up to `limit`.
+    /// Reads everything, up to `limit`.
     pub(crate) async fn read_all(mut self, limit: usize) -> Result<Bytes, EngineError> {
         let mut whole = BytesMut::new();
         while let Some(bytes) = self.next().await? {
@@ -190,7 +190,7 @@ impl ByteStream {
             }
             match frame {
                 Poll::Ready(Some(Ok(frame))) => {
-                    // What is no data is trailers.
+                    // A frame without data has trailers.
                     let Ok(data) = frame.into_data() else {
                         continue;
                     };
@@ -210,7 +210,7 @@ impl ByteStream {
                 Poll::Ready(Some(Err(error))) if first.is_empty() => {
                     return Poll::Ready(Some(Err(error)));
                 }
-                // An error is told only once, an end again and again.
+                // An error is reported once, the end any number of times.
                 Poll::Ready(Some(Err(error))) => *failed = Some(error),
                 Poll::Ready(None) if first.is_empty() => return Poll::Ready(None),
                 Poll::Pending if first.is_empty() => return Poll::Pending,
@@ -241,12 +241,12 @@ impl JsonStream {
         }
     }
 
-    /// From now on it is an error if nothing comes for so long.
+    /// Sets an idle timeout: the stream fails if nothing arrives for this long.
     pub(crate) fn watch(&mut self, watchdog: Duration) {
         self.bytes.watch(watchdog);
     }
 
-    /// The text of the next object that has arrived already.
+    /// The text of the next object, if it has arrived already.
     pub(crate) fn next_ready(&mut self) -> Option<&[u8]> {
         if self.ended {
             self.lines.rest()
@@ -255,8 +255,7 @@ impl JsonStream {
         }
     }
 
-    /// Waits for more bytes; `false` if there are none to come. Then [`Self::next_ready`] gives
-    /// what is left.
+    /// Waits for more bytes; `false` at the end. Then [`Self::next_ready`] returns what is left.
     pub(crate) async fn receive(&mut self) -> Result<bool, EngineError> {
         if self.ended {
             return Ok(false);
@@ -268,7 +267,7 @@ impl JsonStream {
         Ok(true)
     }
 
-    /// The next object, read by `read`, which may pass over it; `None` at the end.
+    /// The next object that `read` accepts; `None` at the end.
     pub(crate) async fn next<T>(
         &mut self,
         read: impl Fn(&[u8]) -> Result<Option<T>, EngineError>,

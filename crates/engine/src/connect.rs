@@ -1,4 +1,4 @@
-//! Opens the byte stream to an engine, whatever it is made of.
+//! Opens the byte stream to an engine, over any kind of transport.
 
 use std::error::Error as StdError;
 use std::io;
@@ -19,7 +19,7 @@ use tower_service::Service;
 
 use crate::{Address, Endpoint, EngineError, ssh, tls};
 
-/// How long opening a stream may take, with name resolution and TLS handshake.
+/// Timeout for opening a stream, including name resolution and TLS handshake.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A byte stream to an engine.
@@ -27,18 +27,18 @@ pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
-/// Opens a byte stream to an engine that no [`crate::Address`] describes.
+/// A custom dialer, for an engine that no [`crate::Address`] describes.
 pub type Dialer =
     Arc<dyn Fn() -> BoxFuture<'static, io::Result<Box<dyn Connection>>> + Send + Sync>;
 
-/// Opens streams for the HTTP client, which takes it as a `tower` service.
+/// The connector of the HTTP client, as a `tower` service.
 #[derive(Clone)]
 pub(crate) struct Connector {
     target: Arc<Target>,
 }
 
 struct Target {
-    /// For messages.
+    /// The address, for messages.
     address: String,
     way: Way,
 }
@@ -51,13 +51,13 @@ enum Way {
     Custom(Dialer),
 }
 
-/// An [`EngineError`] on its way through the HTTP client; see [`find_cause`].
+/// Carries an [`EngineError`] through the HTTP client; see [`find_cause`].
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
 pub(crate) struct ConnectError(pub(crate) EngineError);
 
 impl Connector {
-    /// Reads the certificates, so that what is wrong with them shows before the first request.
+    /// Reads the certificates, so that errors in them show before the first request.
     pub(crate) async fn new(endpoint: &Endpoint) -> Result<Self, EngineError> {
         let address = endpoint.address.clone();
         let tls = match &address {
@@ -100,7 +100,7 @@ impl Connector {
         &self.target.address
     }
 
-    /// What goes into the `Host` header.
+    /// The value of the `Host` header.
     pub(crate) fn authority(&self) -> String {
         match &self.target.way {
             Way::Address {
@@ -155,7 +155,7 @@ impl Target {
         let stream = TcpStream::connect(addresses.as_slice())
             .await
             .map_err(|error| open_error(error, &self.address, None))?;
-        // Requests are small and each waits for its answer.
+        // Requests are small, and each waits for its answer.
         let _ = stream.set_nodelay(true);
         Ok(stream)
     }
@@ -182,7 +182,7 @@ async fn open_unix(_: &Path, address: &str) -> Result<Box<dyn Connection>, Engin
 async fn open_pipe(pipe: &str, address: &str) -> Result<Box<dyn Connection>, EngineError> {
     use tokio::net::windows::named_pipe::ClientOptions;
 
-    // All instances of the pipe are taken for the moment: the server is about to make another.
+    // All instances of the pipe are busy: the server is about to create another.
     const ERROR_PIPE_BUSY: i32 = 231;
     loop {
         match ClientOptions::new().open(pipe) {
@@ -204,7 +204,7 @@ async fn open_pipe(_: &str, address: &str) -> Result<Box<dyn Connection>, Engine
     })
 }
 
-/// What an error of the operating system means when a stream is opened.
+/// Converts an operating system error from opening a stream.
 fn open_error(error: io::Error, address: &str, socket: Option<&Path>) -> EngineError {
     let address = address.to_owned();
     match error.kind() {
@@ -221,8 +221,8 @@ fn open_error(error: io::Error, address: &str, socket: Option<&Path>) -> EngineE
     }
 }
 
-/// The name of the group that may use a socket, if joining it would help: the group must be
-/// allowed to write, and must not be root's own.
+/// The group that the user could join to use a socket: the socket must be writable for the group, and the group must
+/// not be root's.
 #[cfg(unix)]
 fn owning_group(socket: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
@@ -262,8 +262,7 @@ pub(crate) fn unreachable(
     })
 }
 
-/// Looks for an error that already knows what it means in a chain of causes, also where it was
-/// put into an [`io::Error`].
+/// Finds an error of ours in a chain of causes, also inside an [`io::Error`].
 pub(crate) fn find_cause(error: &(dyn StdError + 'static)) -> Option<EngineError> {
     let mut current = Some(error);
     while let Some(error) = current {
@@ -277,7 +276,7 @@ pub(crate) fn find_cause(error: &(dyn StdError + 'static)) -> Option<EngineError
                 reason: tls::in_words(error),
             });
         }
-        // The source of an `io::Error` is that of the error inside, which would be passed over.
+        // The source of an `io::Error` is the source of its inner error, so the inner error itself would be skipped.
         current = match error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref)
@@ -304,7 +303,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// A stream as the HTTP client wants it.
+/// A stream in the HTTP client's form.
 pub(crate) struct EngineStream(TokioIo<Box<dyn Connection>>);
 
 impl HyperConnection for EngineStream {

@@ -16,7 +16,7 @@ use crate::{Engine, EngineError, Noun, Product, Timestamp, json};
 pub enum Changed {
     /// It did.
     Yes,
-    /// Things were already as asked for (HTTP 304).
+    /// Things were already as requested (HTTP 304).
     AlreadySo,
 }
 
@@ -35,20 +35,20 @@ pub enum ContainerState {
     Removing,
     /// Ended.
     Exited,
-    /// Half removed; only removing it again helps.
+    /// Partly removed; only another removal helps.
     Dead,
     /// A state that this version does not know, in the engine's word.
     Unknown(String),
 }
 
-/// What the health check of a container says.
+/// The result of a container's health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Health {
-    /// No verdict yet.
+    /// No result yet.
     Starting,
-    /// Good.
+    /// The check passes.
     Healthy,
-    /// Bad.
+    /// The check fails.
     Unhealthy,
 }
 
@@ -63,21 +63,21 @@ pub enum Protocol {
     Sctp,
 }
 
-/// A port of a container and where it is on the host, if it is.
+/// A port of a container and its host binding, if it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port {
     /// The port inside the container.
     pub container_port: u16,
     /// Its protocol.
     pub protocol: Protocol,
-    /// The host address that is listened on. `None` if not published, or where the engine does
-    /// not say, which means all addresses.
+    /// The bound host address. `None` if the port is not published, or if the engine does not say, which means all
+    /// addresses.
     pub host_ip: Option<IpAddr>,
     /// The port on the host; `None` if it is not published.
     pub host_port: Option<u16>,
 }
 
-/// What kind of thing is mounted.
+/// The kind of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MountKind {
     /// A directory or file of the engine's host.
@@ -93,7 +93,7 @@ pub enum MountKind {
 /// Something mounted into a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// What kind.
+    /// The kind.
     pub kind: MountKind,
     /// The volume's name.
     pub volume: Option<String>,
@@ -101,7 +101,7 @@ pub struct Mount {
     pub source: Option<String>,
     /// The path in the container.
     pub destination: String,
-    /// Whether the container may only read.
+    /// Whether it is read-only.
     pub read_only: bool,
 }
 
@@ -120,7 +120,7 @@ pub struct NetworkAttachment {
     pub gateway: Option<IpAddr>,
     /// MAC address.
     pub mac: Option<String>,
-    /// Names under which others on the network find it.
+    /// Names by which other containers on the network find it.
     pub aliases: Vec<String>,
 }
 
@@ -131,7 +131,7 @@ pub struct Container {
     pub id: String,
     /// Name without the leading slash; the short id where the engine gives none.
     pub name: String,
-    /// The image as it was asked for, or its id if the tag has moved on.
+    /// The image as it was requested, or its id if the tag has moved on.
     pub image: String,
     /// The image's id.
     pub image_id: Option<String>,
@@ -143,11 +143,11 @@ pub struct Container {
     pub state: ContainerState,
     /// State in the engine's words, such as `Up 5 minutes (healthy)`.
     pub status: String,
-    /// Health, where the container has a check and the engine tells.
+    /// Health, if the container has a check and the engine reports it.
     pub health: Option<Health>,
-    /// Exit code of the last run, where the container has ended.
+    /// Exit code of the last run, if the container has ended.
     pub exit_code: Option<i64>,
-    /// Ports: published ones as they are now, and exposed ones without a host port.
+    /// Ports: published ones with their current binding, and exposed ones without a host port.
     pub ports: Vec<Port>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
@@ -160,7 +160,7 @@ pub struct Container {
 /// Which containers to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListFilter {
-    /// Also those that do not run.
+    /// Also stopped ones.
     pub all: bool,
     /// Only these ids.
     pub ids: Option<Vec<String>>,
@@ -191,7 +191,7 @@ impl ContainerState {
             "paused" => Self::Paused,
             "restarting" => Self::Restarting,
             "removing" => Self::Removing,
-            // Podman's word for one that was stopped and not yet cleaned up.
+            // Podman's state of a container that was stopped and not cleaned up yet.
             "exited" | "stopped" => Self::Exited,
             "dead" => Self::Dead,
             other => Self::Unknown(clean(other)),
@@ -224,7 +224,7 @@ impl Health {
         }
     }
 
-    /// What the end of a status such as `Up 5 minutes (healthy)` says.
+    /// The health in a status such as `Up 5 minutes (healthy)`.
     fn of_status(status: &str) -> Option<Self> {
         let (_, word) = status.strip_suffix(')')?.rsplit_once('(')?;
         Self::parse(word.trim_start_matches("health: "))
@@ -286,7 +286,7 @@ fn exit_code_of_status(status: &str) -> Option<i64> {
     code.parse().ok()
 }
 
-/// The exit code where a container has ended, or is between two runs.
+/// The exit code of a container that has ended or is between two runs.
 fn ended(state: &ContainerState) -> bool {
     matches!(
         state,
@@ -414,8 +414,8 @@ pub(crate) fn parse_ip(text: Option<&str>) -> Option<IpAddr> {
     text.and_then(|text| text.parse().ok())
 }
 
-/// The name of a container among those that the engine gives. Names with a further slash are
-/// those under which another container links to it.
+/// The container's own name among those that the engine lists. Names with a further slash are aliases from links of
+/// other containers.
 fn own_name(names: Option<Vec<String>>, id: &str) -> String {
     names
         .into_iter()
@@ -426,7 +426,7 @@ fn own_name(names: Option<Vec<String>>, id: &str) -> String {
 }
 
 impl WireContainer {
-    /// `None` without an id: nothing could be done with it.
+    /// `None` without an id, which every operation needs.
     fn into_container(self) -> Option<Container> {
         let id = self.id.filter(|id| !id.is_empty())?;
         let state = ContainerState::parse(self.state.as_deref().unwrap_or_default());
@@ -505,20 +505,19 @@ impl ListFilter {
     }
 }
 
-/// How long an engine lets a container end by itself before it kills it, unless configured.
+/// The engine's default stop timeout, after which it kills a container.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
-/// How much longer than a plain call removing may take: it may have to kill first, and to delete
-/// a large file system.
+/// Extra time for a removal: the engine may have to kill the container first and delete a large file system.
 const REMOVAL_GRACE: Duration = Duration::from_mins(1);
 
 impl Engine {
-    /// Lists containers. One that cannot be understood loses only what cannot be understood.
+    /// Lists containers. A field that cannot be parsed is skipped without losing the container.
     pub async fn list_containers(
         &self,
         filter: &ListFilter,
     ) -> Result<Vec<Container>, EngineError> {
-        // To the engine no ids would mean all.
+        // The engine would take an empty list of ids as no filter.
         if filter.ids.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
@@ -541,7 +540,7 @@ impl Engine {
         Ok(Changed::by(answer.status))
     }
 
-    /// Asks a container to end, and kills it after `timeout` (the container's own if `None`).
+    /// Stops a container, and kills it after `timeout` (the container's own if `None`).
     pub async fn stop_container(
         &self,
         id: &str,
@@ -551,7 +550,7 @@ impl Engine {
         Ok(Changed::by(answer.status))
     }
 
-    /// Stops a container if it runs, as [`Self::stop_container`] does, and starts it.
+    /// Stops a container if it is running, as [`Self::stop_container`] does, and starts it.
     pub async fn restart_container(
         &self,
         id: &str,
@@ -567,12 +566,12 @@ impl Engine {
         action: &str,
         timeout: Option<Duration>,
     ) -> Result<Answer, EngineError> {
-        // The engine answers when it is done, so our deadline must know its timeout.
+        // The engine answers when the stop is complete, so our deadline depends on the stop timeout.
         let (timeout, grace) = if let Some(timeout) = timeout {
             (Some(timeout), timeout)
         } else {
             let own = self.inspect_container(id).await?.stop_timeout;
-            // What is made over Podman's Docker API without a timeout gets one of 0, and would be killed at once.
+            // Containers created over Podman's Docker API without a timeout get one of 0, and would be killed at once.
             if self.info().product == Product::Podman && own.is_none_or(|own| own.is_zero()) {
                 (Some(DEFAULT_GRACE), DEFAULT_GRACE)
             } else {
@@ -588,7 +587,7 @@ impl Engine {
         call.send().await
     }
 
-    /// Freezes a running container.
+    /// Pauses a running container.
     pub async fn pause_container(&self, id: &str) -> Result<(), EngineError> {
         self.container_call(Method::POST, id, "pause")
             .send()
@@ -596,7 +595,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Thaws a paused container.
+    /// Resumes a paused container.
     pub async fn unpause_container(&self, id: &str) -> Result<(), EngineError> {
         self.container_call(Method::POST, id, "unpause")
             .send()
@@ -633,7 +632,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Gives a container another name.
+    /// Renames a container.
     pub async fn rename_container(&self, id: &str, name: &str) -> Result<(), EngineError> {
         let renamed = self
             .container_call(Method::POST, id, "rename")

@@ -1,4 +1,4 @@
-//! Everything that an engine tells about one container.
+//! The complete description of one container.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,11 +22,11 @@ pub struct ContainerDetail {
     pub id: String,
     /// Name without the leading slash.
     pub name: String,
-    /// The image as it was asked for.
+    /// The image as it was requested.
     pub image: String,
     /// The image's id.
     pub image_id: Option<String>,
-    /// The image's operating system and architecture, where the engine tells: `linux`, `linux/arm64`.
+    /// The image's operating system and architecture, if the engine reports them: `linux`, `linux/arm64`.
     pub platform: Option<String>,
     /// When it was made.
     pub created_at: Option<Timestamp>,
@@ -38,7 +38,7 @@ pub struct ContainerDetail {
     pub restart_policy: RestartPolicy,
     /// Whether it is removed when it ends.
     pub auto_remove: bool,
-    /// Whether it has all privileges.
+    /// Whether it is privileged.
     pub privileged: bool,
     /// Limits.
     pub limits: ResourceLimits,
@@ -54,13 +54,13 @@ pub struct ContainerDetail {
     pub user: Option<String>,
     /// Host name.
     pub hostname: Option<String>,
-    /// Signal that asks it to end.
+    /// Its stop signal.
     pub stop_signal: Option<String>,
-    /// How long it may take to end before it is killed, where configured.
+    /// Its stop timeout, if configured.
     pub stop_timeout: Option<Duration>,
-    /// Whether it has a terminal. Decides how its log is framed.
+    /// Whether it has a terminal, which decides how its log is framed.
     pub tty: bool,
-    /// Whether its input is open.
+    /// Whether its standard input is open.
     pub stdin_open: bool,
     /// Mounts.
     pub mounts: Vec<Mount>,
@@ -72,29 +72,29 @@ pub struct ContainerDetail {
     pub configured_ports: Vec<ConfiguredPort>,
     /// Ports as they are bound now; exposed ones without a host port.
     pub ports: Vec<Port>,
-    /// Labels.
+    /// Ports as they are bound now; exposed ones without a host port.
     pub labels: BTreeMap<String, String>,
-    /// Health check as configured, that of the image included.
+    /// Health check as configured, including the image's.
     pub healthcheck: Option<HealthCheck>,
     /// Logging driver, such as `json-file`.
     pub log_driver: Option<String>,
-    /// The engine's whole answer, for showing it and for what this type does not name.
+    /// The engine's raw answer, for display and for fields that this type lacks.
     pub raw: Value,
 }
 
-/// How the health of a container is checked. `None` is the engine's default.
+/// The health check of a container. `None` is the engine's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HealthCheck {
     /// The test as Docker writes it: `["CMD-SHELL", "…"]`, `["CMD", "…", …]`, or `["NONE"]` where the image's check is
     /// switched off.
     pub test: Vec<String>,
-    /// Pause between two checks.
+    /// Interval between two checks.
     pub interval: Option<Duration>,
-    /// How long a check may take.
+    /// Timeout of a check.
     pub timeout: Option<Duration>,
-    /// How long failures do not count after the start.
+    /// Start period, in which failures do not count.
     pub start_period: Option<Duration>,
-    /// How many failures in a row make it unhealthy.
+    /// Number of consecutive failures that make it unhealthy.
     pub retries: Option<u32>,
 }
 
@@ -108,18 +108,18 @@ pub struct ConfiguredPort {
     pub container_port: u16,
     /// Its protocol.
     pub protocol: Protocol,
-    /// Where it is to be published. Empty if it is only exposed.
+    /// Its host bindings. Empty if it is only exposed.
     pub bindings: Vec<Binding>,
 }
 
-/// The state of one container in full.
+/// The complete state of one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDetail {
     /// State.
     pub state: ContainerState,
     /// Exit code of the last run; none while it runs or before the first.
     pub exit_code: Option<i64>,
-    /// Whether the kernel ended it for want of memory.
+    /// Whether the kernel killed it because memory ran out.
     pub oom_killed: bool,
     /// Why it could not be started, in the engine's words.
     pub error: Option<String>,
@@ -133,12 +133,12 @@ pub struct StateDetail {
     pub health: Option<HealthDetail>,
 }
 
-/// What the health check says.
+/// The result of the health check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthDetail {
-    /// The verdict.
+    /// The current health.
     pub health: Health,
-    /// How often in a row the check has failed.
+    /// Number of consecutive failures.
     pub failing_streak: u64,
     /// Exit code of the last check.
     pub last_exit_code: Option<i64>,
@@ -146,7 +146,7 @@ pub struct HealthDetail {
     pub last_output: Option<String>,
 }
 
-/// When an engine starts a container again.
+/// The restart policies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum RestartPolicy {
     /// Never.
@@ -156,25 +156,25 @@ pub enum RestartPolicy {
     Always,
     /// As `Always`, unless the user has stopped it.
     UnlessStopped,
-    /// When it ends with an error, at most so often if given.
+    /// When it ends with an error, limited to a number of attempts if given.
     OnFailure {
-        /// How often at most.
+        /// Limit of attempts.
         max_retries: Option<u32>,
     },
 }
 
-/// What a container may use. `None` is no limit.
+/// Resource limits. `None` is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResourceLimits {
     /// Memory in bytes.
     pub memory: Option<u64>,
-    /// CPU in billionths of one.
+    /// CPU in billionths of a CPU.
     pub nano_cpus: Option<u64>,
-    /// Processes.
+    /// Number of processes.
     pub pids: Option<u64>,
 }
 
-/// The longest output of a health check that is kept.
+/// Limit of a health check's output.
 const MAX_HEALTH_OUTPUT: usize = 4096;
 
 #[derive(Deserialize)]
@@ -264,7 +264,7 @@ struct WireHealthCheck {
     retries: Option<i64>,
 }
 
-/// Podman writes an entry point as one text.
+/// Podman writes an entry point as one string.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum OneOrMany {
@@ -350,7 +350,7 @@ impl WireState {
         let finished_at = moment(self.finished_at);
         let runs = matches!(state, ContainerState::Running | ContainerState::Paused);
         StateDetail {
-            // A container that could not be started has an exit code without ever having ended.
+            // A container that could not be started has an exit code although it has never ended.
             exit_code: self
                 .exit_code
                 .filter(|_| !runs && (finished_at.is_some() || error.is_some())),
@@ -420,7 +420,7 @@ impl WireHostConfig {
     fn limits(&self) -> ResourceLimits {
         let positive =
             |value: Option<i64>| value.and_then(|v| u64::try_from(v).ok()).filter(|v| *v > 0);
-        // `docker run --cpu-quota` and Podman's `--cpus` say the same in another way.
+        // `docker run --cpu-quota` and Podman's `--cpus` express the same limit differently.
         let from_quota = || {
             let quota = positive(self.cpu_quota)?;
             let period = positive(self.cpu_period).unwrap_or(100_000);
@@ -434,7 +434,7 @@ impl WireHostConfig {
     }
 }
 
-/// A text that is there and not empty.
+/// A string, if it is not empty.
 pub(crate) fn some_text(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
@@ -466,7 +466,7 @@ fn configured_ports(
         .collect()
 }
 
-/// The ports as they are bound now. What is exposed but not bound stands there without a host port.
+/// The ports as they are bound now. Exposed ports without a binding have no host port.
 fn bound_ports(
     bound: &BTreeMap<String, Option<Vec<WireBinding>>>,
     configured: &[ConfiguredPort],
@@ -520,7 +520,7 @@ impl Wire {
             .flatten()
             .filter_map(WireMount::into_mount)
             .collect();
-        // `--tmpfs` is told only in the configuration, `--mount type=tmpfs` in both places.
+        // `--tmpfs` is only in the configuration, `--mount type=tmpfs` in both places.
         for (destination, options) in host.tmpfs.iter().flatten() {
             if !mounts.iter().any(|mount| mount.destination == *destination) {
                 mounts.push(Mount {
@@ -576,7 +576,7 @@ impl Wire {
                 _ => None,
             },
             stop_timeout: config.stop_timeout.map(|seconds| {
-                // A negative one is "for ever": as long as anyone would wait.
+                // A negative timeout means "for ever": a very long time will do.
                 u64::try_from(seconds).map_or(Duration::from_hours(1), Duration::from_secs)
             }),
             tty: config.tty.unwrap_or_default(),

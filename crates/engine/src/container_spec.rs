@@ -1,4 +1,4 @@
-//! What a container is to be, before it exists.
+//! The specification of a container to create.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use crate::{Engine, EngineError, Noun, Protocol, ResourceLimits, RestartPolicy, 
 pub struct ContainerSpec {
     /// Name; the engine makes one up if `None`.
     pub name: Option<String>,
-    /// Image reference or id. It must be there already.
+    /// Image reference or id. It must be on the engine already.
     pub image: String,
     /// Command; the image's if `None`.
     pub command: Option<Vec<String>>,
@@ -29,7 +29,8 @@ pub struct ContainerSpec {
     pub published_ports: Vec<PublishedPort>,
     /// Mounts.
     pub mounts: Vec<MountSpec>,
-    /// Labels of the named volumes that are made with it. One that exists keeps its own. Podman 4.3 makes them without.
+    /// Labels of the named volumes that are created with it. Existing volumes keep their own. Podman 4.3 creates them
+    /// without labels.
     pub volume_labels: BTreeMap<String, String>,
     /// Restart policy.
     pub restart_policy: RestartPolicy,
@@ -77,7 +78,7 @@ pub enum MountSpec {
         name: Option<String>,
         /// The path in the container.
         destination: String,
-        /// Whether the container may only read.
+        /// Whether it is read-only.
         read_only: bool,
     },
     /// A directory or file of the engine's host. It must exist.
@@ -86,7 +87,7 @@ pub enum MountSpec {
         source: String,
         /// The path in the container.
         destination: String,
-        /// Whether the container may only read.
+        /// Whether it is read-only.
         read_only: bool,
     },
     /// Memory.
@@ -98,12 +99,12 @@ pub enum MountSpec {
     },
 }
 
-/// What came of creating a container.
+/// The result of creating a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatedContainer {
     /// Full id.
     pub id: String,
-    /// What the engine wants the user to know.
+    /// The engine's warnings.
     pub warnings: Vec<String>,
 }
 
@@ -265,7 +266,7 @@ impl ContainerSpec {
             cmd: self.command.as_deref(),
             entrypoint: self.entrypoint.as_deref(),
             env: &self.env,
-            // A published port is exposed as well, as `docker run -p` has it.
+            // Publishing a port also exposes it, as `docker run -p` does.
             exposed_ports: self
                 .exposed_ports
                 .iter()
@@ -298,8 +299,7 @@ impl ContainerSpec {
 }
 
 impl Engine {
-    /// Creates a container without starting it. A host port that is taken shows only when it is
-    /// started.
+    /// Creates a container without starting it. A taken host port is reported only by the start.
     pub async fn create_container(
         &self,
         spec: &ContainerSpec,
@@ -313,7 +313,7 @@ impl Engine {
 
         let mut call = self
             .call(Method::POST, &["containers", "create"])
-            // What can be missing or wrong when creating is the image.
+            // A 404 on create means that the image is missing or wrong.
             .about(Noun::Container, &spec.image)
             .json(&spec.wire());
         if let Some(name) = &spec.name {

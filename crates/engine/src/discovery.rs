@@ -1,4 +1,4 @@
-//! Which engines may be on this computer, and which of them Docker's own tools would use.
+//! Finds the engines that may be on this computer, and which of them Docker's own tools would use.
 //!
 //! Docker's precedence is `DOCKER_HOST`, `DOCKER_CONTEXT`, `currentContext` in `config.json`, and
 //! the default socket. All contexts and well-known sockets are candidates as well.
@@ -14,16 +14,16 @@ use sha2::{Digest, Sha256};
 use crate::error::clean;
 use crate::{Address, Endpoint, EndpointSource, EngineError, TlsMaterial};
 
-/// No configuration file of Docker comes near this size.
+/// Limit of a configuration file's size.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// More contexts than this are not a list that anyone can use.
+/// Limit of contexts; nobody could use a longer list.
 const MAX_CONTEXTS: usize = 256;
 
 /// Variables that name the directories of a user.
 const DIRECTORY_VARIABLES: [&str; 3] = ["XDG_RUNTIME_DIR", "XDG_DATA_HOME", "LOCALAPPDATA"];
 
-/// The operating system whose well-known sockets are looked for.
+/// The operating system that decides the well-known sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Os {
     /// Linux and other Unix systems.
@@ -35,7 +35,7 @@ pub enum Os {
 }
 
 impl Os {
-    /// The one that we run on.
+    /// The operating system of this build.
     pub const fn current() -> Self {
         if cfg!(windows) {
             Self::Windows
@@ -47,7 +47,7 @@ impl Os {
     }
 }
 
-/// What discovery may look at. Injected, so that a test needs no real home or environment.
+/// The inputs of discovery. Injected, so that tests need no real home directory or environment.
 #[derive(Clone)]
 pub struct Environment {
     /// The home directory.
@@ -65,16 +65,16 @@ pub struct Environment {
 pub struct Discovery {
     /// All candidates, the default first.
     pub candidates: Vec<Candidate>,
-    /// Index of the candidate that Docker's own tools would use. It may carry an error.
+    /// Index of the candidate that Docker's own tools would use. It may be one with an error.
     pub default: Option<usize>,
 }
 
-/// One engine that may be there, or a configuration of one that cannot be used.
+/// A possible engine, or a configuration that cannot be used.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// What to call it; unique within one discovery.
+    /// Its name, unique within one discovery.
     pub name: String,
-    /// How we came to know of it.
+    /// Where it was found.
     pub source: EndpointSource,
     /// The endpoint, or why its configuration cannot be used.
     pub endpoint: Result<Endpoint, EngineError>,
@@ -124,8 +124,8 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
-    /// Where the engine of Slipway's machine listens while it runs: in `$XDG_RUNTIME_DIR/slipway`, or in `slipway/run`
-    /// of the user's data where the system names no place for sockets.
+    /// The socket of the engine in Slipway's machine: in `$XDG_RUNTIME_DIR/slipway`, or in `slipway/run` of the user's
+    /// data directory if the system has no runtime directory.
     pub fn machine_socket(&self) -> Option<PathBuf> {
         let directory = |name: &str| {
             self.variable(name)
@@ -165,8 +165,8 @@ impl Discovery {
     }
 }
 
-/// Reads the environment, the Docker configuration and its contexts, and looks which well-known
-/// sockets exist. Blocking, but only small local files; never fails as a whole.
+/// Reads the environment, the Docker configuration and its contexts, and checks which well-known sockets exist.
+/// Blocking, but reads only small local files; never fails as a whole.
 pub fn discover(environment: &Environment) -> Discovery {
     let mut found = Found::default();
     let config_dir = environment.docker_config_dir();
@@ -186,7 +186,7 @@ pub fn discover(environment: &Environment) -> Discovery {
         }));
     }
 
-    // Which context was chosen is known before it is known whether there is such a context.
+    // The selected context's name is known before it is known whether that context exists.
     let chosen = match &selected {
         Selected::Context { name, .. } => Some(name.clone()),
         _ => None,
@@ -212,8 +212,8 @@ pub fn discover(environment: &Environment) -> Discovery {
                 name,
             }));
         }
-        // Docker's own tools go on with the default socket when `config.json` is broken, so it is
-        // shown but not the default.
+        // Docker's own tools fall back to the default socket when `config.json` is broken, so it is listed but is not
+        // the default.
         Selected::Broken(error) => {
             found.add(Candidate {
                 name: "config.json".to_owned(),
@@ -227,7 +227,7 @@ pub fn discover(environment: &Environment) -> Discovery {
     for (label, address, always) in well_known(environment) {
         let exists = match &address {
             Address::Unix(path) => path.symlink_metadata().is_ok(),
-            // A pipe exists only while it is served, and looking it up connects to it.
+            // A pipe exists only while it is served, and checking for it connects to it.
             _ => true,
         };
         if !always && !exists {
@@ -250,7 +250,7 @@ pub fn discover(environment: &Environment) -> Discovery {
     if let Some(socket) = environment.machine_socket() {
         let exists = socket.symlink_metadata().is_ok();
         let address = Address::Unix(socket);
-        // A machine that does not run is known by its Docker context.
+        // A stopped machine is known by its Docker context.
         if exists || found.has(&address) {
             found.add(Candidate {
                 name: MACHINE.to_owned(),
@@ -266,10 +266,10 @@ pub fn discover(environment: &Environment) -> Discovery {
     found.finish()
 }
 
-/// What the engine in Slipway's machine is called.
+/// The name of the engine in Slipway's machine.
 const MACHINE: &str = "machine";
 
-/// Candidates in the making: the same place is kept once, under the best of its names.
+/// Collects candidates: one place is listed once, under the best of its names.
 #[derive(Default)]
 struct Found {
     candidates: Vec<Candidate>,
@@ -309,7 +309,7 @@ impl Found {
             self.candidates[..=index].rotate_right(1);
             self.default = Some(0);
         }
-        // Two candidates may bear one name, such as a context called `Podman`.
+        // Two candidates may have the same name, such as a context called `Podman`.
         for index in 0..self.candidates.len() {
             let wanted = self.candidates[index].name.clone();
             let taken = |name: &str, before: &[Candidate]| before.iter().any(|c| c.name == name);
@@ -332,13 +332,13 @@ impl Found {
     }
 }
 
-/// What Docker's own tools have been told to use.
+/// The selection of Docker's own tools.
 enum Selected {
     /// `DOCKER_HOST`.
     Host(String),
     /// A context, and the file (or variable) that names it.
     Context { name: String, file: PathBuf },
-    /// Nothing in particular.
+    /// No selection.
     Nothing,
     /// `config.json` cannot be read.
     Broken(EngineError),
@@ -366,7 +366,7 @@ impl Selected {
                 Err(error) => return Self::Broken(error),
             }
         };
-        // The context `default` means: as without contexts.
+        // The context `default` means: ignore contexts.
         if name.is_empty() || name == "default" {
             Self::Nothing
         } else {
@@ -375,9 +375,9 @@ impl Selected {
     }
 }
 
-/// `DOCKER_HOST` with the TLS variables that belong to it.
+/// `DOCKER_HOST` with its TLS variables.
 fn host_address(environment: &Environment, host: &str) -> Result<Address, EngineError> {
-    // `docker -H host:port` is understood as TCP, and so is the variable.
+    // `docker -H host:port` means TCP, and so does the variable.
     let address: Address = if host.contains("://") {
         host.parse()?
     } else {
@@ -396,7 +396,7 @@ fn host_address(environment: &Environment, host: &str) -> Result<Address, Engine
     Ok(address.with_tls(material))
 }
 
-/// The certificates of a directory in Docker's layout, as far as they exist.
+/// The certificate files that exist in a directory with Docker's layout.
 fn tls_material(dir: &Path) -> TlsMaterial {
     let existing = |name: &str| Some(dir.join(name)).filter(|path| path.is_file());
     TlsMaterial {
@@ -422,7 +422,7 @@ fn read_contexts(config_dir: &Path) -> Vec<Candidate> {
     contexts
 }
 
-/// Reads one context. A directory without `meta.json` is none.
+/// Reads one context. A directory without `meta.json` is not a context.
 fn read_context(config_dir: &Path, file: &Path) -> Option<Candidate> {
     let broken = |name: String, error| {
         Some(Candidate {
@@ -501,7 +501,7 @@ fn context_id(name: &str) -> String {
         })
 }
 
-/// A field by its name in any case: Go reads JSON so, and tools have relied on it.
+/// A field by its name in any case: Go parses JSON this way, and tools rely on it.
 fn field<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     let object = object.as_object()?;
     object.get(name).or_else(|| {
@@ -512,7 +512,7 @@ fn field<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     })
 }
 
-/// Reads a JSON file; `None` if there is none.
+/// Reads a JSON file; `None` if it does not exist.
 fn read_json(path: &Path) -> Result<Option<Value>, EngineError> {
     let invalid = |reason: String| EngineError::InvalidConfiguration {
         path: path.to_owned(),
@@ -532,11 +532,11 @@ fn read_json(path: &Path) -> Result<Option<Value>, EngineError> {
     if text.len() as u64 > MAX_FILE_BYTES {
         return Err(invalid(format!("it is larger than {MAX_FILE_BYTES} bytes")));
     }
-    // An empty `config.json` is what an interrupted tool leaves; Docker accepts it.
+    // An interrupted tool can leave an empty `config.json`; Docker accepts it.
     if text.trim_ascii().is_empty() {
         return Ok(None);
     }
-    // The parser's words would quote the file, which may hold credentials; its position does not.
+    // The parser's message would quote the file, which may hold credentials; its position does not.
     serde_json::from_slice(&text).map(Some).map_err(|error| {
         invalid(format!(
             "it is not valid JSON (line {}, column {})",
@@ -546,7 +546,7 @@ fn read_json(path: &Path) -> Result<Option<Value>, EngineError> {
     })
 }
 
-/// Sockets that products make: label, address, and whether it is a candidate even if absent.
+/// Well-known sockets: label, address, and whether the candidate is listed even if the socket is missing.
 fn well_known(environment: &Environment) -> Vec<(&'static str, Address, bool)> {
     if environment.os == Os::Windows {
         return [
@@ -719,7 +719,7 @@ mod tests {
             r#"{{"Name":"slipway","Endpoints":{{"docker":{{"Host":"unix://{}"}}}}}}"#,
             socket.display()
         );
-        // It does not run: only the context tells of it.
+        // It is not running: only the context points to it.
         let computer = computer.context("slipway", &context);
         check(
             &computer,
@@ -728,7 +728,7 @@ mod tests {
                 "machine = unix:///home/.local/share/slipway/run/engine.sock",
             ],
         );
-        // Chosen for the docker command, it is the default.
+        // Selected for the docker command, it is the default.
         let computer = computer.variable("DOCKER_CONTEXT", "slipway");
         let machine = "*machine = unix:///home/.local/share/slipway/run/engine.sock";
         check(

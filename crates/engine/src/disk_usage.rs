@@ -1,4 +1,4 @@
-//! What an engine keeps on its disk.
+//! The disk usage of an engine.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use crate::{Engine, EngineError, json};
 
-/// The engine walks through every volume for it.
+/// Timeout: the engine walks through every volume.
 const DEADLINE: Duration = Duration::from_mins(2);
 
-/// What an engine keeps on its disk, in bytes. What an engine does not count is 0.
+/// Disk usage of an engine, in bytes. Values that an engine does not count are 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DiskUsage {
     /// Images, layers that several share counted once.
@@ -19,11 +19,11 @@ pub struct DiskUsage {
     pub containers: u64,
     /// Volumes.
     pub volumes: u64,
-    /// What builds left to be faster the next time.
+    /// Build cache.
     pub build_cache: u64,
 }
 
-/// Until API 1.51 there are lists, to be added up; from 1.52 on there are sums as well, and the lists may be missing.
+/// Until API 1.51 there are lists to add up; from 1.52 on there are totals as well, and the lists may be missing.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase")]
 struct Wire {
@@ -68,7 +68,7 @@ struct WireCacheRecord {
     shared: Option<bool>,
 }
 
-/// Engines say -1 for what they did not count.
+/// Engines report -1 for values that they did not count.
 fn counted(bytes: Option<i64>) -> u64 {
     u64::try_from(bytes.unwrap_or(0)).unwrap_or(0)
 }
@@ -96,7 +96,7 @@ fn parse(body: &[u8]) -> Result<DiskUsage, EngineError> {
                 .flatten()
                 .map(|volume| volume.usage_data.as_ref()?.size))
         }),
-        // A shared record is part of an image, and counted there.
+        // A shared record belongs to an image, and is counted there.
         build_cache: total(wire.build_cache_usage).unwrap_or_else(|| {
             sum(wire
                 .build_cache
@@ -109,7 +109,7 @@ fn parse(body: &[u8]) -> Result<DiskUsage, EngineError> {
 }
 
 impl Engine {
-    /// Adds up what the engine keeps on its disk. That may take it long.
+    /// Requests the engine's disk usage, which may take it long to compute.
     pub async fn disk_usage(&self) -> Result<DiskUsage, EngineError> {
         let answer = self
             .call(Method::GET, &["system", "df"])

@@ -1,4 +1,4 @@
-//! Where an engine is, and how we came to know of it.
+//! Engine addresses, and where they were found.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 use crate::error::clean;
 use crate::{EngineError, Os};
 
-/// How to reach an engine. `Display` gives the address as `DOCKER_HOST` would have it.
+/// An engine's address. `Display` writes it in the form of `DOCKER_HOST`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
     /// A Unix domain socket.
@@ -37,7 +37,7 @@ pub enum Address {
     },
 }
 
-/// Where the certificates of a TLS endpoint are. Only paths: keys are read when connecting.
+/// Paths of the certificates of a TLS endpoint. The files are read when connecting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct TlsMaterial {
     /// Certificate authority that signed the engine's certificate; the system's own ones if absent.
@@ -50,7 +50,7 @@ pub struct TlsMaterial {
     pub skip_verify: bool,
 }
 
-/// How we came to know of an endpoint.
+/// Where an endpoint was found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EndpointSource {
     /// `DOCKER_HOST`.
@@ -65,24 +65,24 @@ pub enum EndpointSource {
     Custom,
 }
 
-/// An engine that may be there.
+/// A possible engine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    /// What to call it in a list; unique within one discovery.
+    /// Its name in lists, unique within one discovery.
     pub name: String,
-    /// How we came to know of it.
+    /// Where it was found.
     pub source: EndpointSource,
-    /// Where it is.
+    /// Its address.
     pub address: Address,
 }
 
 impl EndpointSource {
-    /// Orders sources by how much the user has said about them: an explicit choice first.
+    /// Orders sources by how explicitly the user configured them.
     pub(crate) fn rank(&self) -> u8 {
         match self {
             Self::Environment => 0,
             Self::Custom => 1,
-            // A context of the machine's engine is made with the machine, and says less.
+            // The machine creates its context itself, so that context says less.
             Self::Machine => 2,
             Self::Context(name) if name != "default" => 3,
             Self::Socket(_) => 4,
@@ -103,7 +103,7 @@ impl Endpoint {
 }
 
 impl Address {
-    /// Where Docker's own tools look without any configuration.
+    /// The address that Docker's own tools use without configuration.
     pub fn default_for(os: Os) -> Self {
         match os {
             Os::Windows => Self::NamedPipe(r"\\.\pipe\docker_engine".to_owned()),
@@ -124,7 +124,7 @@ impl Address {
         }
     }
 
-    /// Whether two addresses lead to the same place, whatever the certificates.
+    /// Whether two addresses lead to the same place, regardless of certificates.
     pub(crate) fn same_place(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Unix(a), Self::Unix(b)) => {
@@ -148,8 +148,7 @@ impl Address {
 impl FromStr for Address {
     type Err = EngineError;
 
-    /// Reads an address as `DOCKER_HOST` has it: `unix://`, `npipe://`, `tcp://`, `http://`,
-    /// `https://` or `ssh://`.
+    /// Parses an address as in `DOCKER_HOST`: `unix://`, `npipe://`, `tcp://`, `http://`, `https://` or `ssh://`.
     fn from_str(text: &str) -> Result<Self, EngineError> {
         let text = text.trim();
         let refuse = |reason: &str| {
@@ -201,8 +200,8 @@ impl FromStr for Address {
     }
 }
 
-/// Reads what comes after `ssh://`. Everything that could be taken for an option or a command of
-/// `ssh` is refused here, and once more guarded where `ssh` is started.
+/// Parses the part after `ssh://`. Anything that `ssh` could take for an option or a command is refused here, and
+/// checked again where `ssh` is started.
 fn ssh(rest: &str) -> Result<Address, &'static str> {
     let (authority, path) = match rest.split_once('/') {
         Some((authority, path)) => (authority, Some(path)),
@@ -275,11 +274,11 @@ fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str>
     Ok((host.to_owned(), port))
 }
 
-/// The address without what stands between `:` and `@` before the host.
+/// The address without a password.
 fn without_password(address: &str) -> String {
     let cleaned = clean(address);
     let Some((scheme, rest)) = cleaned.split_once("://") else {
-        // Without a scheme it is not known what is what, so everything before `@` goes.
+        // Without a scheme the parts cannot be told apart, so everything before `@` is removed.
         return match cleaned.rsplit_once('@') {
             Some((_, host)) => format!("…@{host}"),
             None => cleaned,

@@ -1,4 +1,4 @@
-//! A connected engine: who it is, and whether it is alive.
+//! A connected engine: its identity, its API version, and pings.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,22 +11,22 @@ use crate::error::clean;
 use crate::transport::{CALL_DEADLINE, Call, Transport};
 use crate::{Dialer, Endpoint, EngineError, json};
 
-/// The oldest API that we speak: that of Docker 20.10, and of Podman 4.
+/// The oldest supported API: that of Docker 20.10, and of Podman 4.
 const MINIMUM_API: ApiVersion = ApiVersion(1, 41);
 
-/// The newest API whose answers we have read about. A newer engine is asked to speak this one.
+/// The newest supported API. A newer engine is asked to use this one.
 const NEWEST_API: ApiVersion = ApiVersion(1, 47);
 
-/// How long an engine may take to say who it is when we connect. Over ssh it has to log in first.
+/// Timeout for the engine's identity when connecting. Over ssh this includes the login.
 const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long connecting waits for what is good to know but not needed.
+/// Timeout for optional information when connecting.
 const EXTRAS_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Who makes the engine.
+/// The engine's product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Product {
-    /// Docker Engine (Moby) or something that cannot be told from it.
+    /// Docker Engine (Moby), or something that looks like it.
     Docker,
     /// Podman's Docker-compatible service.
     Podman,
@@ -41,14 +41,14 @@ impl std::fmt::Display for Product {
     }
 }
 
-/// Who an engine is.
+/// The identity of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineInfo {
     /// Docker or Podman.
     pub product: Product,
     /// The engine's version, such as `28.3.1`.
     pub version: String,
-    /// The API version that we speak with it: the newest that both know.
+    /// The API version in use: the newest that both sides support.
     pub api_version: String,
     /// `linux` or `windows`.
     pub os: String,
@@ -56,9 +56,9 @@ pub struct EngineInfo {
     pub arch: String,
     /// The name of the endpoint.
     pub name: String,
-    /// Logical CPUs, where the engine says so at once.
+    /// Logical CPUs, if the engine reported them in time.
     pub cpus: Option<u32>,
-    /// Memory in bytes, where the engine says so at once.
+    /// Memory in bytes, if the engine reported it in time.
     pub memory_bytes: Option<u64>,
 }
 
@@ -83,7 +83,7 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Connects to an endpoint and asks who is there.
+    /// Connects to an endpoint and asks for the engine's identity.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, EngineError> {
         let connector = Connector::new(endpoint).await?;
         Self::over(Transport::new(connector), endpoint).await
@@ -124,7 +124,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// The same engine with another deadline for plain calls than 30 seconds.
+    /// The same engine with another timeout for plain calls than 30 seconds.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
         Self {
@@ -133,7 +133,7 @@ impl Engine {
         }
     }
 
-    /// Who the engine is, as of the time of connecting.
+    /// The engine's identity at the time of connecting.
     pub fn info(&self) -> &EngineInfo {
         &self.shared.info
     }
@@ -143,7 +143,7 @@ impl Engine {
         self.shared.transport.address()
     }
 
-    /// Whether the engine answers within `deadline`; how long it took.
+    /// Pings the engine within `deadline`; returns how long it took.
     pub async fn ping(&self, deadline: Duration) -> Result<Duration, EngineError> {
         let begin = Instant::now();
         self.call(Method::GET, &["_ping"])
@@ -166,7 +166,7 @@ impl Engine {
     }
 }
 
-/// Who an engine says it is.
+/// The engine's answer to `/version`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) product: Product,
@@ -202,7 +202,7 @@ impl Identity {
                         .to_owned(),
                 })
             }
-            // A web server has no `/version`, or one that needs something else.
+            // A web server has no `/version`, or requires something else.
             Err(
                 EngineError::Protocol { .. }
                 | EngineError::TooLarge { .. }
@@ -252,12 +252,12 @@ impl Identity {
         })
     }
 
-    /// The newest API version that the engine speaks.
+    /// The newest API version that the engine supports.
     pub(crate) fn api_version(&self) -> String {
         self.api.to_string()
     }
 
-    /// The API version to speak: the newest that both know.
+    /// The API version to use: the newest that both sides support.
     fn api_to_speak(&self) -> Result<ApiVersion, EngineError> {
         if self.api < MINIMUM_API {
             return Err(EngineError::TooOld {
@@ -265,12 +265,12 @@ impl Identity {
                 minimum: MINIMUM_API.to_string(),
             });
         }
-        // An engine that has dropped all that we know is spoken to in the oldest that it has.
+        // If the engine has dropped all versions that we know, its oldest one is used.
         let newest = self.minimum_api.unwrap_or(NEWEST_API).max(NEWEST_API);
         Ok(self.api.min(newest))
     }
 
-    /// Whether the engine is new enough for us.
+    /// Whether the engine is new enough.
     pub(crate) fn check_age(&self) -> Result<(), EngineError> {
         self.api_to_speak().map(|_| ())
     }
@@ -295,8 +295,7 @@ impl std::fmt::Display for ApiVersion {
     }
 }
 
-/// The architecture in the words of image platforms, which engines use in `/version` but not
-/// everywhere.
+/// The architecture by its OCI name, which engines use in `/version` but not everywhere.
 pub(crate) fn image_arch(arch: &str) -> String {
     match arch {
         "x86_64" => "amd64".to_owned(),

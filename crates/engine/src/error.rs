@@ -1,4 +1,4 @@
-//! What can go wrong between us and an engine, by what the caller can do about it.
+//! Errors of an engine, grouped by what the caller can do about them.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::refusal;
 /// A cause that can be shared, so that [`EngineError`] is cheap to clone.
 pub type SharedError = Arc<dyn StdError + Send + Sync>;
 
-/// What a request was about. Names the missing thing in [`EngineError::NotFound`].
+/// The subject of a request. Names the missing thing in [`EngineError::NotFound`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noun {
     /// A container.
@@ -40,7 +40,7 @@ impl fmt::Display for Noun {
     }
 }
 
-/// Why a request to an engine did not do what was asked.
+/// Why a request to an engine failed.
 ///
 /// Messages that come from the engine are trimmed, free of control characters and at most 1,000
 /// characters long.
@@ -265,7 +265,7 @@ fn port_words(host_ip: Option<IpAddr>, port: Option<u16>) -> String {
 }
 
 impl EngineError {
-    /// The engine's or registry's own text, where the error's message says it in other words.
+    /// The engine's or registry's own text, if the error's message rewords it.
     pub fn raw(&self) -> Option<&str> {
         match self {
             Self::InUse { message }
@@ -284,7 +284,7 @@ impl EngineError {
         }
     }
 
-    /// What the user can try, where we know something better than "try again".
+    /// What the user can try, if there is anything better than "try again".
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::InvalidAddress { .. } => {
@@ -344,18 +344,18 @@ impl EngineError {
     }
 }
 
-/// What a request was about, so that an error can name it.
+/// The subject of a request, so that an error can name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct About {
     pub(crate) noun: Noun,
     pub(crate) name: String,
 }
 
-/// The longest text from an engine that an error carries.
+/// Limit of the text that an error takes from an engine.
 const MAX_MESSAGE_CHARS: usize = 1000;
 
-/// Makes text from an engine fit for a message: one line, without control characters or those that
-/// turn the direction of writing, without surrounding space, not too long.
+/// Sanitises text from an engine for a message: one line, without control or bidirectional characters, trimmed and
+/// limited in length.
 pub(crate) fn clean(text: &str) -> String {
     let mut cleaned: String = text
         .chars()
@@ -370,8 +370,8 @@ pub(crate) fn clean(text: &str) -> String {
     cleaned
 }
 
-/// Finds out what an error answer means. The status alone does not tell: Docker reports a taken
-/// port as 500, Podman a taken name, and both change over versions, so the message decides first.
+/// Classifies an error response. The status alone is not enough: Docker reports a taken port as 500, Podman a taken
+/// name too, and both change between versions, so the message decides first.
 pub(crate) fn classify(status: u16, message: &str, about: &About) -> EngineError {
     let message = clean(message);
     let text = message.to_lowercase();
@@ -482,8 +482,7 @@ fn missing(status: u16, text: &str, about: &About) -> Option<EngineError> {
         || has("image not known")
         || has("manifest unknown")
         || has("name unknown")
-        // What Docker Hub says about a repository that does not exist, so as not to tell
-        // strangers which private ones do.
+        // Docker Hub's message about a repository that does not exist or is private; it does not reveal which.
         || has("repository does not exist or may require")
         || (about.noun == Noun::Image && (status == 404 || has("not found")))
     {
@@ -551,8 +550,7 @@ fn bound_address(message: &str) -> (Option<IpAddr>, Option<u16>) {
             .trim_end_matches("/tcp")
             .trim_end_matches("/udp");
         let mut attempts = vec![word.rsplit_once(':')];
-        // Host and container side in one word: the host side is all before the second colon
-        // after the address.
+        // Host and container side are joined: the host side is everything before the second colon after the address.
         if let Some(closing) = word.find(']') {
             attempts.push(word[closing + 1..].strip_prefix(':').map(|rest| {
                 let port = rest.split(':').next().unwrap_or_default();

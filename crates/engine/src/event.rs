@@ -1,7 +1,7 @@
-//! What changes in an engine, as it changes.
+//! The events of an engine.
 //!
-//! Events are hints: an engine drops them for a slow reader and forgets old ones. Who needs the
-//! truth subscribes, lists, applies events, and lists again after every gap.
+//! Events are hints: an engine drops them for a slow reader and forgets old ones. For a reliable view, subscribe, list,
+//! apply events, and list again after every gap.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -52,22 +52,22 @@ pub enum Action {
         /// Exit code.
         exit_code: Option<i64>,
     },
-    /// The kernel ended a process of it for want of memory.
+    /// A process in it was killed because memory ran out.
     Oom,
-    /// Frozen.
+    /// Paused.
     Pause,
-    /// Thawed.
+    /// Resumed.
     Unpause,
-    /// Has another name now; the event's name is the new one.
+    /// Renamed; the event's name is the new one.
     Rename {
         /// The name before.
         old_name: Option<String>,
     },
     /// Limits or restart policy changed.
     Update,
-    /// Gone: a container, volume or network was removed, or an image deleted.
+    /// Deleted: a container, volume or network was removed, or an image deleted.
     Remove,
-    /// The health check has another verdict.
+    /// The health check's result has changed.
     Health(Health),
     /// A container was attached to a network.
     Connect,
@@ -83,7 +83,7 @@ pub enum Action {
     Other(String),
 }
 
-/// Something that happened in an engine.
+/// An event of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// When, by the engine's clock.
@@ -96,7 +96,7 @@ pub struct Event {
     pub id: String,
     /// The subject's name, where the engine tells.
     pub name: Option<String>,
-    /// Everything else that the engine tells, a container's labels among it.
+    /// All other attributes, including a container's labels.
     pub attributes: BTreeMap<String, String>,
 }
 
@@ -110,11 +110,11 @@ const WHAT: &str = "the stream of events";
 const PAST: (usize, Duration, Duration) =
     (2048, Duration::from_secs(2), Duration::from_millis(300));
 
-/// How long we wait for Podman to begin its answer. It may not do so before the first event.
+/// How long to wait for Podman to begin its answer, which it may do only with the first event.
 const PODMAN_PATIENCE: Duration = Duration::from_millis(250);
 
-/// How far back Podman is asked to replay, so that nothing that happens while it subscribes is
-/// lost. Events are hints, so one that comes twice does no harm.
+/// How far back Podman is asked to replay, so that no event is lost while subscribing. Events are hints, so a duplicate
+/// does no harm.
 const PODMAN_OVERLAP: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
@@ -204,7 +204,7 @@ impl Action {
     }
 }
 
-/// The number of a signal that an event names: Docker writes `15` or, in old versions, what the caller wrote.
+/// The number of the signal in an event: Docker writes `15` or, in old versions, what the caller wrote.
 fn signal_number(word: &str) -> Option<u32> {
     if let Ok(number) = word.parse() {
         return Some(number);
@@ -219,7 +219,7 @@ fn signal_number(word: &str) -> Option<u32> {
     }
 }
 
-/// Reads one event; `None` for one that is about nothing.
+/// Parses one event; `None` for one without a subject.
 fn parse(line: &[u8]) -> Result<Option<Event>, EngineError> {
     let wire: Wire = json::object(line, "an event")?;
     let (Some(subject), Some(action)) = (wire.subject, wire.action) else {
@@ -242,15 +242,14 @@ fn parse(line: &[u8]) -> Result<Option<Event>, EngineError> {
 }
 
 impl Engine {
-    /// Subscribes to events, from `since` if given. Whatever happens after this returns is in the
-    /// stream, so a list taken then misses nothing.
+    /// Subscribes to events, from `since` if given. All events after this returns are in the stream, so a list
+    /// requested then misses nothing.
     ///
-    /// Docker begins its answer when it has subscribed. Podman may begin only with the first
-    /// event, which nobody can wait for, so it is asked to replay the last two seconds: what
-    /// happens while it subscribes comes then, and some events may come twice.
+    /// Docker begins its answer once it has subscribed. Podman may begin only with the first event, which may never
+    /// come, so it is asked to replay the last two seconds: events during the subscription are then included, and some
+    /// events may arrive twice.
     ///
-    /// The stream is silent while nothing happens. To know whether the engine is alive, ask with
-    /// [`Engine::ping`].
+    /// The stream is silent while nothing happens. Use [`Engine::ping`] to find out whether the engine is alive.
     pub async fn events(&self, since: Option<Timestamp>) -> Result<EventStream, EngineError> {
         let call = |since: Option<Timestamp>| {
             let call = self.call(Method::GET, &["events"]);
@@ -290,7 +289,7 @@ impl Engine {
                 "type": ["container"],
                 "event": ["start", "kill", "stop", "die"],
             }),
-            // Podman 4 wants an event to be all of them at once.
+            // Podman 4 combines several values of this filter with AND.
             Product::Podman => serde_json::json!({ "type": ["container"] }),
         };
         // Podman stops reading its log at `until`, be that before the first line.

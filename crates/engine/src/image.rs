@@ -28,7 +28,7 @@ pub struct Image {
     pub created_at: Option<Timestamp>,
     /// Size in bytes with all layers; shared layers count in each image that has them.
     pub size: u64,
-    /// How many containers use it, where the engine tells.
+    /// Number of containers that use it, if the engine reports it.
     pub containers: Option<u64>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
@@ -67,30 +67,30 @@ pub struct ImageDetail {
     pub entrypoint: Vec<String>,
     /// Health check: the test as Docker writes it, `["CMD-SHELL", "…"]`. Empty if there is none.
     pub healthcheck: Vec<String>,
-    /// How often the health check runs, where the image says.
+    /// Interval of the health check, if the image sets it.
     pub healthcheck_interval: Option<Duration>,
     /// User.
     pub user: Option<String>,
     /// Working directory.
     pub working_dir: Option<String>,
-    /// Signal that asks it to end.
+    /// Its stop signal.
     pub stop_signal: Option<String>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// The engine's whole answer.
+    /// The engine's raw answer.
     pub raw: Value,
 }
 
-/// How much disk space images take.
+/// Disk usage of images.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageDiskUsage {
     /// All images in bytes, layers that several share counted once.
     pub total: u64,
-    /// Bytes of each image, by id, that other images share; only of those whose share the engine counted.
+    /// Shared bytes of each image, by id; only for images whose share the engine counted.
     pub shared: HashMap<String, u64>,
 }
 
-/// What came of removing an image.
+/// The result of removing an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RemovedImages {
     /// Tags and digests that are gone.
@@ -176,8 +176,7 @@ struct WireLoadError {
     message: Option<String>,
 }
 
-/// The references that an engine says it has loaded: one JSON document after the other, of which the last can be an
-/// error.
+/// The references that an engine has loaded, from a stream of JSON documents, the last of which may be an error.
 fn parse_loaded(body: &[u8]) -> Result<Vec<String>, EngineError> {
     let mut loaded = Vec::new();
     for message in serde_json::Deserializer::from_slice(body).into_iter::<WireLoaded>() {
@@ -193,7 +192,7 @@ fn parse_loaded(body: &[u8]) -> Result<Vec<String>, EngineError> {
             };
             return Err(classify(0, &text, &about));
         }
-        // An image without a name is told by its id, which is no reference to anybody.
+        // An image without a name is reported by its id, which is not a reference.
         let lines = message.stream.unwrap_or_default();
         for line in lines.lines() {
             if let Some(references) = line.trim().strip_prefix("Loaded image: ") {
@@ -205,7 +204,7 @@ fn parse_loaded(body: &[u8]) -> Result<Vec<String>, EngineError> {
     Ok(loaded)
 }
 
-/// Until API 1.51 there is a list, from 1.52 on a summary that has the list when it is asked for.
+/// Until API 1.51 there is a list, from 1.52 on a summary that contains the list on request.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireDiskUsage {
@@ -250,7 +249,7 @@ fn real_names(names: Option<Vec<String>>) -> Vec<String> {
     names
 }
 
-/// A size or count; engines write -1 for "not known".
+/// A size or count; engines write -1 for "unknown".
 fn natural(number: Option<i64>) -> Option<u64> {
     number.and_then(|number| number.try_into().ok())
 }
@@ -279,7 +278,7 @@ fn parse_detail(body: &[u8]) -> Result<ImageDetail, EngineError> {
     let wire: WireDetail = json::object(body, WHAT)?;
     let config = wire.config.unwrap_or_default();
     let healthcheck = config.healthcheck.filter(|check| {
-        // `NONE` switches off the check of the image below.
+        // `NONE` disables the base image's check.
         check
             .test
             .as_ref()
@@ -332,16 +331,16 @@ fn parse_detail(body: &[u8]) -> Result<ImageDetail, EngineError> {
     })
 }
 
-/// How much longer than a plain call removing an image may take: its layers are deleted meanwhile.
+/// Extra time for removing an image: its layers are deleted meanwhile.
 const REMOVAL_GRACE: Duration = Duration::from_mins(1);
 
-/// How much longer loading an image may take: it is sent, unpacked and written.
+/// Extra time for loading an image: it is sent, unpacked and written.
 const LOAD_GRACE: Duration = Duration::from_mins(2);
 
-/// Engines before API 1.42 also walk through every volume for it.
+/// Engines before API 1.42 also walk through every volume.
 const DISK_USAGE_DEADLINE: Duration = Duration::from_mins(2);
 
-/// Larger archives would have to be streamed, and are not ours.
+/// Limit of an archive; larger ones would have to be streamed, and Slipway ships none.
 const MAX_ARCHIVE_BYTES: usize = 64 << 20;
 
 impl Engine {
@@ -355,7 +354,7 @@ impl Engine {
         parse_list(&answer.body)
     }
 
-    /// Reads everything about one image, by reference or id.
+    /// Inspects one image, by reference or id.
     pub async fn inspect_image(&self, reference: &str) -> Result<ImageDetail, EngineError> {
         let answer = self
             .call(Method::GET, &["images"])
@@ -366,7 +365,7 @@ impl Engine {
         parse_detail(&answer.body)
     }
 
-    /// Adds up the disk space of images. That may take the engine long.
+    /// Requests the disk usage of images, which may take the engine long to compute.
     pub async fn image_disk_usage(&self) -> Result<ImageDiskUsage, EngineError> {
         let answer = self
             .call(Method::GET, &["system", "df"])
@@ -424,7 +423,7 @@ impl Engine {
         Ok(removed)
     }
 
-    /// Gives an image a further name: `repository` with a tag, such as `me/web` and `v1`.
+    /// Adds a name to an image: `repository` with a tag, such as `me/web` and `v1`.
     pub async fn tag_image(
         &self,
         reference: &str,

@@ -1,5 +1,5 @@
-//! Reads JSON from engines that differ, err and sometimes mean harm: a field of the wrong type
-//! costs that field, a broken item of a list costs that item, and a line has a size limit.
+//! Lenient JSON parsing for engines that differ, have bugs, or are hostile: a field of the wrong type is skipped, a
+//! broken item of a list is skipped, and lines have a size limit.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use crate::EngineError;
 
-/// The longest item of a JSON stream that we are willing to hold. An event carries all labels of
-/// its container, which Docker does not limit, but nothing sane is close to this.
+/// Limit of an item in a JSON stream. An event carries all labels of its container, which Docker does not limit, but no
+/// reasonable item comes close to this.
 const MAX_ITEM_BYTES: usize = 4 * 1024 * 1024;
 
 /// Reads an object whose fields are all optional. `what` names it in the error.
@@ -24,8 +24,8 @@ pub(crate) fn object<T: DeserializeOwned>(
     }
 }
 
-/// Reads a list. Items that cannot be understood at all are left out, with a warning in our log.
-/// `null` is an empty list, as Go writes it.
+/// Parses a list. Items that cannot be parsed at all are skipped, with a warning in our log. `null` is an empty list,
+/// as Go writes it.
 pub(crate) fn list<T: DeserializeOwned>(
     bytes: &[u8],
     what: &'static str,
@@ -45,7 +45,7 @@ pub(crate) fn list<T: DeserializeOwned>(
     Ok(readable)
 }
 
-/// Reads an object field by field and leaves out those that do not fit.
+/// Parses an object field by field and skips those that do not fit.
 fn salvage<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let fields: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
     let fitting: Map<String, Value> = fields
@@ -65,18 +65,18 @@ pub(crate) fn protocol(what: &str, error: serde_json::Error) -> EngineError {
     }
 }
 
-/// Cuts a stream of JSON objects, one per line, out of the pieces in which it arrives.
+/// Splits a byte stream into JSON objects, one per line.
 #[derive(Debug, Default)]
 pub(crate) struct JsonLines {
     buffer: Vec<u8>,
-    /// Where the unread part of the buffer begins.
+    /// Start of the unread part of the buffer.
     start: usize,
-    /// Up to where we have looked for a line end.
+    /// Position up to which the buffer was searched for a line end.
     scanned: usize,
 }
 
 impl JsonLines {
-    /// Adds bytes.
+    /// Appends bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), EngineError> {
         if self.start > 0 {
             self.buffer.drain(..self.start);
@@ -94,7 +94,7 @@ impl JsonLines {
         Ok(())
     }
 
-    /// The next whole line that is not blank.
+    /// The next complete line that is not blank.
     pub(crate) fn next_line(&mut self) -> Option<&[u8]> {
         loop {
             let end = self.scanned
@@ -111,7 +111,7 @@ impl JsonLines {
         }
     }
 
-    /// What is left when the stream has ended: a last line without a line end, if it is not blank.
+    /// The last line, without a line end, unless it is blank.
     pub(crate) fn rest(&mut self) -> Option<&[u8]> {
         let start = std::mem::replace(&mut self.start, self.buffer.len());
         self.scanned = self.buffer.len();

@@ -1,4 +1,4 @@
-//! The log of a container, as it was and as it grows.
+//! The log of a container.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use http::Method;
 use crate::byte_stream::ByteStream;
 use crate::{Engine, EngineError, LogChunk, LogDecoder, Product, Timestamp};
 
-/// Where to begin.
+/// Where to start reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tail {
     /// At the first line.
@@ -19,28 +19,28 @@ pub enum Tail {
     Lines(u64),
 }
 
-/// What to read of a log.
+/// Options for reading a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogOptions {
-    /// Go on with new lines until the container ends or the stream is dropped.
+    /// Continue with new lines until the container ends or the stream is dropped.
     pub follow: bool,
-    /// Where to begin.
+    /// Where to start.
     pub tail: Tail,
     /// Only lines from this moment on.
     pub since: Option<Timestamp>,
     /// Only lines before this moment.
     pub until: Option<Timestamp>,
-    /// Ask for the time of each line.
+    /// Include the time of each line.
     pub timestamps: bool,
     /// Standard output.
     pub stdout: bool,
     /// Standard error.
     pub stderr: bool,
-    /// Whether the container has a terminal; asked from the engine if `None`.
+    /// Whether the container has a terminal; if `None`, the engine is asked.
     pub tty: Option<bool>,
 }
 
-/// A log as it comes, in chunks of whole lines.
+/// A log as a stream of chunks of whole lines.
 pub type LogStream = Pin<Box<dyn Stream<Item = Result<LogChunk, EngineError>> + Send>>;
 
 impl Default for LogOptions {
@@ -61,22 +61,22 @@ impl Default for LogOptions {
 
 const WHAT: &str = "the log";
 
-/// How long nothing may come of a log that is not followed.
+/// Idle timeout of a log that is not followed.
 const STALL: Duration = Duration::from_mins(1);
 
-/// How long we wait for Podman to begin its answer. It does so only with the first line.
+/// How long to wait for Podman to begin its answer, which it does only with the first line.
 const PODMAN_PATIENCE: Duration = Duration::from_millis(250);
 
-/// What comes sooner after the last than this comes in a burst.
+/// A chunk that follows the last one within this time is part of a burst.
 const BURST: Duration = Duration::from_millis(3);
-/// How long lines may gather in a burst.
+/// How long lines may accumulate in a burst.
 const NAP: Duration = Duration::from_micros(250);
 
-/// Lets lines gather while they come in a burst.
+/// Lets lines accumulate during a burst.
 ///
-/// An engine writes each line by itself, and wakes for each whoever waits for it, which costs both sides more than the
-/// line. Reading what has gathered takes half of our time and a tenth of the engine's. A nap may not be so long that
-/// the engine has to wait: a socket holds less than 300 pieces, however small.
+/// An engine writes each line separately and wakes the reader for each, which costs both sides more than the line
+/// itself. Reading accumulated lines halves our CPU time and saves nine tenths of the engine's. The pause must be short
+/// enough that the engine does not block: a socket holds fewer than 300 chunks, however small.
 #[derive(Default)]
 struct Pace {
     last: Option<Instant>,
@@ -84,7 +84,7 @@ struct Pace {
 }
 
 impl Pace {
-    /// Something came now.
+    /// Records that a chunk has arrived.
     fn came(&mut self, now: Instant) {
         let burst = |last| now.duration_since(last) < BURST;
         self.burst = self.last.is_some_and(burst);
@@ -93,8 +93,8 @@ impl Pace {
 
     fn nap(&self) {
         if self.burst {
-            // The runtime's timers know only milliseconds, so the thread pauses, for about as long as it then takes to
-            // decode what has gathered.
+            // The runtime's timers have millisecond resolution, so the thread sleeps instead, for about as long as it
+            // then takes to decode what has accumulated.
             std::thread::sleep(NAP);
         }
     }

@@ -1,11 +1,11 @@
-//! Turns the bytes of a log into lines, in bounded memory.
+//! Decodes the bytes of a log into lines, in bounded memory.
 
 use crate::{EngineError, Timestamp};
 
-/// A line is cut into pieces of at most this many bytes; all but the last are marked `partial`.
+/// Longer lines are split into pieces of at most this many bytes; all but the last are marked `partial`.
 pub const MAX_LINE_BYTES: usize = 256 * 1024;
 
-/// Where a line was written to.
+/// The output that a line was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LogOutput {
     /// Standard output, and everything of a container with a terminal.
@@ -14,18 +14,18 @@ pub enum LogOutput {
     Stderr,
 }
 
-/// Where a line is in a [`LogChunk`], and what is known about it.
+/// The position of a line in a [`LogChunk`], and its attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineRef {
     /// Offset of its first byte.
     pub start: u32,
     /// Its length in bytes, without line end and timestamp.
     pub len: u32,
-    /// Where it was written to.
+    /// The output that it was written to.
     pub output: LogOutput,
-    /// Its time, where it was asked for and could be read.
+    /// Its time, if requested and valid.
     pub timestamp: Option<Timestamp>,
-    /// Whether the line goes on in the next one of the same output.
+    /// Whether the next line of the same output continues it.
     pub partial: bool,
 }
 
@@ -46,7 +46,7 @@ impl LogChunk {
         timestamp: Option<Timestamp>,
         partial: bool,
     ) {
-        // Offsets fit: a chunk is taken after each piece that arrives, long before 4 GiB.
+        // Offsets fit into `u32`: a chunk is taken after each read, long before 4 GiB.
         let (Ok(start), Ok(len)) = (u32::try_from(self.bytes.len()), u32::try_from(text.len()))
         else {
             return;
@@ -70,21 +70,19 @@ impl LogChunk {
     }
 }
 
-/// Before each piece of a log without a terminal: output, three zero bytes, length (big endian).
+/// Frame header of a log without a terminal: output, three zero bytes, length (big endian).
 const HEADER_BYTES: usize = 8;
 
-/// A timestamp with offset and the space after it has at most this many bytes:
-/// `2006-01-02T15:04:05.999999999+00:00 `.
+/// Limit of a timestamp with offset and the following space: `2006-01-02T15:04:05.999999999+00:00 `.
 const MAX_TIMESTAMP_BYTES: usize = 36;
 
-/// Decodes a log from whatever pieces it arrives in.
+/// Decodes a log, however its bytes are split.
 ///
-/// Without a terminal the engine frames what it sends: each frame is one message of one output,
-/// with its own timestamp, and a long line comes as several messages of which only the last ends
-/// the line. With a terminal there are no frames. Which of the two it is must be known: the bytes
-/// do not tell, and a container could make them lie.
+/// Without a terminal the engine frames the log: each frame is one message of one output, with its own timestamp, and a
+/// long line comes as several messages of which only the last ends the line. With a terminal there are no frames. The
+/// caller must know which of the two it is: the bytes do not reveal it, and a container could forge them.
 ///
-/// Memory stays below [`MAX_LINE_BYTES`] per output, beside the lines that wait to be taken.
+/// Memory stays below [`MAX_LINE_BYTES`] per output, besides the lines that were not taken yet.
 #[derive(Debug)]
 pub struct LogDecoder {
     timestamps: bool,
@@ -103,7 +101,7 @@ enum Framing {
         bytes: [u8; HEADER_BYTES],
         len: usize,
     },
-    /// Inside of a frame with so many bytes to come. Whether the next byte begins a message.
+    /// Inside a frame, with the number of remaining bytes. Whether the next byte begins a message.
     Body {
         output: LogOutput,
         left: u32,
@@ -111,16 +109,16 @@ enum Framing {
     },
 }
 
-/// The beginning of a line that is not complete.
+/// The start of an incomplete line.
 #[derive(Debug)]
 struct Pending {
     output: LogOutput,
     text: Vec<u8>,
-    /// Where in `text` a message begins whose timestamp has not been taken off.
+    /// Start in `text` of a message whose timestamp was not removed yet.
     unread: Option<usize>,
     /// Time of the message that began the line.
     timestamp: Option<Timestamp>,
-    /// Whether pieces of the line were given out already.
+    /// Whether pieces of the line were emitted already.
     cut: bool,
 }
 
@@ -141,7 +139,7 @@ impl LogDecoder {
         }
     }
 
-    /// Takes in the next bytes. An error means that they are not a log of the expected kind.
+    /// Decodes the next bytes. An error means that they are not a log of the expected kind.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), EngineError> {
         while !bytes.is_empty() {
             match &mut self.framing {
@@ -151,7 +149,7 @@ impl LogDecoder {
                     return Ok(());
                 }
                 Framing::Header { bytes: header, len } => {
-                    // Usual: the whole header is here, and often the whole frame.
+                    // Common case: the whole header is here, and often the whole frame.
                     let wanted = HEADER_BYTES - *len;
                     let taken = wanted.min(bytes.len());
                     header[*len..*len + taken].copy_from_slice(&bytes[..taken]);
@@ -201,7 +199,7 @@ impl LogDecoder {
         if self.chunk.lines.is_empty() {
             return None;
         }
-        // The next chunk is probably as large as this one.
+        // The next chunk is probably about as large as this one.
         let next = LogChunk {
             bytes: Vec::with_capacity(self.chunk.bytes.len()),
             lines: Vec::with_capacity(self.chunk.lines.len()),
@@ -209,8 +207,8 @@ impl LogDecoder {
         Some(std::mem::replace(&mut self.chunk, next))
     }
 
-    /// Says that nothing more comes, so what is left are last lines without an end. It is an error
-    /// if the engine stopped in the middle of a frame; those lines are there all the same.
+    /// Ends the log: the remaining text becomes the last lines. Returns an error if the engine stopped in the middle of
+    /// a frame; those lines are kept all the same.
     pub fn finish(&mut self) -> Result<(), EngineError> {
         for pending in [&mut self.stdout, &mut self.stderr] {
             pending.read_timestamp();
@@ -267,8 +265,8 @@ impl Pending {
         }
     }
 
-    /// Takes in bytes of one message or several. `fresh` says whether the first of them begins a
-    /// message, and is left to say so of the byte that comes next.
+    /// Processes bytes of one or several messages. `fresh` says whether the first byte begins a message, and is updated
+    /// for the byte that comes next.
     fn feed(
         &mut self,
         mut bytes: &[u8],
@@ -302,7 +300,7 @@ impl Pending {
         }
     }
 
-    /// Takes the timestamp off the message that is being collected.
+    /// Removes the timestamp from the message that is being collected.
     fn read_timestamp(&mut self) {
         let Some(begin) = self.unread.take() else {
             return;
@@ -315,10 +313,10 @@ impl Pending {
         }
     }
 
-    /// Adds bytes in which no line ends.
+    /// Appends bytes without a line end.
     fn append(&mut self, mut bytes: &[u8], terminal: bool, chunk: &mut LogChunk) {
         while !bytes.is_empty() {
-            // A piece at a time, so that a long line never takes more than two pieces of memory.
+            // Piece by piece, so that a long line never takes more than two pieces of memory.
             let taken = bytes.len().min(MAX_LINE_BYTES);
             self.text.extend_from_slice(&bytes[..taken]);
             bytes = &bytes[taken..];
@@ -334,7 +332,7 @@ impl Pending {
 
     /// Ends the line with these bytes.
     fn complete(&mut self, rest: &[u8], timestamps: bool, chunk: &mut LogChunk) {
-        // Usual: the whole line is here, and is copied once.
+        // Common case: the whole line is here, and is copied once.
         let nothing_before = self.text.is_empty() && !self.cut && self.timestamp.is_none();
         if nothing_before && rest.len() <= MAX_LINE_BYTES {
             let is_message = timestamps && self.unread.take().is_some();
@@ -351,8 +349,8 @@ impl Pending {
         self.emit(chunk);
     }
 
-    /// Gives out pieces of a line that has become too long. One that just fits stays whole, also
-    /// if a terminal's carriage return, which may turn out to belong to the line end, follows.
+    /// Emits pieces of a line that has become too long. A line that just fits stays whole, also if a carriage return
+    /// follows, which may turn out to belong to a terminal's line end.
     fn cut_long(&mut self, terminal: bool, chunk: &mut LogChunk) {
         if self.unread.is_some() {
             return;
@@ -369,7 +367,7 @@ impl Pending {
     fn emit(&mut self, chunk: &mut LogChunk) {
         chunk.push(&self.text, self.output, self.timestamp, false);
         self.text.clear();
-        // A line of usual length needs no large buffer again.
+        // A line of usual length does not need the large buffer any more.
         self.text.shrink_to(8 * 1024);
         self.unread = None;
         self.timestamp = None;
@@ -377,8 +375,7 @@ impl Pending {
     }
 }
 
-/// Where to cut a text that is longer than [`MAX_LINE_BYTES`]: not within a character, as long as
-/// it is UTF-8.
+/// Where to split a text that is longer than [`MAX_LINE_BYTES`]: at a character boundary if it is UTF-8.
 fn cut_position(text: &[u8]) -> usize {
     let continues = |position: usize| text.get(position).is_some_and(|byte| byte & 0xC0 == 0x80);
     (MAX_LINE_BYTES - 3..=MAX_LINE_BYTES)

@@ -1,4 +1,4 @@
-//! Networks that people make.
+//! User-defined networks.
 
 use http::Method;
 use serde::Deserialize;
@@ -30,10 +30,10 @@ impl Engine {
         parse_list(&call.send().await?.body)
     }
 
-    /// Makes a network of the engine's default kind, on which containers find each other by name. One that exists is
-    /// refused.
+    /// Creates a network of the engine's default kind, on which containers find each other by name. Refused if the name
+    /// exists.
     pub async fn create_network(&self, name: &str) -> Result<(), EngineError> {
-        // Old engines make a second one of the same name unless they are asked not to.
+        // Old engines create a second one of the same name unless told not to.
         let body = serde_json::json!({ "Name": name, "CheckDuplicate": true });
         self.call(Method::POST, &["networks", "create"])
             .about(Noun::Network, name)
@@ -43,7 +43,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Attaches a container to a network, also while it runs.
+    /// Attaches a container to a network, also while it is running.
     pub async fn connect_network(&self, network: &str, container: &str) -> Result<(), EngineError> {
         let body = serde_json::json!({ "Container": container });
         self.call(Method::POST, &["networks", network, "connect"])
@@ -54,7 +54,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes a network. One that containers are attached to is refused.
+    /// Removes a network. Refused while containers are attached to it.
     pub async fn remove_network(&self, name: &str) -> Result<(), EngineError> {
         self.call(Method::DELETE, &["networks", name])
             .about(Noun::Network, name)

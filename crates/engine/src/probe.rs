@@ -1,4 +1,4 @@
-//! Which endpoints answer, who they are, and why the others do not.
+//! Probes endpoints: which engines answer, and why the others do not.
 
 use std::time::{Duration, Instant};
 
@@ -11,15 +11,15 @@ use crate::engine::Identity;
 use crate::transport::Transport;
 use crate::{Endpoint, EngineError, Product};
 
-/// How long an endpoint may take to say who it is.
+/// Timeout of a probe.
 pub const PROBE_DEADLINE: Duration = Duration::from_secs(3);
 
-/// What came of asking one endpoint.
+/// The result of a probe.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// The endpoint that was asked.
+    /// The probed endpoint.
     pub endpoint: Endpoint,
-    /// Who answered, or why nobody did.
+    /// The engine, or why there is none.
     pub outcome: Result<ProbeAnswer, ProbeFailure>,
 }
 
@@ -34,9 +34,9 @@ pub struct ProbeAnswer {
     pub api_version: String,
     /// `linux` or `windows`.
     pub os: String,
-    /// `amd64`, `arm64`, …
+    /// OCI name of the architecture: `amd64`, `arm64`, …
     pub arch: String,
-    /// From the first byte of connecting to the answer of `/_ping`.
+    /// Time from the start of connecting to the answer of `/_ping`.
     pub latency: Duration,
 }
 
@@ -45,25 +45,25 @@ pub struct ProbeAnswer {
 pub enum ProbeFailure {
     /// There is no socket.
     NoSocket,
-    /// A socket or port is there but nobody listens, as after a crash.
+    /// A socket or port exists but nothing is listening, as after a crash.
     NotListening,
-    /// This user may not open the socket; the group that may, where one could be joined.
+    /// This user may not open the socket; the group that may, if there is one to join.
     PermissionDenied {
         /// Name of the group.
         group: Option<String>,
     },
-    /// Nothing came in time.
+    /// No answer in time.
     NotResponding {
-        /// How long we waited.
+        /// The timeout.
         after: Duration,
     },
-    /// Something answered, but not as an engine does.
+    /// Something answered, but not like an engine.
     NotAnEngine,
     /// The TLS handshake failed.
     Tls(EngineError),
     /// The host name has no address.
     NameResolution(EngineError),
-    /// `ssh` failed; the error has what it said.
+    /// `ssh` failed; the error has its output.
     Ssh(EngineError),
     /// The engine is too old.
     TooOld {
@@ -143,7 +143,7 @@ pub async fn probe(endpoint: &Endpoint) -> Probe {
     }
 }
 
-/// Asks all endpoints at the same time; the answers come in the order of `endpoints`.
+/// Probes all endpoints concurrently; the results are in the order of `endpoints`.
 pub async fn probe_all(endpoints: &[Endpoint]) -> Vec<Probe> {
     join_all(endpoints.iter().map(probe)).await
 }
@@ -158,7 +158,7 @@ async fn ask(endpoint: &Endpoint) -> Result<ProbeAnswer, EngineError> {
         .await;
     let latency = begin.elapsed();
     match ping {
-        // Something else answers, and `/version` finds out what.
+        // Something else answers; `/version` determines what.
         Ok(_)
         | Err(
             EngineError::NotFound { .. }

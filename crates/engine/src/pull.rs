@@ -22,8 +22,7 @@ pub struct PullRequest {
     pub platform: Option<String>,
     /// Value of the `X-Registry-Auth` header: base64url of the credentials as JSON.
     pub auth: Option<String>,
-    /// How long nothing may come before the pull counts as stalled; a minute if `None`, and
-    /// longer while unpacking.
+    /// Idle timeout after which the pull counts as stalled; a minute if `None`, and longer while unpacking.
     pub stall_after: Option<Duration>,
 }
 
@@ -38,18 +37,18 @@ impl fmt::Debug for PullRequest {
     }
 }
 
-/// What the engine is busy with.
+/// The phase of a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PullPhase {
-    /// Asking the registry.
+    /// Contacting the registry.
     Resolving,
-    /// Receiving layers.
+    /// Downloading layers.
     Downloading,
-    /// All is here; unpacking.
+    /// Everything is downloaded; unpacking.
     Extracting,
 }
 
-/// How far a pull is. Neither bytes nor layers ever go backwards.
+/// Progress of a pull. Neither bytes nor layers ever go backwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PullProgress {
     /// What the engine is busy with.
@@ -64,14 +63,14 @@ pub struct PullProgress {
     pub layers_total: usize,
 }
 
-/// What happens during a pull.
+/// An event of a pull.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PullEvent {
     /// Progress.
     Progress(PullProgress),
     /// The image is here. The last item of the stream.
     Done {
-        /// The digest, where the engine tells.
+        /// The digest, if the engine reports it.
         digest: Option<String>,
         /// Whether the engine had it already.
         up_to_date: bool,
@@ -81,13 +80,13 @@ pub enum PullEvent {
 /// A running pull. Dropping it cancels the pull.
 pub type PullStream = Pin<Box<dyn Stream<Item = Result<PullEvent, EngineError>> + Send>>;
 
-/// How long nothing may come while the engine resolves and downloads.
+/// Idle timeout while the engine resolves and downloads.
 const STALL: Duration = Duration::from_mins(1);
 
-/// How long nothing may come while it unpacks: Podman is silent meanwhile, and a layer can be large.
+/// Idle timeout while it unpacks: Podman is silent meanwhile, and a layer can be large.
 const UNPACKING_STALL: Duration = Duration::from_mins(10);
 
-/// No image has more layers (Docker allows 127); an engine that invents them must not fill memory.
+/// Limit of layers. No image has more (Docker allows 127); an engine that invents layers must not fill memory.
 const MAX_LAYERS: usize = 4096;
 
 #[derive(Deserialize)]
@@ -128,13 +127,13 @@ struct Layer {
     total: u64,
 }
 
-/// What all messages so far add up to.
+/// The accumulated state of all messages so far.
 #[derive(Debug)]
 struct Tally {
     layers: HashMap<String, Layer>,
     phase: PullPhase,
     digest: Option<String>,
-    /// The final status was seen; whether the engine had the image already.
+    /// Set by the final status: whether the engine had the image already.
     finished: Option<bool>,
 }
 
@@ -148,7 +147,7 @@ impl Tally {
         }
     }
 
-    /// Takes in a message that is no error.
+    /// Processes a message that is not an error.
     fn apply(&mut self, message: Message) {
         let status = message.status.unwrap_or_default();
         if let Some(digest) = status.strip_prefix("Digest: ") {
@@ -164,7 +163,7 @@ impl Tally {
             retry if retry.starts_with("Retrying in") => LayerState::Pending,
             "Verifying Checksum" | "Download complete" | "Extracting" => LayerState::Downloaded,
             "Pull complete" | "Already exists" => LayerState::Done,
-            // `Pulling from library/nginx` bears the tag as its id, which is no layer.
+            // `Pulling from library/nginx` has the tag as its id, which is not a layer.
             _ => return,
         };
         let Some(id) = message.id else {
@@ -178,7 +177,7 @@ impl Tally {
             done: 0,
             total: 0,
         });
-        // A download that is tried again begins at zero; what is shown does not.
+        // A retried download starts at zero; the reported progress does not.
         layer.state = layer.state.max(state);
         if status == "Downloading"
             && let Some(progress) = message.progress
@@ -204,8 +203,8 @@ impl Tally {
         } else {
             PullPhase::Downloading
         };
-        // The first layers may be there already, so this phase may come too early; but it never
-        // goes back from downloading to resolving.
+        // The first layers may exist already, so this phase may start too early; but it never goes back from
+        // downloading to resolving.
         self.phase = match (self.phase, phase) {
             (PullPhase::Resolving, PullPhase::Extracting) => PullPhase::Resolving,
             (_, phase) => phase,
@@ -250,7 +249,7 @@ impl Pull {
             return Ok(None);
         }
         loop {
-            // All that has arrived makes one event: a fast engine must not flood the window.
+            // All messages that have arrived make one event, so that a fast engine does not flood the window.
             while let Some(line) = self.stream.next_ready() {
                 let message: Message = json::object(line, "the progress of a pull")?;
                 let error = match message.error_detail {
@@ -316,8 +315,7 @@ fn repository_and_tag(reference: &str) -> (&str, &str) {
 impl Engine {
     /// Pulls an image. The stream ends with [`PullEvent::Done`] or an error, and nothing after it.
     ///
-    /// This returns when the engine begins to answer, which Docker does when it has found the
-    /// image in the registry.
+    /// Returns when the engine begins to answer, which Docker does once it has found the image in the registry.
     pub async fn pull_image(&self, request: &PullRequest) -> Result<PullStream, EngineError> {
         let (repository, tag) = repository_and_tag(&request.reference);
         if repository.is_empty() || tag.is_empty() {

@@ -1,14 +1,14 @@
-//! What an engine's own error text means, in plain words. Engines pass on the texts of the programs beneath them
-//! (`OCI runtime create failed: runc create failed: …`). The raw text stays available for "Details".
+//! Rewords an engine's error text in plain words. Engines pass on the texts of the programs beneath them (`OCI runtime
+//! create failed: runc create failed: …`). The raw text stays available for "Details".
 
-/// What happened, for a request that the engine refused or failed to carry out. Text that is not recognised is
-/// shortened: the layers that passed it on are taken off its front.
+/// The message for a request that the engine refused or failed to carry out. Unknown text is shortened: prefixes of the
+/// layers that passed it on are removed.
 pub(crate) fn in_words(raw: &str) -> String {
     let lower = raw.to_lowercase();
     known(raw, &lower).unwrap_or_else(|| shortened(raw))
 }
 
-/// What is still used, and by which container where the engine names it.
+/// What is still in use, and by which container if the engine names it.
 pub(crate) fn in_use(raw: &str) -> String {
     let lower = raw.to_lowercase();
     if lower.contains("has active endpoints") {
@@ -28,7 +28,7 @@ pub(crate) fn in_use(raw: &str) -> String {
     }
 }
 
-/// Why the thing's state does not allow the request.
+/// Why the state of a container does not allow the request.
 pub(crate) fn conflict(raw: &str) -> String {
     let lower = raw.to_lowercase();
     let has = |part: &str| lower.contains(part);
@@ -52,7 +52,7 @@ pub(crate) fn conflict(raw: &str) -> String {
     words.to_owned()
 }
 
-/// Why the engine does not reach the registry.
+/// Why the engine cannot reach the registry.
 pub(crate) fn registry_unreachable(raw: &str) -> &'static str {
     let lower = raw.to_lowercase();
     let has = |part: &str| lower.contains(part);
@@ -134,7 +134,7 @@ fn known(raw: &str, lower: &str) -> Option<String> {
     None
 }
 
-/// Layers that pass on what another program said.
+/// Prefixes of programs that pass on another program's error.
 const LAYERS: &[&str] = &[
     "error response from daemon: ",
     "failed to create task for container: ",
@@ -166,7 +166,7 @@ fn shortened(raw: &str) -> String {
     }
 }
 
-/// What stands between two texts; an end that does not come is the end of the text.
+/// The text between two markers; without the second one, up to the end.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(start)?;
     let found = rest.split(end).next().unwrap_or(rest).trim();

@@ -1,4 +1,4 @@
-//! The `docker` of another host, through the user's own `ssh` and its configuration.
+//! Runs `docker system dial-stdio` on another host, through the user's own `ssh` and its configuration.
 
 use std::io;
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::EngineError;
 use crate::connect::{ConnectError, Connection};
 use crate::error::clean;
 
-/// How much of what `ssh` complains about is kept.
+/// Bytes kept of `ssh`'s standard error.
 const MAX_STDERR_BYTES: usize = 4096;
 
-/// Starts `ssh … docker system dial-stdio`. It returns before `ssh` has reached anybody: a failure
-/// shows at the first read, with the words of `ssh`.
+/// Starts `ssh … docker system dial-stdio`. Returns before `ssh` has connected: a failure shows at the first read, with
+/// the output of `ssh`.
 pub(crate) fn open(
     program: &Path,
     user: Option<&str>,
@@ -34,12 +34,12 @@ pub(crate) fn open(
         destination: destination.clone(),
         reason,
     };
-    // Parsing an address has refused these already; an address may also be built by hand.
+    // The address parser has refused these already; an address may also be constructed directly.
     if host.is_empty() || host.starts_with('-') || user.is_some_and(|user| user.starts_with('-')) {
         return Err(failed("the destination looks like an option".to_owned()));
     }
     let mut command = Command::new(program);
-    // No question can be answered here, so none may be asked.
+    // No prompt can be answered here, so `ssh` must not ask.
     command.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-T"]);
     if let Some(port) = port {
         command.arg("-p").arg(port.to_string());
@@ -59,7 +59,7 @@ pub(crate) fn open(
         .kill_on_drop(true);
     #[cfg(windows)]
     {
-        /// Keeps a console window from flashing up.
+        /// Prevents a console window from appearing.
         const CREATE_NO_WINDOW: u32 = 0x0800_0000;
         command.creation_flags(CREATE_NO_WINDOW);
     }
@@ -83,19 +83,18 @@ pub(crate) fn open(
     }
 }
 
-/// The standard streams of `ssh` as one. Dropping it kills `ssh`.
+/// Standard input and output of `ssh` as one stream. Dropping it kills `ssh`.
 struct SshStream {
     destination: String,
     _child: Child,
     stdin: ChildStdin,
     stdout: ChildStdout,
-    /// Ends when `ssh` does. Taken when it has told its result.
+    /// Resolves when `ssh` ends. `None` after it has returned its result.
     complaints: Option<JoinHandle<String>>,
     received: bool,
 }
 
-/// Reads all that `ssh` writes to its standard error, so that it never blocks on it, and keeps the
-/// end of it.
+/// Reads all of `ssh`'s standard error, so that `ssh` never blocks on it, and keeps its end.
 async fn read_complaints(mut stderr: ChildStderr) -> String {
     let mut kept = Vec::new();
     let mut piece = [0; 1024];
@@ -109,7 +108,7 @@ async fn read_complaints(mut stderr: ChildStderr) -> String {
 }
 
 impl SshStream {
-    /// The error for a connection that ended before it gave anything.
+    /// The error of a connection that ended before it delivered anything.
     fn poll_failure(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let said = match &mut self.complaints {
             Some(complaints) => {
@@ -162,7 +161,7 @@ impl AsyncWrite for SshStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match ready!(Pin::new(&mut self.stdin).poll_write(cx, bytes)) {
-            // `ssh` has gone; why is for the reader to find out.
+            // `ssh` has exited; the reader finds out why.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe && !self.received => {
                 self.poll_failure(cx).map(Err)
             }
@@ -205,7 +204,8 @@ mod tests {
         }
     }
 
-    /// One test, because a program that another thread is about to start cannot be written.
+    /// One test for all cases: a process forked by another test could hold the script open for writing, and a script that
+    /// is open for writing cannot be executed.
     #[tokio::test]
     async fn what_becomes_of_ssh() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What a container uses.
+//! Resource use of containers.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -12,16 +12,16 @@ use serde::de::IgnoredAny;
 use crate::byte_stream::JsonStream;
 use crate::{Engine, EngineError, Timestamp, json};
 
-/// What a container uses at one moment. Whatever the engine does not tell is `None`.
+/// Resource use of a container at one moment. Values that the engine does not report are `None`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StatsSample {
     /// When it was measured.
     pub at: Option<Timestamp>,
-    /// CPU since the sample before, in percent of one CPU; 200 is two CPUs.
+    /// CPU since the previous sample, in percent of one CPU; 200 is two CPUs.
     pub cpu_percent: Option<f64>,
-    /// The counters behind `cpu_percent`, for a percentage between two samples of one's own.
+    /// The counters behind `cpu_percent`, for percentages between other samples.
     pub cpu: Option<CpuReading>,
-    /// Memory in bytes, without what the kernel can take back at once.
+    /// Memory in bytes, without the page cache that the kernel can drop at once.
     pub memory_used: Option<u64>,
     /// Memory limit in bytes; the host's memory if the container has none.
     pub memory_limit: Option<u64>,
@@ -70,8 +70,8 @@ impl CpuReading {
 }
 
 impl CpuReading {
-    /// Whether so much time has passed since an earlier reading that a percentage means something: the kernel counts
-    /// in steps of 10 ms.
+    /// Whether enough time has passed since an earlier reading for a meaningful percentage: the kernel counts in steps
+    /// of 10 ms.
     fn is_well_after(&self, earlier: &Self) -> bool {
         const ENOUGH: u64 = 100_000_000;
         let passed = self.system_nanos.saturating_sub(earlier.system_nanos);
@@ -143,8 +143,7 @@ impl WireCpu {
         };
         Some(CpuReading {
             container_nanos: usage.total_usage?,
-            // Zero in the "before" part of the first sample, which would make it an average over
-            // the life of the host.
+            // Zero before the first sample; a percentage from it would be the average over the host's uptime.
             system_nanos: self.system_cpu_usage.filter(|nanos| *nanos > 0)?,
             online_cpus: self.online_cpus.filter(|cpus| *cpus > 0).or_else(counted)?,
         })
@@ -152,7 +151,7 @@ impl WireCpu {
 }
 
 impl WireMemory {
-    /// What `docker stats` shows: without the page cache that the kernel can drop at once.
+    /// Memory as `docker stats` shows it: without the page cache that the kernel can drop at once.
     fn used(&self) -> Option<u64> {
         let Some(usage) = self.usage else {
             return self.privateworkingset;
@@ -251,13 +250,13 @@ impl Engine {
         first_sample(&answer.body)
     }
 
-    /// Samples as they come. While the container does not run, Docker goes on with samples that
-    /// are all `None`, and Podman ends the stream.
+    /// A stream of samples. While the container is not running, Docker sends samples that are all `None`, and Podman
+    /// ends the stream.
     pub async fn stats_stream(&self, id: &str) -> Result<StatsStream, EngineError> {
         self.stats_stream_after(id, None).await
     }
 
-    /// As [`Engine::stats_stream`], with a reading of before for the first sample to be compared with.
+    /// Like [`Engine::stats_stream`], with an earlier reading to compare the first sample with.
     pub async fn stats_stream_after(
         &self,
         id: &str,

@@ -1,4 +1,4 @@
-//! The engine's host.
+//! Information about an engine and its host.
 
 use http::Method;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use crate::container_detail::some_text;
 use crate::error::clean;
 use crate::{Engine, EngineError, json};
 
-/// What an engine tells about itself and its host.
+/// An engine's information about itself and its host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SystemInfo {
     /// The host's name.
@@ -28,11 +28,11 @@ pub struct SystemInfo {
     pub cgroup_version: Option<String>,
     /// Containers in all.
     pub containers: Option<u64>,
-    /// Containers that run.
+    /// Running containers.
     pub containers_running: Option<u64>,
     /// Images.
     pub images: Option<u64>,
-    /// What the engine warns about.
+    /// The engine's warnings.
     pub warnings: Vec<String>,
 }
 
@@ -79,7 +79,7 @@ fn parse(body: &[u8]) -> Result<SystemInfo, EngineError> {
 }
 
 impl Engine {
-    /// Asks the engine about itself and its host.
+    /// Requests this information.
     pub async fn system_info(&self) -> Result<SystemInfo, EngineError> {
         let answer = self.call(Method::GET, &["info"]).send().await?;
         parse(&answer.body)

@@ -1,11 +1,11 @@
-//! A moment in time, as engines write it.
+//! Timestamps, in the formats of engines.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
-/// A moment, as nanoseconds since 1970-01-01 00:00 UTC. Covers the years 1678 to 2261.
+/// A timestamp, as nanoseconds since 1970-01-01 00:00 UTC. Covers the years 1678 to 2261.
 ///
 /// `Display` writes RFC 3339 in UTC with nine decimals, which sorts as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,8 +45,8 @@ impl Timestamp {
         self.unix_nanos.div_euclid(NANOS_PER_SECOND)
     }
 
-    /// Reads RFC 3339 with up to nine decimals, in UTC or with an offset. `None` for anything
-    /// else, and for Go's zero time (the year 1), which engines write for "never".
+    /// Parses RFC 3339 with up to nine decimals, in UTC or with an offset. `None` for anything else, and for Go's zero
+    /// time (the year 1), which engines write for "never".
     pub fn parse(text: &[u8]) -> Option<Self> {
         // YYYY-MM-DDTHH:MM:SS is 19 bytes; a zone must follow.
         let (date_time, mut rest) = text.split_at_checked(19)?;
@@ -102,7 +102,7 @@ impl Timestamp {
         Some(Self { unix_nanos })
     }
 
-    /// As the `since` and `until` parameters of the API want it: seconds and nanoseconds.
+    /// In the format of the API's `since` and `until` parameters: seconds and nanoseconds.
     pub(crate) fn as_parameter(self) -> String {
         format!(
             "{}.{:09}",

@@ -1,4 +1,4 @@
-//! TLS to an engine, with the certificates that Docker's layout has.
+//! TLS to an engine, with certificates in Docker's layout.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Client {
                 reason: "it is not a name that a certificate can have".to_owned(),
             })?;
         let material = material.clone();
-        // Certificates may be on a slow disk, and the system's own ones are hundreds of files.
+        // Certificates may be on a slow disk, and the system has hundreds of files.
         let config = tokio::task::spawn_blocking(move || client_config(&material))
             .await
             .map_err(|error| EngineError::Tls {
@@ -69,7 +69,7 @@ impl Client {
     }
 }
 
-/// What a TLS error means to someone who does not know the library.
+/// Explains a TLS error to a user who does not know the library.
 pub(crate) fn in_words(error: &rustls::Error) -> String {
     use rustls::CertificateError as Certificate;
 
@@ -120,7 +120,7 @@ fn client_config(material: &TlsMaterial) -> Result<ClientConfig, EngineError> {
                 unusable(&path, error.to_string())
             })?
     };
-    // "Dangerous" is the door for any verifier of one's own, the strict one included.
+    // The `dangerous` API is needed for any custom verifier, even a strict one.
     let builder = builder
         .dangerous()
         .with_custom_certificate_verifier(verifier);
@@ -144,7 +144,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, EngineError
         })
 }
 
-/// The authorities to trust: only the endpoint's own if it has one, as Docker does.
+/// The trusted authorities: only the endpoint's own if it has one, as Docker does.
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, EngineError> {
     let mut roots = RootCertStore::empty();
     let certificates = match ca {
@@ -155,7 +155,7 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore, EngineError> {
     Ok(roots)
 }
 
-/// For endpoints whose user has switched verification off (`SkipTLSVerify`).
+/// For endpoints whose user has disabled verification (`SkipTLSVerify`).
 #[derive(Debug)]
 struct AcceptAny {
     provider: Arc<CryptoProvider>,

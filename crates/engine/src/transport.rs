@@ -1,4 +1,4 @@
-//! Requests to an engine: the version in each path, a deadline and a size limit for each answer.
+//! Requests to an engine: a version in each path, a deadline and a size limit for each answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use crate::connect::{Connector, find_cause};
 use crate::error::{About, classify, clean};
 use crate::{EngineError, Noun};
 
-/// How long a plain call may take in all, unless the caller says otherwise.
+/// Default timeout of a plain call.
 pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(30);
 
-/// How much of an answer we are willing to hold. 1,000 containers are about 2 MB.
+/// Limit of an answer's size. 1,000 containers are about 2 MB.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
-/// How much of an error answer we read.
+/// Limit of an error response's size.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
-/// How long an idle connection is kept. An ssh connection costs a second to open.
+/// Idle timeout of a pooled connection. Opening an ssh connection takes a second.
 const KEEP_IDLE: Duration = Duration::from_mins(1);
 
 /// The HTTP client of one engine. Clones share their connections.
@@ -37,13 +37,13 @@ pub(crate) struct Transport {
     authority: Arc<str>,
 }
 
-/// The whole answer to a plain call.
+/// The complete answer of a plain call.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Bytes,
 }
 
-/// A request in the making.
+/// A request builder.
 pub(crate) struct Call {
     transport: Transport,
     method: Method,
@@ -76,16 +76,16 @@ impl Transport {
         self.connector.address()
     }
 
-    /// A call to `/prefix/segment/segment…`. Each segment becomes one part of the path, whatever
-    /// characters it has.
+    /// A call to `/prefix/segment/segment…`. Each segment becomes one part of the path, whatever characters it
+    /// contains.
     pub(crate) fn call(&self, method: Method, prefix: &str, segments: &[&str]) -> Call {
         let mut path = prefix.to_owned();
         for segment in segments {
             path.push('/');
             escape_into(&mut path, segment, b"");
         }
-        // `.`, `..` and also an escaped slash would be resolved by the engine and reach another
-        // call, and no id or name has them.
+        // `.`, `..` and even an escaped slash would be resolved by the engine and reach another endpoint; no id or name
+        // contains them.
         let refused = segments
             .iter()
             .find(|segment| {
@@ -111,13 +111,13 @@ impl Transport {
         }
     }
 
-    /// Makes a request over a connection of its own and waits for the head of the answer.
+    /// Sends a request over its own connection and waits for the head of the answer.
     async fn open(
         self,
         mut request: Request<Full<Bytes>>,
         what: &'static str,
     ) -> Result<(StatusCode, ByteStream), EngineError> {
-        // What the pool does for its own requests: the host goes from the address to a header.
+        // The pool does this for its own requests: the host moves from the address to a header.
         let host = HeaderValue::from_str(&self.authority);
         request
             .headers_mut()
@@ -128,7 +128,7 @@ impl Transport {
         ByteStream::open(self, stream, request, what).await
     }
 
-    /// What a failed exchange means.
+    /// Converts the error of a failed exchange.
     pub(crate) fn failure(&self, error: impl Into<ExchangeError>) -> EngineError {
         let error = error.into();
         if let Some(known) = find_cause(error.as_dyn()) {
@@ -157,7 +157,7 @@ impl Transport {
         if announced > limit as u64 {
             return Err(EngineError::TooLarge { limit });
         }
-        // One frame is the usual case for small answers, and is not copied.
+        // A small answer usually is one frame, which is not copied.
         let mut first = Bytes::new();
         let mut whole = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -186,7 +186,7 @@ impl Transport {
     }
 }
 
-/// An error of the HTTP client, of either of its layers.
+/// Converts an error of the HTTP client, from either of its layers.
 pub(crate) enum ExchangeError {
     Request(hyper_util::client::legacy::Error),
     Body(hyper::Error),
@@ -281,7 +281,7 @@ impl Call {
         self
     }
 
-    /// Says what the call is about, for errors.
+    /// Sets the subject of the call, for errors.
     pub(crate) fn about(mut self, noun: Noun, name: &str) -> Self {
         self.about = About {
             noun,
@@ -290,7 +290,7 @@ impl Call {
         self
     }
 
-    /// Sets the deadline for the whole answer, or for the beginning of a stream.
+    /// Sets the deadline for the complete answer, or for the beginning of a stream.
     pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -328,7 +328,7 @@ impl Call {
         request.body(Full::new(body)).map_err(invalid)
     }
 
-    /// Makes the call and reads the whole answer. An error status is an error.
+    /// Sends the request and reads the complete answer. An error status is an error.
     pub(crate) async fn send(self) -> Result<Answer, EngineError> {
         let deadline = self.deadline;
         let exchange = self.exchange();
@@ -348,8 +348,8 @@ impl Call {
                     self.transport.read(response.into_body(), limit).await,
                 )
             }
-            // The connection was lost before the request was sent. The pool does not say why, so
-            // it is sent over one of its own, which either works or tells.
+            // The connection was lost before the request was sent, and the pool does not say why. So the request is
+            // repeated over a new connection, which either works or explains the failure.
             Err(error) if http_error(&error).is_some_and(hyper::Error::is_canceled) => {
                 let (status, stream) = self.transport.clone().open(request, "the answer").await?;
                 (status, stream.read_all(answer_limit(status)).await)
@@ -364,8 +364,8 @@ impl Call {
         }
     }
 
-    /// Makes the call over a connection of its own and gives the answer as a stream, called `what`
-    /// in errors. The deadline is for its beginning.
+    /// Sends the request over its own connection and returns the answer as a stream, called `what` in errors. The
+    /// deadline applies to its beginning.
     pub(crate) async fn stream(self, what: &'static str) -> Result<ByteStream, EngineError> {
         let deadline = self.deadline;
         timeout(deadline, self.open(what))
@@ -373,8 +373,8 @@ impl Call {
             .unwrap_or(Err(EngineError::NotResponding { after: deadline }))
     }
 
-    /// As [`Self::stream`], for engines that send nothing before they have something to say: if the
-    /// answer has not begun after `patience`, the stream is given all the same, and waits for it.
+    /// Like [`Self::stream`], for engines that send nothing before their first message: if the answer has not begun
+    /// after `patience`, the stream is returned anyway, and waits for it.
     pub(crate) async fn stream_late(
         self,
         what: &'static str,
@@ -398,7 +398,7 @@ impl Call {
         Err(self.error_of(status, body))
     }
 
-    /// What an error answer means.
+    /// Converts an error response.
     fn error_of(&self, status: StatusCode, body: Result<Bytes, EngineError>) -> EngineError {
         #[derive(Deserialize)]
         struct ErrorBody {
@@ -427,7 +427,7 @@ fn answer_limit(status: StatusCode) -> usize {
     }
 }
 
-/// 304 is an answer: the container was started, or stopped, already.
+/// 304 is a success: the container was already started, or stopped.
 fn is_success(status: StatusCode) -> bool {
     status.is_success() || status == StatusCode::NOT_MODIFIED
 }

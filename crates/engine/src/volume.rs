@@ -11,7 +11,7 @@ use crate::{Engine, EngineError, Noun, json};
 /// A volume as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
-    /// Its name; 64 hexadecimal digits for one that nobody named.
+    /// Its name; 64 hexadecimal digits for an anonymous volume.
     pub name: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
@@ -57,7 +57,7 @@ impl Engine {
         parse_list(&answer.body)
     }
 
-    /// Removes a volume and all that is in it. One that a container uses is refused.
+    /// Removes a volume with its data. Refused while a container uses it.
     pub async fn remove_volume(&self, name: &str) -> Result<(), EngineError> {
         self.call(Method::DELETE, &["volumes", name])
             .about(Noun::Volume, name)

@@ -1,4 +1,4 @@
-//! Tells a disk that was never written to from every other.
+//! Recognises a disk that was never written to.
 
 use std::fs::File;
 use std::io;
@@ -10,8 +10,8 @@ const SAMPLE: usize = 64 * 1024;
 
 /// Whether a disk was never written to: its first and last MiB and samples from all over it are zero.
 ///
-/// Every file system, partition table, volume manager and encryption that is known leaves a mark in the first or the
-/// last MiB. The samples are for data that somebody wrote without any.
+/// Every known file system, partition table, volume manager and encryption leaves a signature in the first or the last
+/// MiB. The samples detect data that was written without any.
 pub(crate) fn is_blank(disk: &File, size: u64) -> io::Result<bool> {
     let mut buffer = vec![0; SAMPLE];
     let ends = (0..MIB)

@@ -1,4 +1,4 @@
-//! The way from the kernel's first process to a dockerd that answers.
+//! The boot sequence, from the kernel's first process to a dockerd that answers.
 //!
 //! ```text
 //! mounts ─ drivers ─┬─ link (serves whatever else fails)
@@ -24,14 +24,14 @@ use crate::{
     service,
 };
 
-/// Never returns: when the first process ends, the kernel does.
+/// Never returns: the kernel panics when its first process exits.
 pub(crate) fn run() -> ! {
     if std::process::id() != 1 {
         eprintln!("slipway-guest is the first process of Slipway's machine and nothing else.");
         std::process::exit(2);
     }
     loop {
-        // A panic of a task ends that task only; this is for what is left.
+        // A panic in a task ends only that task; this handles the rest.
         let ended = catch_unwind(AssertUnwindSafe(boot));
         let why = match ended {
             Ok(Err(error)) => error.to_string(),
@@ -74,7 +74,7 @@ fn boot() -> Result<()> {
             eprintln!("slipway-guest: {reason}");
             machine.news.tell(GuestEvent::Failed { reason });
         }
-        // Serves for ever, whatever became of the boot.
+        // Keeps serving, whatever the outcome of the boot.
         let _ = serving.await;
         Ok(())
     })
@@ -98,14 +98,14 @@ async fn start_docker(machine: &Machine) -> Result<()> {
             Ok(Err(error)) => networking.news.warn(error.to_string()),
             Err(error) => networking.news.warn(error.to_string()),
         }
-        // The firewall needs some of them as well.
+        // The firewall needs some of these modules as well.
         match network::bring_up(&networking.children).await {
             Ok(()) => networking.news.phase(Phase::Network),
             Err(error) => networking
                 .news
                 .warn(format!("The machine has no network: {error}")),
         }
-        // Nothing waits for it. Failures are of no interest where there is no such button.
+        // Nothing depends on it. Failures do not matter on machines without such a button.
         if let Ok(Err(error)) = spawn_blocking(modules::load_for_power_button).await {
             networking.news.warn(error.to_string());
         }
@@ -130,7 +130,7 @@ async fn start_docker(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-/// Containers inherit them.
+/// Resource limits that containers inherit.
 fn raise_limits(machine: &Machine) {
     const FILES: u64 = 1_048_576;
     let of = |most| Rlimit {
@@ -151,7 +151,7 @@ fn raise_limits(machine: &Machine) {
     }
 }
 
-/// Ctrl-Alt-Del and whoever sends SIGTERM switch the machine off in good order.
+/// Ctrl-Alt-Del and SIGTERM power the machine off in order.
 async fn listen_for_signals(machine: Machine) {
     let _ = rustix::system::reboot(rustix::system::RebootCommand::CadOff);
     let (Ok(mut terminate), Ok(mut interrupt)) = (

@@ -1,4 +1,4 @@
-//! Every child of the first process: those it started, and those that lost their parent.
+//! All children of the first process: those it started, and orphans.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// As a shell says it.
+    /// The exit status in a shell's convention.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Exit(code) => code,
@@ -46,31 +46,31 @@ impl std::fmt::Display for Ended {
     }
 }
 
-/// Starts children and waits for all of them.
+/// Starts children and reaps all of them.
 #[derive(Clone, Default)]
 pub(crate) struct Children(Rc<RefCell<HashMap<i32, oneshot::Sender<Ended>>>>);
 
-/// A child that runs.
+/// A running child.
 pub(crate) struct Child {
     pid: Pid,
     ended: oneshot::Receiver<Ended>,
 }
 
 impl Child {
-    /// Waits for its end. May be called again if it was not waited for to the end.
+    /// Waits for its end. Cancel safe.
     pub(crate) async fn ended(&mut self) -> Ended {
         // The sender is dropped only after it has sent.
         (&mut self.ended).await.unwrap_or(Ended::Exit(255))
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        // It may have ended in the meantime; its number is not used again before it was waited for.
+        // It may have ended in the meantime; its pid is not reused before it is reaped.
         let _ = kill_process(self.pid, signal);
     }
 }
 
 impl Children {
-    /// Waits for children for ever.
+    /// Reaps children for ever.
     pub(crate) async fn reap(&self) -> io::Error {
         let mut any = match signal(SignalKind::child()) {
             Ok(any) => any,
@@ -101,9 +101,9 @@ impl Children {
         }
     }
 
-    /// Starts a child. Its input is empty unless the command says otherwise.
+    /// Starts a child. Its standard input is empty unless the command sets one.
     pub(crate) fn start(&self, command: &mut Command) -> Result<Child> {
-        // Nothing is awaited between the start and the entry, so that its end cannot come in between.
+        // No await between spawn and registration, so that its end cannot be missed.
         let child = command.spawn().map_err(|source| Error::Start {
             program: command.get_program().to_string_lossy().into_owned(),
             source,
@@ -118,7 +118,7 @@ impl Children {
         Ok(Child { pid, ended })
     }
 
-    /// Runs a program to its end and returns how it ended and what it said.
+    /// Runs a program to its end; returns its exit status and output.
     pub(crate) async fn run(
         &self,
         program: &str,
@@ -150,12 +150,12 @@ impl Children {
                 seconds: patience.as_secs(),
             });
         };
-        // A grandchild that holds the pipe is not waited for.
+        // Does not wait for a grandchild that holds the pipe.
         let _ = timeout(Duration::from_millis(200), copying).await;
         Ok((ended, log.tail(4096)))
     }
 
-    /// Runs a program that has to succeed.
+    /// Runs a program that must succeed.
     pub(crate) async fn run_ok(
         &self,
         program: &str,
@@ -172,7 +172,7 @@ impl Children {
         }
     }
 
-    /// Starts a child whose both outputs go to `log`; the second result ends when they have.
+    /// Starts a child with both outputs going to `log`; the second result resolves when they have ended.
     pub(crate) fn start_logged(
         &self,
         command: &mut Command,
@@ -186,7 +186,7 @@ impl Children {
         let copy = writer.try_clone().map_err(failed)?;
         command.stdout(writer).stderr(copy);
         let child = self.start(command)?;
-        // The command holds the pipe's other end, and would for ever.
+        // The command holds the other end of the pipe and would keep it open.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let log = log.clone();
         let copying = tokio::task::spawn_local(async move {

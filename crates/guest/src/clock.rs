@@ -1,4 +1,4 @@
-//! The guest's clocks: time since the kernel started, and the time of day that the host tells.
+//! The guest's clocks: time since the kernel started, and the time of day as set by the host.
 
 use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 use slipway_link::{GuestEvent, Reply};
@@ -6,7 +6,7 @@ use slipway_link::{GuestEvent, Reply};
 use crate::error::{Doing, Result};
 use crate::news::News;
 
-/// A clock that is less off than this is left alone.
+/// Smaller deviations are not corrected.
 const TOLERATED_NS: u64 = 100_000_000;
 
 const NS: i128 = 1_000_000_000;
@@ -20,7 +20,7 @@ fn nanoseconds(time: Timespec) -> i128 {
     i128::from(time.tv_sec) * NS + i128::from(time.tv_nsec)
 }
 
-/// Sets the clock to what the host says, if it is off by more than is tolerated.
+/// Sets the clock to the host's time if it deviates by more than the tolerance.
 pub(crate) fn set(unix_time_ns: u64, news: &News) -> Result<Reply> {
     let offset = i128::from(unix_time_ns) - nanoseconds(clock_gettime(ClockId::Realtime));
     let offset_ns = i64::try_from(offset).unwrap_or(if offset < 0 { i64::MIN } else { i64::MAX });

@@ -1,4 +1,4 @@
-//! The data disk, from whatever it is to being mounted.
+//! Prepares the data disk, whatever its state, and mounts it.
 //!
 //! ```text
 //! blank ──► format ──┐
@@ -7,9 +7,9 @@
 //! anything else, or damaged ──► broken: left as it is
 //! ```
 //!
-//! Nothing but a disk that is provably blank is ever formatted. The file system is made in memory and copied, its first
-//! block last; until that is written the disk begins with a mark of ours, so that a cut leaves a disk that is known to
-//! hold nothing.
+//! Only a disk that is provably blank is ever formatted. The file system is built in memory and copied, its first block
+//! last; until then the disk begins with a marker of ours, so that an interruption leaves a disk that is known to hold
+//! nothing.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
@@ -26,12 +26,12 @@ use crate::news::News;
 use crate::{blank, disk, ext4, mounts};
 
 const LABEL: &str = "slipway-data";
-/// What lies where on the data disk. A higher number comes from a newer Slipway.
+/// Version of the data disk's layout. A higher number comes from a newer Slipway.
 const LAYOUT: u32 = 1;
 const LAYOUT_FILE: &str = "/data/layout-version";
-/// A disk that begins with this was being formatted.
+/// Marker at the start of a disk that is being formatted.
 const FORMATTING: &[u8] = b"slipway-data: being formatted; it holds nothing\n";
-/// A file system may be this much smaller than its disk without being grown.
+/// A file system may be smaller than its disk by this much without being grown.
 const NOT_WORTH_GROWING: u64 = 64 * 1024 * 1024;
 
 const CHECK_PATIENCE: Duration = Duration::from_mins(30);
@@ -41,10 +41,10 @@ const FORMAT_PATIENCE: Duration = Duration::from_mins(2);
 /// Why the data disk cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unusable {
-    /// Because of what is on it.
+    /// Because of its content.
     #[error("{reason}")]
     Broken { reason: String, repairable: bool },
-    /// Because of something else, which says nothing of what is on it.
+    /// For another reason, which says nothing about its content.
     #[error(transparent)]
     Failed(#[from] Error),
 }
@@ -62,7 +62,7 @@ pub(crate) struct Mounted {
     to_grow: bool,
 }
 
-/// Makes the data disk ready and mounts it.
+/// Prepares the data disk and mounts it.
 pub(crate) async fn mount(children: &Children, news: &News) -> Result<Mounted, Unusable> {
     let device = disk::find("data").await?;
     let file = open(&device)?;
@@ -103,7 +103,7 @@ pub(crate) async fn mount(children: &Children, news: &News) -> Result<Mounted, U
         }
     };
     drop(file);
-    // The quick check believes a file system that says it is clean; a repair looks at all of it.
+    // The quick check trusts a file system that is marked clean; a repair checks all of it.
     mounts::data(&device).map_err(|error| Unusable::Broken {
         reason: error.to_string(),
         repairable: true,
@@ -118,7 +118,7 @@ pub(crate) async fn mount(children: &Children, news: &News) -> Result<Mounted, U
 }
 
 impl Mounted {
-    /// Makes the file system as large as its disk, while it is in use.
+    /// Grows the mounted file system to the size of its disk.
     pub(crate) async fn grow(&self, children: &Children, news: &News) {
         if !self.to_grow {
             return;
@@ -135,7 +135,7 @@ impl Mounted {
     }
 }
 
-/// Repairs what e2fsck can repair without asking; its words are the result.
+/// Repairs what e2fsck can repair without asking; returns its output.
 pub(crate) async fn repair(children: &Children) -> Result<String, Unusable> {
     let device = disk::find("data").await?;
     let file = open(&device)?;
@@ -181,14 +181,14 @@ fn is_ours_unfinished(file: &File) -> io::Result<bool> {
     Ok(start == FORMATTING)
 }
 
-/// Checks, and repairs what is safe to repair.
+/// Checks, and makes repairs that are safe.
 async fn check(children: &Children, device: &Path) -> Result<(), Unusable> {
     let device = device.to_string_lossy();
     let (how, output) = children
         .run("/usr/sbin/e2fsck", &["-p", &device], CHECK_PATIENCE)
         .await?;
     match how {
-        // 1: errors were corrected, 2: and a mounted file system would have to be mounted anew.
+        // 1: errors were corrected, 2: a mounted file system would have to be remounted.
         Ended::Exit(0..=3) => Ok(()),
         how => Err(Unusable::Broken {
             reason: format!("The data disk's file system is damaged ({how}): {output}"),
@@ -206,7 +206,7 @@ async fn format(children: &Children, file: &File, size: u64) -> Result<(), Unusa
     fs::create_dir_all(SEED)
         .and_then(|()| fs::write(format!("{SEED}/layout-version"), format!("{LAYOUT}\n")))
         .doing(|| "There is no memory to format the data disk in".into())?;
-    // The disk is all zero: nothing has to be zeroed, now or later, and the host's sparse file stays small.
+    // The disk is all zeros: nothing has to be zeroed, now or later, and the host's sparse file stays small.
     let arguments = [
         "-q",
         "-F",
@@ -234,7 +234,7 @@ async fn format(children: &Children, file: &File, size: u64) -> Result<(), Unusa
     Ok(copied?)
 }
 
-/// Copies what is not a hole, the first block last.
+/// Copies everything but holes, the first block last.
 fn copy(image: &File, disk: &File) -> io::Result<()> {
     const FIRST: usize = 4096;
     let mut mark = vec![0; FIRST];
@@ -264,7 +264,7 @@ fn copy(image: &File, disk: &File) -> io::Result<()> {
     disk.sync_all()
 }
 
-/// Whether this Slipway knows what lies where.
+/// Whether this Slipway supports the layout.
 fn layout() -> Result<(), Unusable> {
     let found = match fs::read_to_string(LAYOUT_FILE) {
         Ok(found) => found,
@@ -364,7 +364,7 @@ mod tests {
     fn a_copy_that_was_cut_is_known_to_hold_nothing() {
         let (image, disk) = image_and_disk(64 << 20);
         copy(image.as_file(), &disk).unwrap();
-        // What the disk looks like just before the last write.
+        // The disk just before the last write.
         let mut mark = vec![0; 4096];
         mark[..FORMATTING.len()].copy_from_slice(FORMATTING);
         disk.write_all_at(&mark, 0).unwrap();

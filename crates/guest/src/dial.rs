@@ -1,4 +1,4 @@
-//! Connections that the guest makes for the host.
+//! Connections that the guest opens for the host.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -25,7 +25,7 @@ pub(crate) async fn docker(machine: &Machine, responder: Responder) {
         Ok(socket) => {
             let link = responder.accept(Reply::Connected);
             let (reader, writer) = socket.into_split();
-            // A failure has reset the stream, which is all there is to say.
+            // A failure has reset the stream; there is nothing else to report.
             let _ = pump(link, reader, writer).await;
         }
         Err(error) => refuse(responder, "Docker", &error),
@@ -75,7 +75,7 @@ async fn carry_datagrams(link: &LinkStream, socket: &UdpSocket) -> io::Result<()
                 _ => {}
             }
         }
-        // The end from the host ends both directions: there is no half of a conversation in datagrams.
+        // The host's end of stream ends both directions: datagrams have no half-close.
         link.finish()
     };
     let back = async {
@@ -94,7 +94,7 @@ async fn carry_datagrams(link: &LinkStream, socket: &UdpSocket) -> io::Result<()
     }
 }
 
-/// An answer to one datagram, which says nothing of the next: nobody listens yet, or it was too long.
+/// The error of one datagram, which does not affect the next: nothing listens yet, or it was too long.
 fn is_of_one_datagram(error: &io::Error) -> bool {
     const TOO_LONG: i32 = 90;
     matches!(

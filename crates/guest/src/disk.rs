@@ -1,4 +1,4 @@
-//! Finds a disk by the name that the host gave it.
+//! Finds a disk by the serial number that the host gave it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::{Error, Result};
 
-/// Drivers find their devices by themselves, so a disk may need a moment to appear.
+/// Drivers probe devices asynchronously, so a disk may take a moment to appear.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The disk whose serial number is `serial`.

@@ -1,10 +1,10 @@
-//! The network that connections to the engine come in at: an interface in a network namespace of its own, with dockerd
-//! listening there and nothing else.
+//! The network for connections to the engine: an interface in its own network namespace, in which only dockerd listens.
 //!
-//! It is apart from the machine's own network, which containers may share: whoever has that sees no packet of this one, and no
-//! address leads to it. Nor can who may change that network put an interface beside this one: the kernel numbers the namespace
-//! that an interface goes to in the one that it comes from, and by the number it is reached. So there is a namespace in
-//! between, which is gone afterwards. The socket keeps the last one; no process is in it.
+//! It is separate from the machine's own network, which containers may share: a program in that network sees no packet
+//! of this one, and no address leads to it. The interface passes through an intermediate namespace, which then
+//! disappears. Without that, a program that may change the machine's network could add an interface here: the kernel
+//! assigns ids to namespaces in the namespace that an interface came from, and the id makes the namespace addressable.
+//! The socket keeps the last namespace alive; no process is in it.
 
 use std::fs::{self, File};
 use std::io;
@@ -23,20 +23,20 @@ use tokio::time::timeout;
 use crate::error::{Doing, Result};
 use crate::netlink::Netlink;
 
-/// The interface. Not every driver gives one.
+/// The interface. Optional in drivers.
 const INTERFACE: &str = "eth2";
-/// Connections that wait for dockerd to take them. While it starts there may be many.
+/// Listen backlog. While dockerd starts there may be many connections.
 const BACKLOG: i32 = 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A socket for dockerd to take connections at, where there is such an interface.
+/// A listening socket for dockerd, if there is such an interface.
 pub(crate) async fn listen() -> Result<Option<OwnedFd>> {
     if !fs::exists(format!("/sys/class/net/{INTERFACE}")).unwrap_or(false) {
         return Ok(None);
     }
     let (sender, made) = oneshot::channel();
     let doing = || "The engine's network could not be made".to_owned();
-    // It leaves the machine's network for good, so it is nobody else's thread.
+    // A separate thread, because it leaves the machine's network for good.
     thread::Builder::new()
         .spawn(move || sender.send(listen_apart()))
         .doing(doing)?;
@@ -51,7 +51,7 @@ pub(crate) async fn listen() -> Result<Option<OwnedFd>> {
 fn listen_apart() -> io::Result<OwnedFd> {
     move_on()?;
     move_on()?;
-    // Nobody there speaks it.
+    // No IPv6 on this network.
     let _ = fs::write(
         format!("/proc/sys/net/ipv6/conf/{INTERFACE}/disable_ipv6"),
         "1",
@@ -65,20 +65,20 @@ fn listen_apart() -> io::Result<OwnedFd> {
     Ok(listener.into())
 }
 
-/// Goes on into a new network namespace with the interface.
+/// Moves this thread and the interface into a new network namespace.
 #[expect(
     deprecated,
     reason = "what takes its place is unsafe on account of file descriptors, which stay as they are here"
 )]
 fn move_on() -> io::Result<()> {
     let from = Netlink::new()?;
-    // It may be another one there.
+    // Its index may be another one there.
     let interface = index()?;
     rustix::thread::unshare(UnshareFlags::NEWNET)?;
     from.move_to(interface, &File::open("/proc/thread-self/ns/net")?)
 }
 
-/// The interface's number in the namespace of this thread.
+/// The interface's index in this thread's namespace.
 fn index() -> io::Result<u32> {
     let any = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
     Ok(name_to_index(any, INTERFACE)?)

@@ -1,8 +1,8 @@
-//! What can go wrong in the guest, in words that the host shows to people.
+//! Errors of the guest, with messages that the host shows to people.
 
 use std::io;
 
-/// What can go wrong in the guest.
+/// An error of the guest.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{what}: {source}")]
@@ -23,7 +23,7 @@ pub(crate) enum Error {
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Says what was being done when the system refused.
+/// Adds what was being done to a system error.
 pub(crate) trait Doing<T> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T>;
 }

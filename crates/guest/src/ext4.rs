@@ -1,4 +1,4 @@
-//! What the agent has to know of an ext4 file system before it is mounted: whose it is and how large.
+//! Reads an ext4 superblock before the file system is mounted: its label and its size.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ const LENGTH: usize = 1024;
 const MAGIC: u16 = 0xEF53;
 const FEATURE_64BIT: u32 = 0x80;
 
-/// What the superblock says.
+/// The relevant fields of the superblock.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Superblock {
     pub(crate) label: String,

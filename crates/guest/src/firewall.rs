@@ -1,4 +1,4 @@
-//! What may pass between the machine and the computer it runs on: nothing that was not asked for over the link.
+//! The firewall between the machine and the host computer: blocks everything that was not requested over the link.
 
 use std::io::Write;
 use std::time::Duration;
@@ -13,12 +13,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The rules, for `nft -f`.
 ///
-/// The gateway of user-mode networking is the host's own loopback, and so is every address that no other computer has: no
-/// container may reach the programs that trust it. What leaves is looked at where it leaves, because a container with the
-/// machine's network makes frames of its own. What an ordinary socket may not reach it is told at once, by `output`.
+/// The gateway of user-mode networking is the host's own loopback, and so is every address that belongs to no other
+/// computer: containers must not reach services that trust the loopback. Outgoing packets are filtered where they
+/// leave, because a container in the machine's network can send raw frames. `output` rejects connections of ordinary
+/// sockets at once instead of dropping them.
 ///
-/// From the network of published ports connections come in and none goes out, and there is no address to be translated, so
-/// that nothing of them has to be remembered.
+/// The network of published ports carries only incoming connections and needs no address translation, so it bypasses
+/// connection tracking.
 fn rules() -> String {
     let network = format!("{ADDRESS}/{PREFIX}");
     let host = guest_network::HOST;
@@ -65,7 +66,7 @@ table netdev slipway {{
     )
 }
 
-/// Sets the rules, all or none.
+/// Applies the rules atomically.
 pub(crate) async fn set_up(children: &Children) -> Result<()> {
     let (reader, mut writer) = std::io::pipe().doing(|| "A pipe could not be made".into())?;
     // Fits into a pipe's buffer.

@@ -1,4 +1,4 @@
-//! The last of what each program said, in memory: nothing is written to the data disk, and nothing grows.
+//! The recent output of each program, in memory: nothing is written to the data disk, and size is bounded.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-/// How much of each log is kept, in bytes.
+/// Size of each log, in bytes.
 const KEPT: usize = 512 * 1024;
 
-/// The last of what one program said.
+/// The recent output of one program.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Rc<Inner>);
 
@@ -22,7 +22,7 @@ struct Inner {
 #[derive(Default)]
 struct Ring {
     bytes: VecDeque<u8>,
-    /// How many bytes were said before those that are kept.
+    /// Number of bytes that were dropped before the kept ones.
     forgotten: u64,
 }
 
@@ -37,7 +37,7 @@ impl Log {
         self.0.more.notify_waiters();
     }
 
-    /// What was said from `from` on (counted from the first byte ever said) up to `limit` bytes, and where it ends.
+    /// Up to `limit` bytes from offset `from` (counted from the first byte ever written), and the offset of their end.
     pub(crate) fn read(&self, from: u64, limit: usize) -> (Vec<u8>, u64) {
         let ring = self.0.ring.borrow();
         let from = from.max(ring.forgotten);
@@ -58,7 +58,7 @@ impl Log {
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
 
-    /// Ends when something is said after this call.
+    /// Resolves when output is added after this call.
     pub(crate) fn more(&self) -> tokio::sync::futures::Notified<'_> {
         self.0.more.notified()
     }

@@ -1,4 +1,4 @@
-//! What all tasks of the agent share.
+//! State shared by all tasks of the agent.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use crate::children::Children;
 use crate::log::Log;
 use crate::news::News;
 
-/// What all tasks of the agent share. Everything runs on one thread.
+/// State shared by all tasks of the agent. Everything runs on one thread.
 #[derive(Clone)]
 pub(crate) struct Machine(Rc<Shared>);
 
@@ -20,13 +20,13 @@ pub(crate) struct Shared {
     pub(crate) agent_log: Log,
     pub(crate) dockerd_log: Log,
     pub(crate) containerd_log: Log,
-    /// The machine is going down: nothing is started again.
+    /// The machine is shutting down: nothing is restarted.
     pub(crate) stopping: Cell<bool>,
     pub(crate) docker_answers: Cell<bool>,
     pub(crate) data_mounted: Cell<bool>,
-    /// Somebody wants the data disk to be tried again.
+    /// Requests another attempt at mounting the data disk.
     pub(crate) try_disk_again: Notify,
-    /// Somebody wants dockerd to end: it is started again, or not if the machine is going down.
+    /// Requests the end of dockerd, which is then restarted unless the machine is shutting down.
     pub(crate) end_dockerd: Notify,
     pub(crate) end_containerd: Notify,
     /// dockerd has ended for good.

@@ -1,9 +1,10 @@
-//! The first process of the machine's guest: it boots it, runs containerd and dockerd, and does what the host asks.
+//! The guest agent, the first process of the machine: it boots the guest, runs containerd and dockerd, and serves the
+//! host's requests.
 //!
-//! It is `/init` of the initrd and stays for as long as the machine runs. It never ends by itself and no input makes it
-//! panic the kernel: what fails is told to the host over the link, which is opened as soon as its drivers are loaded; what
-//! fails before that is on the console. It does not know what containers are, answers on no network, and keeps no state but
-//! the data disk's.
+//! It is `/init` of the initrd and runs for as long as the machine does. It never exits by itself, and no input can
+//! make it panic the kernel. Failures are reported to the host over the link, which is opened as soon as its drivers
+//! are loaded; earlier failures are on the console. It does not know what containers are, listens on no network, and
+//! keeps no state outside the data disk.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

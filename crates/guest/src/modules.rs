@@ -1,4 +1,4 @@
-//! Loads kernel modules without modprobe: one read of a list instead of a process for each.
+//! Loads kernel modules without modprobe: reads one list instead of starting a process for each module.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, OsStr};
@@ -10,9 +10,9 @@ use rustix::system::{finit_module, uname};
 
 use crate::error::{Doing, Result};
 
-/// What containerd and dockerd ask for while they start, in the order in which they do.
+/// The modules that containerd and dockerd request while they start, in that order.
 ///
-/// They and the kernel would load them by themselves, each by a modprobe of its own, one after the other.
+/// Otherwise they and the kernel would load each one with a modprobe process, one after the other.
 const FOR_DOCKER: [&str; 14] = [
     "overlay",
     "nf_tables",
@@ -30,12 +30,12 @@ const FOR_DOCKER: [&str; 14] = [
     "xt_nat",
 ];
 
-/// The power button of one kind of machine or another.
+/// Modules for the power button of the supported machine types.
 const POWER_BUTTON: [&str; 4] = ["evdev", "button", "gpio_pl061", "gpio_keys"];
 
-/// Loads what `directory/order` names, one file a line, in that order.
+/// Loads the modules listed in `directory/order`, one file a line, in that order.
 ///
-/// What cannot be loaded is returned in words: the next step says whether it was needed.
+/// Failures are returned as text: the next step shows whether the module was needed.
 pub(crate) fn load_in_order(directory: &Path) -> Result<Vec<String>> {
     let order = directory.join("order");
     let order = fs::read_to_string(&order).doing(|| format!("{}", order.display()))?;
@@ -44,12 +44,12 @@ pub(crate) fn load_in_order(directory: &Path) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Loads what dockerd needs, and what that depends on, from the root. What cannot be loaded is returned in words.
+/// Loads the modules that dockerd needs, with their dependencies, from the root. Failures are returned as text.
 pub(crate) fn load_for_docker() -> Result<Vec<String>> {
     load_from_root(&FOR_DOCKER)
 }
 
-/// Loads what it takes to hear the power button.
+/// Loads the modules for the power button.
 pub(crate) fn load_for_power_button() -> Result<Vec<String>> {
     load_from_root(&POWER_BUTTON)
 }
@@ -65,10 +65,10 @@ fn load_from_root(wanted: &[&str]) -> Result<Vec<String>> {
         .collect())
 }
 
-/// How a module is told to work.
+/// Parameters of a module.
 fn options(path: &Path) -> &'static CStr {
     match path.file_name().and_then(OsStr::to_str) {
-        // What was sent is put away with what is sent next, and no interrupt comes just to say that it was.
+        // Sent packets are freed with the next ones, without an interrupt just for their completion.
         Some("virtio_net.ko") => c"napi_tx=0",
         _ => c"",
     }
@@ -96,8 +96,7 @@ fn names(order: &str) -> impl Iterator<Item = &str> {
         .filter(|name| !name.is_empty() && !name.starts_with('#'))
 }
 
-/// The files of `wanted` in an order in which each comes after what it depends on. What `modules.dep` does not know is
-/// built into the kernel.
+/// The files of `wanted`, dependencies first. Modules that `modules.dep` does not list are built into the kernel.
 fn with_dependencies<'a>(wanted: &[&str], modules_dep: &'a str) -> Vec<&'a str> {
     let mut by_name: HashMap<String, (&str, &str)> = HashMap::new();
     for line in modules_dep.lines() {
@@ -108,7 +107,7 @@ fn with_dependencies<'a>(wanted: &[&str], modules_dep: &'a str) -> Vec<&'a str> 
     let mut taken = HashSet::new();
     let mut order = Vec::new();
     for (path, dependencies) in wanted.iter().filter_map(|name| by_name.get(*name)) {
-        // Each is listed before what it depends on.
+        // Each is listed before its dependencies.
         for path in dependencies.split_whitespace().rev().chain([*path]) {
             if taken.insert(path) {
                 order.push(path);

@@ -1,4 +1,4 @@
-//! What is mounted where, and the step from the initrd to the root.
+//! Mounts, and the switch from the initrd to the root.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ const HARMLESS: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NOEXEC)
     .union(MountFlags::NODEV);
 
-/// What the agent itself needs to see devices.
+/// Mounts that the agent needs to see devices.
 pub(crate) fn early() -> Result<()> {
     for (kind, at) in [("proc", "/proc"), ("sysfs", "/sys")] {
         make(at)?;
@@ -24,7 +24,7 @@ pub(crate) fn early() -> Result<()> {
     mount_at("dev", "/dev", "devtmpfs", MountFlags::NOSUID, "mode=755")
 }
 
-/// Makes `device` the root of everything. What is mounted early moves along.
+/// Makes `device` the root of everything. Early mounts are moved along.
 pub(crate) fn switch_root(device: &Path) -> Result<()> {
     const NEW: &str = "/root";
     make(NEW)?;
@@ -33,7 +33,7 @@ pub(crate) fn switch_root(device: &Path) -> Result<()> {
     for at in ["/proc", "/sys", "/dev"] {
         mount_move(at, format!("{NEW}{at}")).doing(|| format!("{at} could not be moved"))?;
     }
-    // The initrd stays below, unreachable: its memory is given back, but for the agent's own pages.
+    // The initrd stays below, unreachable: its memory is freed, except for the agent's own pages.
     for at in ["/modules", "/init"] {
         let _ = fs::remove_dir_all(at).or_else(|_| fs::remove_file(at));
     }
@@ -43,7 +43,7 @@ pub(crate) fn switch_root(device: &Path) -> Result<()> {
     chdir("/").doing(|| "The new root could not be entered".into())
 }
 
-/// What programs expect of a root.
+/// Mounts that programs expect.
 pub(crate) fn late() -> Result<()> {
     for at in ["/run", "/tmp"] {
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
@@ -67,13 +67,13 @@ pub(crate) fn late() -> Result<()> {
     )
 }
 
-/// The data disk and what lies on it.
+/// The data disk and its directories.
 pub(crate) fn data(device: &Path) -> Result<()> {
     let source = device.to_string_lossy();
     mount_at(&source, "/data", "ext4", MountFlags::NOATIME, "nodiscard")
 }
 
-/// containerd's and dockerd's places, on the data disk.
+/// Directories of containerd and dockerd on the data disk.
 pub(crate) fn data_places() -> Result<()> {
     for name in ["docker", "containerd"] {
         let from = format!("/data/{name}");
@@ -84,7 +84,7 @@ pub(crate) fn data_places() -> Result<()> {
     Ok(())
 }
 
-/// Takes the data disk off. If something still holds it, it is made read-only, which writes everything to it as well.
+/// Unmounts the data disk. If it is still in use, it is remounted read-only, which flushes it as well.
 pub(crate) fn data_off() -> Result<()> {
     for at in ["/var/lib/docker", "/var/lib/containerd"] {
         let _ = unmount(at, UnmountFlags::DETACH);

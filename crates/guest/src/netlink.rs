@@ -1,4 +1,4 @@
-//! The four things that have to be told to the kernel about a network interface.
+//! The four netlink requests about network interfaces that the agent needs.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ const CREATE_OR_REPLACE: u16 = 0x400 | 0x100;
 const INET: u8 = 2;
 const UP: u32 = 1;
 
-/// A way to tell it, about the interfaces of the network namespace that it was made in.
+/// A netlink socket for the network namespace that it was created in.
 pub(crate) struct Netlink(OwnedFd);
 
 impl Netlink {
@@ -33,12 +33,12 @@ impl Netlink {
         Ok(Self(socket))
     }
 
-    /// Switches an interface on.
+    /// Brings an interface up.
     pub(crate) fn up(&self, interface: u32) -> io::Result<()> {
         self.request(NEW_LINK, 0, &link(interface, UP))
     }
 
-    /// Puts an interface into another network namespace.
+    /// Moves an interface into another network namespace.
     pub(crate) fn move_to(&self, interface: u32, namespace: &impl AsRawFd) -> io::Result<()> {
         const NAMESPACE: u16 = 28;
         let mut body = link(interface, 0);
@@ -46,7 +46,7 @@ impl Netlink {
         self.request(NEW_LINK, 0, &body)
     }
 
-    /// Gives an interface an address.
+    /// Adds an address to an interface.
     pub(crate) fn add_address(
         &self,
         interface: u32,
@@ -62,7 +62,7 @@ impl Netlink {
         self.request(NEW_ADDRESS, CREATE_OR_REPLACE, &body)
     }
 
-    /// Sends everything that goes nowhere else through `gateway`.
+    /// Sets the default route to `gateway`.
     pub(crate) fn add_default_route(&self, interface: u32, gateway: Ipv4Addr) -> io::Result<()> {
         const OUT: u16 = 4;
         const GATEWAY: u16 = 5;
@@ -98,7 +98,7 @@ impl Netlink {
     }
 }
 
-/// What a request about an interface begins with; `flags` are those to be set.
+/// The header of a request about an interface; `flags` are the flags to set.
 fn link(interface: u32, flags: u32) -> Vec<u8> {
     let mut body = vec![0; 4];
     body.extend(interface.to_ne_bytes());

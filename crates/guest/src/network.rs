@@ -1,5 +1,5 @@
-//! The guest's network: the interface that leads out, with the address that the driver's network expects, the one that
-//! connections to published ports come in at, and nothing that listens.
+//! The guest's network: the outward interface, with the address that the driver's network expects, and the interface
+//! for published ports. Nothing listens on either.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -14,36 +14,36 @@ use crate::firewall;
 use crate::netlink::Netlink;
 use crate::news::News;
 
-/// The network that QEMU's user-mode networking gives to a guest.
+/// The network of QEMU's user-mode networking.
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 pub(crate) const PREFIX: u8 = 24;
 pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 pub(crate) const NAMESERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
 
-/// The interface that leads out.
+/// The outward interface.
 pub(crate) const OUTWARD: &str = "eth0";
-/// The interface that connections to published ports come in at. Not every driver gives one.
+/// The interface for connections to published ports. Optional in drivers.
 pub(crate) const PORTS: &str = "eth1";
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const SETTINGS: [(&str, &str); 9] = [
     ("net/ipv4/ip_forward", "1"),
-    // A container may publish a port at an address of the host's, which the guest does not have.
+    // A container may publish a port at an address of the host, which the guest does not have.
     ("net/ipv4/ip_nonlocal_bind", "1"),
     ("net/ipv6/ip_nonlocal_bind", "1"),
-    // The guest's own interface has no IPv6; networks of containers may.
+    // The guest's own interface has no IPv6; container networks may.
     ("net/ipv6/conf/default/accept_ra", "0"),
     ("net/ipv6/conf/all/forwarding", "1"),
     ("fs/inotify/max_user_instances", "8192"),
     ("fs/inotify/max_user_watches", "1048576"),
-    // Databases in containers ask for it, and a container cannot set it.
+    // Databases in containers need it, and a container cannot set it.
     ("vm/max_map_count", "262144"),
-    // Containers of one machine share its keys.
+    // All containers of a machine share its key quota.
     ("kernel/keys/maxkeys", "20000"),
 ];
 
-/// Before any interface is up.
+/// Settings to make before any interface is up.
 pub(crate) fn prepare(news: &News) {
     for (setting, value) in SETTINGS {
         if let Err(error) = fs::write(format!("/proc/sys/{setting}"), value) {
@@ -71,7 +71,7 @@ pub(crate) async fn bring_up(children: &Children) -> Result<()> {
         sleep(Duration::from_millis(10)).await;
     }
     let interface = index(OUTWARD)?;
-    // It names the interfaces, which are still down.
+    // The rules name the interfaces, which are still down.
     firewall::set_up(children).await?;
     let kernel = Netlink::new().doing(|| "The machine's network could not be asked for".into())?;
     kernel
@@ -86,7 +86,7 @@ pub(crate) async fn bring_up(children: &Children) -> Result<()> {
     let Ok(ports) = index(PORTS) else {
         return Ok(());
     };
-    // Nobody there speaks it.
+    // No IPv6 on this network.
     let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{PORTS}/disable_ipv6"), "1");
     kernel
         .add_address(ports, guest_network::GUEST, guest_network::PREFIX)

@@ -1,4 +1,4 @@
-//! What happened since the kernel started, for every host that asks, from the beginning.
+//! The guest's events since the kernel started; every host receives them from the beginning.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::log::Log;
 
-/// The phases of the boot are always kept; of the rest, this many of the last.
+/// Limit of kept events. The phases of the boot are always kept.
 const KEPT: usize = 256;
 
 #[derive(Clone)]
@@ -70,7 +70,7 @@ impl News {
         });
     }
 
-    /// What happened from the `from`th on, each with its number.
+    /// The events from number `from` on, each with its number.
     pub(crate) fn since(&self, from: u64) -> Vec<(u64, GuestNews)> {
         self.0
             .kept
@@ -81,7 +81,7 @@ impl News {
             .collect()
     }
 
-    /// Ends when something happens after this call.
+    /// Resolves when an event is added after this call.
     pub(crate) fn more(&self) -> tokio::sync::futures::Notified<'_> {
         self.0.more.notified()
     }

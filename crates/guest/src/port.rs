@@ -1,4 +1,4 @@
-//! The port that the link is on: a virtio console port, which stays while hosts come and go.
+//! The link's port: a virtio console port, which stays open while hosts connect and disconnect.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -14,10 +14,10 @@ use crate::watched::Watched;
 
 /// The name that the host gives to the port.
 const NAME: &str = "slipway.link";
-/// How often it is looked whether a host has come. Only while there is none.
+/// Polling interval for a host to connect. Only while there is none.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Where the port is, once the driver has found it.
+/// The device of the port, once the driver has found it.
 pub(crate) fn find() -> Option<PathBuf> {
     for entry in fs::read_dir("/sys/class/virtio-ports").ok()?.flatten() {
         let name = fs::read_to_string(entry.path().join("name"));
@@ -32,9 +32,9 @@ pub(crate) fn find() -> Option<PathBuf> {
 /// The open port.
 pub(crate) struct Port {
     device: Watched,
-    /// Whether the host that is there has said anything yet: only then its leaving is an end.
+    /// Whether the current host has sent anything yet: only then does a hang-up count as its end.
     heard: bool,
-    /// Nobody is there; it is looked again when this is over.
+    /// No host is connected; check again when this timer ends.
     absent: Option<Pin<Box<Sleep>>>,
 }
 
@@ -48,7 +48,7 @@ impl Port {
         })
     }
 
-    /// Forgets that the port hung up, which would be remembered for ever otherwise.
+    /// Clears the hang-up, which epoll would otherwise report for ever.
     fn register_anew(&mut self) -> io::Result<()> {
         self.device = Watched::new(self.device.file().try_clone()?)?;
         Ok(())

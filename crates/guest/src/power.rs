@@ -1,4 +1,4 @@
-//! The end: containers and dockerd, the data disk, the power.
+//! Shutdown: containers and dockerd, the data disk, power off.
 
 use std::fs;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use tokio::time::{sleep, timeout};
 use crate::machine::Machine;
 use crate::{mounts, service};
 
-/// A little more than is given to dockerd.
+/// A little more than dockerd's own timeout.
 const DOCKERD_PATIENCE: Duration =
     service::CONTAINERS_PATIENCE.saturating_add(Duration::from_secs(2));
-/// The last words have to get to the host.
+/// Time for the last messages to reach the host.
 const LAST_WORDS: Duration = Duration::from_millis(20);
 
-/// Stops everything and switches the machine off. Asking twice changes nothing.
+/// Stops everything and powers the machine off. A second call has no effect.
 pub(crate) async fn off(machine: &Machine) {
     if machine.stopping.replace(true) {
         return std::future::pending().await;
@@ -45,7 +45,7 @@ pub(crate) async fn off(machine: &Machine) {
     }
 }
 
-/// What was killed lets go of the disk when the kernel has come round to it.
+/// Time for the kernel to release the disk after processes were killed.
 async fn off_the_disk(machine: &Machine) {
     for _ in 0..50 {
         match mounts::data_off() {
@@ -56,7 +56,7 @@ async fn off_the_disk(machine: &Machine) {
     }
 }
 
-/// Ends every process but the first.
+/// Kills every process but the first.
 fn kill_everybody() {
     let Ok(processes) = fs::read_dir("/proc") else {
         return;
@@ -66,7 +66,7 @@ fn kill_everybody() {
         if raw > 1
             && let Some(pid) = Pid::from_raw(raw)
         {
-            // The kernel's own threads do not mind.
+            // Kernel threads ignore signals.
             let _ = kill_process(pid, Signal::KILL);
         }
     }

@@ -1,4 +1,4 @@
-//! The machine's power button, by which the host asks for an end in order when it has no link.
+//! The machine's power button, through which the host requests an orderly shutdown without a link.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -17,11 +17,11 @@ const KEY: u16 = 1;
 const KEY_POWER: u16 = 116;
 const DOWN: i32 = 1;
 
-/// Devices come some time after their drivers.
+/// Devices appear some time after their drivers.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 const LOOKS: u32 = 50;
 
-/// Switches the machine off in order when the button is pressed. Its drivers are loaded.
+/// Shuts the machine down when the button is pressed. Its drivers must be loaded.
 pub(crate) async fn listen(machine: Machine) {
     let mut devices = Vec::new();
     for _ in 0..LOOKS {
@@ -34,7 +34,7 @@ pub(crate) async fn listen(machine: Machine) {
     let (told, mut heard) = mpsc::channel(1);
     for device in devices {
         let told = told.clone();
-        // It waits in a read for as long as the machine runs.
+        // It blocks in a read for as long as the machine runs.
         let waiting = std::thread::Builder::new()
             .name("power-button".to_owned())
             .stack_size(64 * 1024)
@@ -55,7 +55,7 @@ pub(crate) async fn listen(machine: Machine) {
     }
 }
 
-/// What has such a button, as many keyboards do. Mice and other devices are left alone.
+/// Devices that have such a button, as many keyboards do. Mice and other devices are ignored.
 fn found() -> Vec<PathBuf> {
     let entries = fs::read_dir("/sys/class/input").into_iter().flatten();
     entries
@@ -70,7 +70,7 @@ fn found() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether the power button is among the keys of a device: words of a bit each, the highest word first.
+/// Whether a device has the power key: a bit mask in words, the highest word first.
 fn has_power(keys: &str) -> bool {
     const BITS: usize = usize::BITS as usize;
     let power = usize::from(KEY_POWER);
@@ -81,7 +81,7 @@ fn has_power(keys: &str) -> bool {
         .is_some_and(|word| word >> (power % BITS) & 1 == 1)
 }
 
-/// Ends when the button is pressed, or with the device.
+/// Resolves when the button is pressed, or with an error when the device is gone.
 fn wait_for_press(mut device: impl Read) -> io::Result<()> {
     let mut event = [0; EVENT];
     loop {
@@ -137,7 +137,7 @@ mod tests {
         assert!(wait_for_press(others.as_slice()).is_err());
         let pressed = [others, event(KEY, KEY_POWER, DOWN)].concat();
         assert!(wait_for_press(pressed.as_slice()).is_ok());
-        // A device that goes away in the middle of an event is no press.
+        // A device that disappears in the middle of an event is no press.
         assert!(wait_for_press(&pressed[..pressed.len() - 1]).is_err());
     }
 }

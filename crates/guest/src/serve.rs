@@ -1,4 +1,4 @@
-//! Does what the host asks over the link.
+//! Serves the host's requests over the link.
 
 use std::io::{self, Read};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::{clock, data_disk, dial, power, shell, stats};
 
 const TRIM_PATIENCE: Duration = Duration::from_mins(10);
 
-/// Serves whoever is welcome on the port, for ever.
+/// Accepts hosts on the port, one after the other, for ever.
 pub(crate) async fn serve(machine: Machine) {
     let mut secret: Option<Secret> = None;
     let path = loop {
@@ -29,7 +29,7 @@ pub(crate) async fn serve(machine: Machine) {
         match Port::open(&path) {
             Ok(port) => {
                 let mut wire = Wire::new(port);
-                // The wire is lost only when the port fails, and then it is opened anew.
+                // The wire is lost only when the port fails; then it is opened again.
                 while let Some(next) = one_link(&machine, wire, &mut secret).await {
                     wire = next;
                 }
@@ -42,7 +42,7 @@ pub(crate) async fn serve(machine: Machine) {
     }
 }
 
-/// One host, from its hello to its leaving.
+/// Serves one host, from its handshake to its end.
 async fn one_link(machine: &Machine, wire: Wire, secret: &mut Option<Secret>) -> Option<Wire> {
     let link = match GuestLink::accept(wire, secret).await {
         Ok(link) => link,
@@ -125,7 +125,7 @@ async fn tell_news(machine: &Machine, stream: &LinkStream) -> io::Result<()> {
             stream.send(&news).await?;
             next = number + 1;
         }
-        // The host ends the stream when it has heard enough.
+        // The host ends the stream when it has read enough.
         tokio::select! {
             () = more => {}
             said = stream.receive_bytes() => {
@@ -165,7 +165,7 @@ async fn tell_kernel_log(follow: bool, mut stream: LinkStream) -> io::Result<()>
     let kernel = Watched::new(std::fs::File::open("/dev/kmsg")?)?;
     let mut record = vec![0; 8 * 1024];
     loop {
-        // What is there is read without waiting for anybody to say so.
+        // A non-blocking read returns what is already there.
         let read = match kernel.file().read(&mut record) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && !follow => {
                 return stream.finish();
@@ -187,14 +187,14 @@ async fn tell_kernel_log(follow: bool, mut stream: LinkStream) -> io::Result<()>
                     stream.write_all(line.as_bytes()).await?;
                 }
             }
-            // It was overwritten before it was read; the next is the oldest that is left.
+            // The message was overwritten before it was read; the next read returns the oldest one left.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             Err(error) => return Err(error),
         }
     }
 }
 
-/// `priority,number,microseconds,flags;words` and lines of properties, which nobody wants to read.
+/// `priority,number,microseconds,flags;words`, followed by lines of properties, which are dropped.
 fn kernel_line(record: &[u8]) -> Option<String> {
     let record = String::from_utf8_lossy(record);
     let (head, words) = record.split_once(';')?;
@@ -223,7 +223,7 @@ async fn trim(machine: &Machine, responder: Responder) {
     }
 }
 
-/// busybox: `/data: 1234 bytes trimmed`.
+/// Output of busybox: `/data: 1234 bytes trimmed`.
 fn trimmed_bytes(output: &str) -> Option<u64> {
     let (_, rest) = output.rsplit_once(": ")?;
     rest.split_whitespace().next()?.parse().ok()

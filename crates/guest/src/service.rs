@@ -1,4 +1,4 @@
-//! containerd and dockerd: started, watched, started again.
+//! Supervises containerd and dockerd: starts, watches and restarts them.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -22,23 +22,23 @@ pub(crate) const DOCKER_SOCKET: &str = "/run/docker.sock";
 const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
 const CONTAINERD_SETTINGS: &str = "/run/containerd.toml";
 
-/// The first pause before a program that ended is started again; each further one is twice as long.
+/// First pause before a restart; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A program that ran this long had no trouble starting.
+/// A program that ran for this long counts as started successfully.
 const RAN_WELL: Duration = Duration::from_mins(1);
-/// How long dockerd may take to stop all containers. Each is given the time that it was made with, which is 10 s where
-/// nobody said; then dockerd kills it.
+/// How long dockerd may take to stop all containers. Each has its own stop timeout, 10 s by default; then dockerd kills
+/// it.
 pub(crate) const CONTAINERS_PATIENCE: Duration = Duration::from_mins(5);
-/// How long dockerd may take without containers.
+/// Timeout for dockerd without containers.
 const DOCKERD_PATIENCE: Duration = Duration::from_secs(10);
 const CONTAINERD_PATIENCE: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const COUNT_AGAIN: Duration = Duration::from_millis(500);
-/// `containerd-shim-runc-v2`, of which the kernel keeps this much.
+/// `containerd-shim-runc-v2`, truncated as the kernel does for process names.
 const SHIM: &str = "containerd-shim";
 
-/// What dockerd does not use: each costs time at the start, and memory.
+/// containerd plug-ins that dockerd does not use: each costs start-up time and memory.
 const CONTAINERD: &str = r#"version = 2
 root = "/var/lib/containerd"
 state = "/run/containerd"
@@ -66,10 +66,10 @@ fn containerd() -> Command {
     command
 }
 
-/// Hands the socket that is its input over as systemd does, and becomes what its arguments say.
+/// Passes its standard input as a socket, in systemd's protocol, and executes its arguments.
 const WITH_SOCKET: &str = r#"exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@""#;
 
-/// dockerd, with a socket beside its own if there is one.
+/// dockerd, with an additional listening socket if there is one.
 fn dockerd(socket: Option<OwnedFd>) -> Command {
     const DOCKERD: &str = "/usr/sbin/dockerd";
     let mut command = match socket {
@@ -85,21 +85,21 @@ fn dockerd(socket: Option<OwnedFd>) -> Command {
     command.args(["--containerd", CONTAINERD_SOCKET]);
     command.args(["--group", "root"]);
     command.arg("--userland-proxy=false");
-    // What is between this computer and a container takes long packets. On the way out TCP agrees on what fits, and a
-    // datagram that is too long is told so.
+    // The path between this computer and a container allows long packets. On the way out, TCP negotiates its segment
+    // size, and an oversized datagram gets an error.
     let mtu = guest_network::MTU;
     command.args(["--mtu", &mtu.to_string()]);
     command.arg(format!(
         "--default-network-opt=bridge=com.docker.network.driver.mtu={mtu}"
     ));
-    // These are what it would find out by itself.
+    // Values that it would otherwise find out by itself.
     command.args(["--storage-driver", "overlay2"]);
     command.args(["--exec-opt", "native.cgroupdriver=cgroupfs"]);
     command.args(["--shutdown-timeout", "8"]);
     command
 }
 
-/// Keeps containerd running until the machine goes down.
+/// Keeps containerd running until the machine shuts down.
 pub(crate) async fn keep_containerd(machine: Machine) {
     if let Err(error) = fs::write(CONTAINERD_SETTINGS, CONTAINERD) {
         machine.news.warn(format!(
@@ -137,7 +137,8 @@ pub(crate) async fn keep_containerd(machine: Machine) {
     }
 }
 
-/// Keeps dockerd running until the machine goes down. It listens at its socket, and at another one that is in the making.
+/// Keeps dockerd running until the machine shuts down. It listens at its own socket, and at a second one once that is
+/// ready.
 pub(crate) async fn keep_dockerd(machine: Machine, socket: JoinHandle<Result<Option<OwnedFd>>>) {
     let socket = match socket.await {
         Ok(Ok(socket)) => socket,
@@ -158,10 +159,10 @@ pub(crate) async fn keep_dockerd(machine: Machine, socket: JoinHandle<Result<Opt
     machine.dockerd_runs.set(true);
     while !machine.stopping.get() {
         machine.news.docker(DockerState::Starting);
-        // Its number may be somebody else's by now.
+        // Its pid may belong to another process by now.
         let _ = fs::remove_file("/run/docker.pid");
         let started = Instant::now();
-        // It is kept, so that who connects meanwhile is served by the next dockerd.
+        // The socket is kept, so that waiting connections are served by the next dockerd.
         let copy = socket.as_ref().map(OwnedFd::try_clone).transpose();
         let command = copy.map(dockerd).map_err(|error| error.to_string());
         let child =
@@ -218,7 +219,7 @@ async fn watch_dockerd(machine: &Machine, mut child: Child, first: &mut bool) ->
     }
 }
 
-/// Why a program ended: what it said last, if it was its own decision.
+/// Why a program ended: its last output, if it exited by itself.
 fn last_words(ended: crate::children::Ended, log: &Log) -> String {
     let tail = log.tail(600);
     let last = tail.lines().next_back().unwrap_or_default();
@@ -265,7 +266,7 @@ async fn end_dockerd(child: &mut Child) {
     }
 }
 
-/// Whether a container runs: each has a shim for as long as it does.
+/// Whether a container is running: each has a shim for as long as it runs.
 fn containers_run() -> bool {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes
@@ -282,7 +283,7 @@ fn next_pause(pause: &mut Duration, ran: Duration) -> Duration {
     now
 }
 
-/// Whether dockerd answers a ping. While it starts it takes the connection and answers later.
+/// Whether dockerd answers a ping. While it starts, it accepts the connection and answers later.
 async fn answers() -> bool {
     let ask = async {
         let mut stream = UnixStream::connect(DOCKER_SOCKET).await?;

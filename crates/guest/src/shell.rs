@@ -1,4 +1,4 @@
-//! Programs that the host runs in the guest, for diagnosis.
+//! Programs that the host runs in the guest for diagnosis.
 
 use std::fs::File;
 use std::io;
@@ -17,14 +17,14 @@ use crate::watched::Watched;
 const BUSYBOX: &str = "/usr/bin/busybox";
 const CHUNK: usize = 16 * 1024;
 
-/// What the host wants to run, and how large its terminal is.
+/// The command, and the size of the terminal.
 pub(crate) struct Wanted {
     pub(crate) command: Option<Vec<String>>,
     pub(crate) columns: u16,
     pub(crate) rows: u16,
 }
 
-/// A program with its end of what the host types and reads.
+/// A program, with our end of its input and output.
 struct Started {
     child: Child,
     input: Option<Watched>,
@@ -42,7 +42,7 @@ pub(crate) async fn run(machine: &Machine, wanted: Wanted, responder: Responder)
         Ok(mut started) => {
             let link = responder.accept(Reply::Connected);
             if carry(&link, &mut started).await.is_err() {
-                // The host is gone, and nobody is left to read what it says.
+                // The host is gone, so nothing reads the output any more.
                 started.child.signal(Signal::HUP);
                 started.child.signal(Signal::KILL);
             }
@@ -81,7 +81,7 @@ fn with_terminal(
         .read(true)
         .write(true)
         .open(name.to_string_lossy().as_ref())?;
-    // busybox makes the terminal the one that Ctrl-C comes from.
+    // busybox makes it the controlling terminal, so that Ctrl-C works.
     let mut command = Command::new(BUSYBOX);
     with_environment(&mut command)
         .args(["setsid", "-c"])
@@ -132,7 +132,7 @@ fn resize(terminal: impl AsFd, columns: u16, rows: u16) -> rustix::io::Result<()
     )
 }
 
-/// Carries what is typed and printed until the program has ended. An error is the host's leaving.
+/// Forwards input and output until the program has ended. An error means that the host is gone.
 async fn carry(link: &LinkStream, started: &mut Started) -> io::Result<()> {
     let Started {
         child,
@@ -144,7 +144,7 @@ async fn carry(link: &LinkStream, started: &mut Started) -> io::Result<()> {
         while let Some(message) = link.receive_bytes().await? {
             match (ShellInput::decode(&message), &input) {
                 (Some(ShellInput::Bytes(bytes)), Some(to)) => {
-                    // A program that does not want it loses it.
+                    // Input that the program does not read is lost.
                     let _ = to.write_all(&bytes).await;
                 }
                 (Some(ShellInput::Resize { columns, rows }), Some(to)) => {
@@ -155,7 +155,7 @@ async fn carry(link: &LinkStream, started: &mut Started) -> io::Result<()> {
             }
         }
         *input = None;
-        // The program goes on without input, until it ends by itself.
+        // The program continues without input until it ends by itself.
         std::future::pending::<io::Result<()>>().await
     };
     let printed = async {
@@ -184,7 +184,7 @@ async fn carry(link: &LinkStream, started: &mut Started) -> io::Result<()> {
     link.send_bytes(&ShellOutput::Exit { code }.encode())
         .await?;
     link.finish()?;
-    // Nothing that is still typed makes the end a reset.
+    // Unread input would turn the end into a reset.
     while link.receive_bytes().await?.is_some() {}
     Ok(())
 }
@@ -195,7 +195,7 @@ async fn print(
     wrap: impl Fn(Vec<u8>) -> ShellOutput,
 ) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
-    // A terminal that nobody has open any more says so by an error.
+    // Reading from a terminal that no process has open returns an error.
     while let Ok(count) = from.read(&mut buffer).await {
         if count == 0 {
             break;

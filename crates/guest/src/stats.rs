@@ -1,4 +1,4 @@
-//! What the guest uses.
+//! The guest's resource use.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use slipway_link::GuestStats;
 
 use crate::clock::since_kernel_start_ms;
 
-/// Reads what the kernel says now.
+/// Reads the kernel's current values.
 pub(crate) fn read(data_mounted: bool) -> GuestStats {
     let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let mut stats = GuestStats {
@@ -52,7 +52,7 @@ fn load(loadavg: &str, stats: &mut GuestStats) {
 fn processors(stat: &str, stats: &mut GuestStats) {
     const IDLE: usize = 3;
     const WAITING_FOR_DISK: usize = 4;
-    /// Time of guests is counted in the others already.
+    /// Guest time is already included in the other fields.
     const COUNTED: usize = 8;
     let all = stat.lines().next().unwrap_or_default();
     let ticks = all.split_whitespace().skip(1).take(COUNTED);

@@ -1,4 +1,4 @@
-//! Devices, pipes and terminals that are waited for, not read in turn.
+//! Devices, pipes and terminals read asynchronously.
 
 use std::fs::File;
 use std::future::poll_fn;
@@ -8,14 +8,14 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::unix::AsyncFd;
 
-/// An open device, pipe or terminal that is waited for.
+/// An open device, pipe or terminal, registered with the reactor.
 pub(crate) struct Watched(AsyncFd<File>);
 
 impl Watched {
     pub(crate) fn new(fd: impl Into<OwnedFd>) -> io::Result<Self> {
         let fd = fd.into();
         rustix::io::ioctl_fionbio(&fd, true)?;
-        // SAFETY: the file owns its descriptor, and nobody can replace or close it in there.
+        // SAFETY: the file owns its descriptor, and it cannot be replaced or closed while it is in there.
         #[allow(unsafe_code)]
         let watched = unsafe { AsyncFd::register(File::from(fd)) }?;
         Ok(Self(watched))

@@ -1,32 +1,32 @@
-//! What can go wrong between host and guest.
+//! Errors of the link between host and guest.
 
 use std::io;
 use std::time::Duration;
 
 use crate::Refusal;
 
-/// What this crate's functions return.
+/// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong between host and guest.
+/// An error of the link between host and guest.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The stream below could not be read or written before the link stood.
+    /// The underlying stream failed before the link was established.
     #[error("the link to the machine could not be read or written")]
     Io(#[from] io::Error),
-    /// The other side did not finish its part of the handshake.
+    /// The peer did not finish the handshake in time.
     #[error("the machine did not answer on its link within {} s", .after.as_secs())]
     HandshakeTimeout {
-        /// How long it was waited for.
+        /// The timeout.
         after: Duration,
     },
-    /// Too much came before the handshake: something else is at the other end.
+    /// Too much data came before the handshake: something else is at the other end.
     #[error("the link carries something that is not Slipway's")]
     NotALink,
-    /// The guest knows another secret: it was booted by somebody else.
+    /// The guest has another boot secret: another host process booted it.
     #[error("the machine was started by another Slipway and refuses this one")]
     WrongSecret,
-    /// The guest speaks another version.
+    /// The guest speaks another protocol version.
     #[error("the machine's agent speaks version {theirs} of the link, Slipway speaks {ours}")]
     Version {
         /// The version of the guest.
@@ -34,19 +34,19 @@ pub enum Error {
         /// Our version.
         ours: u16,
     },
-    /// The guest did not do what was asked.
+    /// The guest did not carry out the request.
     #[error("{}", .0.message)]
     Refused(Refusal),
-    /// The guest took the request and said nothing.
+    /// The guest did not answer the request in time.
     #[error("the machine did not answer within {} s", .after.as_secs())]
     AnswerTimeout {
-        /// How long it was waited for.
+        /// The timeout.
         after: Duration,
     },
-    /// As many streams of this kind as may be are open.
+    /// The limit of concurrent streams of this kind is reached.
     #[error("too many connections to the machine are open")]
     NoRoom,
-    /// The guest's answer cannot be understood.
+    /// The guest's answer cannot be parsed.
     #[error("the machine's answer cannot be understood")]
     BadAnswer(#[source] serde_json::Error),
     /// The request does not fit into a frame.
@@ -60,16 +60,16 @@ pub enum Error {
     Ended(#[from] Ended),
 }
 
-/// Why a link is no more.
+/// Why a link has ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
-    /// The other side closed it.
+    /// The peer closed it.
     #[error("the machine closed its link")]
     ByPeer,
-    /// This side let go of it.
+    /// This side dropped it.
     #[error("the link to the machine is closed")]
     ByUs,
-    /// The stream below failed.
+    /// The underlying stream failed.
     #[error("the link to the machine failed: {message}")]
     Io {
         /// Its kind.
@@ -77,10 +77,10 @@ pub enum Ended {
         /// The system's words.
         message: String,
     },
-    /// The other side broke the rules.
+    /// The peer violated the protocol.
     #[error("the other side of the link broke its rules: {rule}")]
     Violation {
-        /// Which rule.
+        /// The violated rule.
         rule: &'static str,
     },
 }

@@ -1,31 +1,32 @@
-//! The frames on the wire: eight bytes of header and up to [`MAX_MESSAGE`] bytes of payload.
+//! The frames on the wire: an eight-byte header and up to [`MAX_MESSAGE`] bytes of payload.
 //!
 //! ```text
 //! u32 stream | u8 kind | u24 length of the payload      (little endian)
 //! ```
 
-/// The most bytes of a request, an answer, a message or a datagram.
+/// Largest request, answer, message or datagram, in bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024;
-/// How many bytes of one direction of one stream may be under way before the reader has taken any.
+/// Flow-control window: bytes of one direction of a stream that may be in flight or unread.
 pub const WINDOW: u32 = 256 * 1024;
 
 pub(crate) const HEADER: usize = 8;
-/// The most data in one frame: with its header this is the largest buffer that Linux' virtio console passes on.
+/// Largest payload of a data frame: with its header, it is the largest buffer that Linux' virtio console forwards in
+/// one piece.
 pub(crate) const MAX_DATA: usize = 32 * 1024 - HEADER;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The host opens a stream; the payload is its request.
     Open = 1,
-    /// The guest answers a request, once and before any data.
+    /// The guest answers a request: once, and before any data.
     Answer = 2,
-    /// Bytes of a stream.
+    /// Data of a stream.
     Data = 3,
-    /// The reader took bytes: this many more may come (`u32`).
+    /// Window update: the reader took bytes, and this many more may be sent (`u32`).
     Credit = 4,
     /// The sender has no more data.
     Finish = 5,
-    /// The sender let go of the stream in both directions.
+    /// Reset: the sender dropped the stream in both directions.
     Reset = 6,
 }
 
@@ -47,7 +48,7 @@ impl Header {
         bytes
     }
 
-    /// `Err` names the rule that the header breaks. Arbitrary text and zeros break one.
+    /// `Err` names the rule that the header violates. Arbitrary text and zeros violate one.
     pub(crate) fn decode(bytes: [u8; HEADER]) -> Result<Self, &'static str> {
         let [s0, s1, s2, s3, kind, l0, l1, l2] = bytes;
         let kind = match kind {

@@ -1,7 +1,7 @@
-//! What a hostile peer may send, as functions of arbitrary bytes: for the fuzz targets in `fuzz/` and for tests that
-//! run the same for a while.
+//! Hostile input as functions of arbitrary bytes: for the fuzz targets in `fuzz/` and for tests that run the same for a
+//! limited time.
 //!
-//! Each panics if the other side can make this one panic, hold more memory than is allowed, or go on for ever.
+//! Each panics if the peer can make this side panic, exceed its memory limit, or loop for ever.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,7 +18,7 @@ use crate::{LinkStream, Secret, Wire};
 
 const STREAMS: usize = 16;
 
-/// Bytes that arrive in pieces, and an end; what is written is thrown away, some of it late.
+/// Delivers bytes in pieces, then the end; discards what is written, some of it late.
 struct Script {
     pieces: Arc<Mutex<VecDeque<Vec<u8>>>>,
     writes: usize,
@@ -70,7 +70,8 @@ impl AsyncWrite for Script {
     }
 }
 
-/// Raw bytes, or frames that are nearly right: four bytes say what each is, and it gets a body as long as it claims.
+/// Raw bytes, or nearly valid frames: four bytes choose the header, and the payload gets the length that the header
+/// claims.
 fn pieces(input: &[u8]) -> VecDeque<Vec<u8>> {
     let Some((mode, rest)) = input.split_first() else {
         return VecDeque::new();
@@ -89,7 +90,7 @@ fn pieces(input: &[u8]) -> VecDeque<Vec<u8>> {
             5 => Kind::Finish,
             6 => Kind::Reset,
             7 => {
-                // Nothing comes for a while.
+                // Nothing arrives for a while.
                 pieces.push_back(Vec::new());
                 continue;
             }
@@ -120,7 +121,7 @@ fn pieces(input: &[u8]) -> VecDeque<Vec<u8>> {
     pieces
 }
 
-/// A peer at the other end of a link says `input`.
+/// Feeds `input` to one end of a link.
 pub fn peer(host: bool, input: &[u8]) {
     let waiting = Arc::new(Mutex::new(pieces(input)));
     let script = Script {
@@ -184,7 +185,7 @@ fn use_stream(how: usize, mut stream: &LinkStream, context: &mut Context<'_>) {
     }
 }
 
-/// Somebody says `input` where a handshake is expected.
+/// Feeds `input` to one end of a handshake.
 pub fn handshake(host: bool, input: &[u8]) {
     let pieces = input.chunks(97).map(Vec::from).collect();
     let mut wire = Wire::new(Script {
@@ -193,7 +194,7 @@ pub fn handshake(host: bool, input: &[u8]) {
     });
     let mut context = Context::from_waker(Waker::noop());
     let secret = Secret::new([7; 32]);
-    // It ends with what was said, or waits for what it may still write.
+    // It ends with an error, or waits until it can write.
     if host {
         let mut greeting = pin!(greet(&mut wire, &secret));
         for _ in 0..100 {

@@ -11,9 +11,9 @@ use crate::{
     Result, Secret, Wire,
 };
 
-/// The guest's end of a link. Dropping it ends the link and every stream of it.
+/// The guest's end of a link. Dropping it ends the link and all of its streams.
 ///
-/// Everything that goes on on the link goes on in [`GuestLink::next`]: poll it while streams are in use.
+/// [`GuestLink::next`] drives the link: poll it while streams are in use.
 pub struct GuestLink {
     mux: Arc<Mux>,
 }
@@ -25,9 +25,9 @@ impl std::fmt::Debug for GuestLink {
 }
 
 impl GuestLink {
-    /// Waits for a host that knows the secret; the first one ever sets it.
+    /// Waits for a host with the right secret; the first host ever sets it.
     ///
-    /// A failure gives the wire back: [`crate::Error::Ended`] is a host that left before it was welcome.
+    /// An error returns the wire: [`crate::Error::Ended`] means that the host left before the handshake was complete.
     pub async fn accept(
         mut wire: Wire,
         secret: &mut Option<Secret>,
@@ -36,14 +36,14 @@ impl GuestLink {
             return Err((error, wire));
         }
         Ok(Self {
-            // A stream that the host has let go of is still known here until its task has noticed.
+            // A stream that the host has reset stays open here until its task notices.
             mux: Mux::new(Side::Guest, wire, 2 * MAX_STREAMS),
         })
     }
 
     /// The next request; `None` when the link has ended. Drives all streams of the link.
     ///
-    /// A request that cannot be understood is refused here and not returned.
+    /// A request that cannot be parsed is refused here and not returned.
     pub async fn next(&self) -> Option<(Request, Responder)> {
         loop {
             let opened = poll_fn(|context| {
@@ -72,7 +72,7 @@ impl GuestLink {
         self.mux.ended()
     }
 
-    /// Ends the link and returns the wire for the next one, with what this one did not understand put back.
+    /// Ends the link and returns the wire for the next one; unparsed bytes are put back.
     pub fn into_wire(self) -> Option<Wire> {
         self.mux.take_wire()
     }
@@ -84,27 +84,27 @@ impl Drop for GuestLink {
     }
 }
 
-/// Answers one request. Dropping it resets the stream.
+/// The means to answer one request. Dropping it resets the stream.
 #[derive(Debug)]
 pub struct Responder {
     stream: LinkStream,
 }
 
 impl Responder {
-    /// Does what was asked, and goes on with the stream.
+    /// Accepts the request and continues with its stream.
     pub fn accept(self, reply: Reply) -> LinkStream {
         self.answer(&Answer::Reply(reply));
         self.stream
     }
 
-    /// Answers, and that was all.
+    /// Accepts the request and closes its stream.
     pub fn reply(self, reply: Reply) {
         let stream = self.accept(reply);
-        // A failure means that nobody listens.
+        // An error means that nobody is listening.
         let _ = stream.finish();
     }
 
-    /// Does not do what was asked; `message` says why in words for people.
+    /// Refuses the request; `message` says why, for people.
     pub fn refuse(self, kind: RefusalKind, message: impl Into<String>) {
         let refusal = Refusal {
             kind,

@@ -1,4 +1,4 @@
-//! How a link begins, on a stream that may still carry what an earlier link left there.
+//! The handshake, on a stream that may still carry bytes of an earlier link.
 //!
 //! ```text
 //! filler   64 KiB and two headers of zeros: ends whatever frame an earlier host left half-written
@@ -6,7 +6,7 @@
 //! Welcome  "SLIPLINK" | u16 version | 16 bytes nonce | u8 verdict (0 welcome, 1 wrong secret, 2 other version)
 //! ```
 //!
-//! Both sides search for the magic. The nonce tells the answer to this hello from stale answers to earlier ones.
+//! Both sides search for the magic. The nonce distinguishes the answer to this hello from stale ones.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -17,35 +17,35 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::frame::{HEADER, MAX_MESSAGE};
 use crate::{Error, Result, Wire};
 
-/// The version of everything this crate says on the wire.
+/// Version of the whole protocol.
 pub const VERSION: u16 = 1;
-/// How many stale bytes a host skips in search of a handshake. A guest has nothing better to do than to go on.
+/// Limit of stale bytes that a host skips in search of a handshake. A guest searches for ever.
 pub const MAX_STALE: usize = 1024 * 1024;
-/// How long a host waits for a guest that runs. A guest that boots needs more.
+/// How long a host waits for a running guest. A booting guest needs longer.
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 
 const MAGIC: &[u8; 8] = b"SLIPLINK";
 const NONCE: usize = 16;
 const HELLO_REST: usize = 2 + NONCE + 32;
 const WELCOME_REST: usize = 2 + NONCE + 1;
-/// One whole frame and a header: whatever was being read, the zeros reach past it.
+/// One whole frame and a header: whatever the peer was reading, the zeros reach past it.
 const FILLER: usize = MAX_MESSAGE + 2 * HEADER;
 
 const WELCOME: u8 = 0;
 const WRONG_SECRET: u8 = 1;
 const OTHER_VERSION: u8 = 2;
 
-/// What tells the host that booted a guest from everybody else. The first link after the boot sets it.
+/// The boot secret, which identifies the host process that booted a guest. The first link after the boot sets it.
 #[derive(Clone)]
 pub struct Secret([u8; 32]);
 
 impl Secret {
-    /// From bytes that only this host knows.
+    /// Made from random bytes that only this host knows.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Takes as long for a wrong secret as for the right one.
+    /// Constant-time comparison.
     fn is(&self, other: &[u8; 32]) -> bool {
         let difference = self
             .0
@@ -62,7 +62,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The host's part. Has no deadline of its own.
+/// The host's side. Has no timeout of its own.
 pub(crate) async fn greet(wire: &mut Wire, secret: &Secret) -> Result<()> {
     let nonce = nonce();
     let mut hello = vec![0; FILLER];
@@ -79,7 +79,7 @@ pub(crate) async fn greet(wire: &mut Wire, secret: &Secret) -> Result<()> {
         let mut welcome = [0; WELCOME_REST];
         wire.read_exact(&mut welcome).await?;
         if welcome[2..2 + NONCE] != nonce {
-            // An answer to somebody before us. The magic may begin within what was taken for it.
+            // An answer to an earlier host. The magic may begin within the bytes of that answer.
             wire.put_back(&welcome);
             continue;
         }
@@ -95,10 +95,10 @@ pub(crate) async fn greet(wire: &mut Wire, secret: &Secret) -> Result<()> {
     }
 }
 
-/// The guest's part: answers until somebody is welcome. The first who comes sets the secret.
+/// The guest's side: answers until a host passes. The first host sets the secret.
 pub(crate) async fn welcome(wire: &mut Wire, secret: &mut Option<Secret>) -> Result<()> {
     loop {
-        // A guest never gives up: whatever lies on its port, the next host has to be heard.
+        // A guest never gives up: whatever is on its port, the next host must be heard.
         let mut may_skip = usize::MAX;
         find_magic(wire, &mut may_skip).await?;
         let mut hello = [0; HELLO_REST];
@@ -123,12 +123,12 @@ pub(crate) async fn welcome(wire: &mut Wire, secret: &mut Option<Secret>) -> Res
         if verdict == WELCOME {
             return Ok(());
         }
-        // What was refused may have been stale data with the magic in it.
+        // The refused hello may have been stale data that contains the magic.
         wire.put_back(&hello);
     }
 }
 
-/// Reads up to the end of the magic, and takes what it skips off `may_skip`.
+/// Reads up to the end of the magic; skipped bytes are subtracted from `may_skip`.
 async fn find_magic(wire: &mut Wire, may_skip: &mut usize) -> Result<()> {
     let mut held: Vec<u8> = Vec::new();
     let mut chunk = [0; 4096];
@@ -142,18 +142,18 @@ async fn find_magic(wire: &mut Wire, may_skip: &mut usize) -> Result<()> {
             wire.put_back(&held[at + MAGIC.len()..]);
             return Ok(());
         }
-        // The magic may have begun at the end of what came.
+        // The magic may have begun at the end of the data.
         let stale = held.len().saturating_sub(MAGIC.len() - 1);
         held.drain(..stale);
         *may_skip = may_skip.checked_sub(stale).ok_or(Error::NotALink)?;
     }
 }
 
-/// Differs from every earlier one; nobody has to be unable to guess it.
+/// Unique for each handshake; it need not be unpredictable.
 fn nonce() -> [u8; NONCE] {
     let mut nonce = [0; NONCE];
     for part in nonce.chunks_mut(8) {
-        // Seeded by the system for each process and counted up for each call.
+        // Seeded by the system for each process, and counted up for each call.
         part.copy_from_slice(&RandomState::new().hash_one(0).to_le_bytes());
     }
     nonce

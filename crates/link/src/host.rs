@@ -14,34 +14,34 @@ use crate::{
     Ended, Error, HANDSHAKE_DEADLINE, LinkStream, MAX_MESSAGE, Reply, Request, Result, Secret, Wire,
 };
 
-/// How many streams are open at once. Each kind of them has a part of its own, because a published port is open to whoever
-/// reaches this computer: however many connections somebody makes or holds, the guest is asked whether it is there, and to
-/// switch itself off.
+/// Limits of concurrent streams. Each kind has its own limit, because a published port is open to anybody who can reach
+/// this computer: however many connections are made or held, heartbeats and the shutdown request still get through.
 pub const MAX_STREAMS: usize = 4096;
 
-/// Streams of [`Request::DialTcp`] at once.
+/// Limit of [`Request::DialTcp`] streams.
 pub const MAX_TCP_STREAMS: usize = 1536;
 
-/// Streams of [`Request::DialUdp`] at once.
+/// Limit of [`Request::DialUdp`] streams.
 pub const MAX_UDP_STREAMS: usize = 1280;
 
-/// Streams of [`Request::Docker`] at once.
+/// Limit of [`Request::Docker`] streams.
 pub const MAX_DOCKER_STREAMS: usize = 768;
 
-/// Streams of all other requests at once.
+/// Limit of streams of all other requests.
 const MAX_OTHER_STREAMS: usize =
     MAX_STREAMS - MAX_TCP_STREAMS - MAX_UDP_STREAMS - MAX_DOCKER_STREAMS;
 
-/// How long a request waits for room. Short connections soon make some, and for long ones nobody can wait.
+/// How long a request waits for a free stream. Short connections soon free one; waiting for long ones would be
+/// pointless.
 const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The host's end of a link. Dropping it ends the link and every stream of it.
+/// The host's end of a link. Dropping it ends the link and all of its streams.
 pub struct HostLink {
     mux: Arc<Mux>,
     room: Room,
 }
 
-/// The streams that may still be opened.
+/// Free streams, by kind.
 struct Room {
     tcp: Arc<Semaphore>,
     udp: Arc<Semaphore>,
@@ -60,7 +60,7 @@ impl Room {
         }
     }
 
-    /// A place for a request's stream.
+    /// A permit for a request's stream.
     async fn place(&self, request: &Request) -> Result<OwnedSemaphorePermit> {
         let room = match request {
             Request::DialTcp { .. } => &self.tcp,
@@ -82,9 +82,9 @@ impl std::fmt::Debug for HostLink {
 }
 
 impl HostLink {
-    /// Makes a link on `stream` with a guest that runs: it has [`HANDSHAKE_DEADLINE`].
+    /// Makes a link on `stream` to a running guest, within [`HANDSHAKE_DEADLINE`].
     ///
-    /// Has to be called within a tokio runtime, as the link's task is started here.
+    /// Must be called within a Tokio runtime, because the link's task is spawned here.
     pub async fn connect(
         stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
         secret: &Secret,
@@ -92,7 +92,7 @@ impl HostLink {
         Self::connect_within(stream, secret, HANDSHAKE_DEADLINE).await
     }
 
-    /// Makes a link on `stream` with a guest that may still be booting.
+    /// Makes a link on `stream` to a guest that may still be booting.
     pub async fn connect_within(
         stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
         secret: &Secret,
@@ -111,14 +111,14 @@ impl HostLink {
         })
     }
 
-    /// Asks the guest for something; it has [`Request::patience`] to answer.
+    /// Sends a request to the guest and waits up to [`Request::patience`] for the answer.
     ///
-    /// Fails with [`Error::NoRoom`] after 5 s in which as many streams as may be were open.
+    /// Fails with [`Error::NoRoom`] after 5 s without a free stream.
     pub async fn open(&self, request: &Request) -> Result<(Reply, LinkStream)> {
         self.open_within(request, request.patience()).await
     }
 
-    /// Asks the guest for something that has to be quicker.
+    /// Sends a request with a shorter timeout.
     pub async fn open_within(
         &self,
         request: &Request,
@@ -147,12 +147,12 @@ impl HostLink {
         }
     }
 
-    /// Ends when the link has ended, and says why.
+    /// Resolves when the link has ended, with the reason.
     pub async fn closed(&self) -> Ended {
         poll_fn(|context| self.mux.poll_closed(context)).await
     }
 
-    /// A request that failed because the link ended says so.
+    /// The error of a request that failed because the link ended.
     fn reason(&self, error: Error) -> Error {
         match (&error, self.mux.ended()) {
             (Error::Io(_), Some(ended)) => Error::Ended(ended),

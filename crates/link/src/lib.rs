@@ -1,4 +1,5 @@
-//! How the host talks to the machine's guest: one byte stream, on which the host opens as many streams as it needs.
+//! The protocol between the host and the machine's guest: one byte stream, on which the host opens any number of
+//! streams.
 //!
 //! ```text
 //! host                                            guest
@@ -10,11 +11,12 @@
 //! ```
 //!
 //! The guest never opens a stream. Each direction of a stream ends by itself ([`tokio::io::AsyncWriteExt::shutdown`])
-//! and arrives as an end of file; a stream that is dropped before both ended arrives as a reset, so that a cut is never
-//! taken for an end. A stream has a window of [`WINDOW`] bytes in each direction: who does not read stalls nobody else.
+//! and arrives as an end of file; a stream that is dropped before both ended arrives as a reset, so that a truncated
+//! stream is never taken for a complete one. A stream has a window of [`WINDOW`] bytes in each direction, so that a
+//! slow reader does not block other streams.
 //!
-//! What the other side says is hostile: every size is limited before anything is allocated, and a peer that breaks the
-//! rules ends the connection, never the process. The crate knows nothing of virtio, QEMU, Docker or files.
+//! Input from the peer is untrusted: every size is limited before anything is allocated, and a protocol violation ends
+//! the connection, never the process. The crate knows nothing of virtio, QEMU, Docker or files.
 
 mod error;
 mod frame;

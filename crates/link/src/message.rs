@@ -1,27 +1,27 @@
-//! What host and guest say to each other.
+//! The messages between host and guest.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What the host asks for. Each request opens a stream.
+/// A request of the host. Each one opens a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub enum Request {
     /// The stream becomes a connection to dockerd's API.
     Docker,
-    /// The stream becomes a TCP connection that the guest makes.
+    /// The stream becomes a TCP connection that the guest opens.
     DialTcp {
-        /// Where to.
+        /// The destination.
         address: SocketAddr,
     },
     /// The stream carries datagrams ([`crate::LinkStream::send_bytes`]) to and from one address.
     DialUdp {
-        /// Where to.
+        /// The destination.
         address: SocketAddr,
     },
-    /// The stream carries [`GuestNews`]: everything that happened since the kernel started, then what happens.
+    /// The stream carries [`GuestNews`]: all events since the kernel started, then new ones.
     Events,
     /// Answered with [`Reply::Pong`].
     Ping,
@@ -34,12 +34,12 @@ pub enum Request {
     Stats,
     /// The stream carries the lines of a log as bytes.
     Log {
-        /// Whose.
+        /// The log's source.
         source: LogSource,
-        /// Whether to go on with what is still to come.
+        /// Whether to continue with new lines.
         follow: bool,
     },
-    /// Gives unused blocks of the data disk back to the host.
+    /// Trims unused blocks of the data disk, which returns them to the host.
     Trim,
     /// Runs a program in the guest, for diagnosis; the stream carries [`crate::ShellInput`] and [`crate::ShellOutput`].
     Shell {
@@ -50,19 +50,19 @@ pub enum Request {
         /// The terminal's height.
         rows: u16,
     },
-    /// Stops dockerd and starts it again.
+    /// Restarts dockerd.
     RestartDocker,
-    /// Repairs the data disk's file system as far as e2fsck can, when it was found broken; the boot goes on then.
+    /// Repairs the data disk's file system as far as e2fsck can, after it was found damaged; then the boot continues.
     RepairDisk,
-    /// Stops the containers and dockerd, writes everything to the disks and powers the machine off.
+    /// Stops the containers and dockerd, flushes all disks and powers the machine off.
     PowerOff,
 }
 
-/// How long a guest may take for its answer to most requests.
+/// The guest's timeout for most requests.
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 
 impl Request {
-    /// How long the guest may take to answer.
+    /// The guest's timeout for this request.
     pub fn patience(&self) -> Duration {
         match self {
             Self::RepairDisk => Duration::from_mins(31),
@@ -72,27 +72,27 @@ impl Request {
     }
 }
 
-/// Whose log.
+/// The source of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogSource {
-    /// The agent's own.
+    /// The agent.
     Agent,
-    /// dockerd's.
+    /// dockerd.
     Dockerd,
-    /// containerd's.
+    /// containerd.
     Containerd,
-    /// The kernel's.
+    /// The kernel.
     Kernel,
 }
 
-/// What the guest answers when it does what was asked.
+/// The guest's answer to a request that it carries out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
-    /// The stream is what the request asked for.
+    /// The stream is ready to be used as requested.
     Connected,
-    /// It was done.
+    /// Done.
     Done,
     /// To [`Request::Ping`].
     Pong {
@@ -101,36 +101,36 @@ pub enum Reply {
     },
     /// To [`Request::Clock`].
     Clock {
-        /// By how much the guest's clock was off, in nanoseconds; positive if it was behind.
+        /// Deviation of the guest's clock, in nanoseconds; positive if it was behind.
         offset_ns: i64,
-        /// Whether it was set.
+        /// Whether the clock was set.
         stepped: bool,
     },
     /// To [`Request::Stats`].
     Stats(GuestStats),
     /// To [`Request::Trim`].
     Trimmed {
-        /// How many bytes were given back; blocks that were given back before may be counted again.
+        /// Bytes that were trimmed; blocks that had been trimmed before may be counted again.
         bytes: u64,
     },
     /// To [`Request::RepairDisk`].
     Repaired {
-        /// e2fsck's words.
+        /// Output of e2fsck.
         report: String,
     },
 }
 
-/// Why the guest does not do what was asked.
+/// Why the guest does not carry out a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// What a program may tell apart.
+    /// The reason, for programs.
     pub kind: RefusalKind,
-    /// Words for people.
+    /// The reason, for people.
     pub message: String,
 }
 
 impl Refusal {
-    /// Words of a length that can be shown, and without control characters.
+    /// Text limited in length and without control characters.
     pub(crate) fn bounded(mut self) -> Self {
         self.message = self
             .message
@@ -146,96 +146,96 @@ impl Refusal {
     }
 }
 
-/// What a program may tell apart about refusals.
+/// Reasons for a refusal that programs distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalKind {
-    /// The agent does not know such a request.
+    /// The agent does not know this request.
     Unknown,
     /// Not now: the machine is still starting, or stopping.
     NotReady,
-    /// Nobody listens at the address.
+    /// Nothing is listening at the address.
     ConnectionRefused,
-    /// No way leads to the address, or nothing answered in time.
+    /// There is no route to the address, or nothing answered in time.
     Unreachable,
-    /// It was tried and failed.
+    /// The attempt failed.
     Failed,
     /// A kind that this version does not know.
     #[serde(other)]
     Other,
 }
 
-/// One piece of news from the guest.
+/// One event of the guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestNews {
-    /// Milliseconds from the kernel's start until it happened.
+    /// Time since the kernel's start, in milliseconds.
     pub at_ms: u64,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: GuestEvent,
 }
 
-/// What happened in the guest.
+/// The kinds of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum GuestEvent {
-    /// The boot got somewhere.
+    /// The boot has reached a phase.
     Phase {
-        /// Where.
+        /// The phase.
         phase: Phase,
     },
-    /// The data disk.
+    /// The data disk's state has changed.
     Disk {
-        /// How it is.
+        /// The state.
         state: DiskState,
     },
-    /// dockerd.
+    /// dockerd's state has changed.
     Docker {
-        /// How it is.
+        /// The state.
         state: DockerState,
     },
-    /// dockerd listens, or is about to, on a network of its own as well: [`crate::guest_network::ENGINE`].
+    /// dockerd also listens, now or soon, on a separate network: [`crate::guest_network::ENGINE`].
     EngineNetwork,
-    /// A program that the guest cannot do without ended and is started again.
+    /// An essential program has ended and will be restarted.
     Restarted {
-        /// Which.
+        /// The program.
         service: Service,
-        /// How it ended, in words for people.
+        /// How it ended, for people.
         why: String,
     },
-    /// The clock was set, because it was off.
+    /// The clock was wrong and has been set.
     ClockSet {
-        /// By how much, in nanoseconds.
+        /// The deviation, in nanoseconds.
         offset_ns: i64,
     },
-    /// Something is not as it should be and the machine goes on without it.
+    /// A problem that does not stop the machine.
     Warning {
-        /// Words for people.
+        /// The problem, for people.
         message: String,
     },
-    /// The boot has come to an end without dockerd, for a reason that is not the data disk. The link stays.
+    /// The boot ended without dockerd, for a reason other than the data disk. The link stays.
     Failed {
-        /// Words for people.
+        /// The reason, for people.
         reason: String,
     },
-    /// The machine is going down.
+    /// The machine is shutting down.
     PoweringOff,
-    /// Something that this version does not know.
+    /// An event that this version does not know.
     #[serde(other)]
     Unknown,
 }
 
-/// Where a boot has got to. Some of it happens at the same time, so the order may differ.
+/// The phases of a boot. Some overlap, so their order may vary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// The agent runs.
+    /// The agent is running.
     Agent,
     /// The drivers for disks and the link are loaded.
     Drivers,
     /// The root file system is mounted.
     Root,
-    /// The link is open.
+    /// The link's port is open.
     Link,
     /// The data disk is mounted.
     Data,
@@ -250,21 +250,21 @@ pub enum Phase {
     Unknown,
 }
 
-/// How the data disk is.
+/// The states of the data disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "disk", rename_all = "snake_case")]
 pub enum DiskState {
-    /// A blank disk is made into a data disk.
+    /// A blank disk is being formatted.
     Formatting,
-    /// The file system is checked.
+    /// The file system is being checked.
     Checking,
-    /// The file system takes up the disk's new size.
+    /// The file system is being grown to the disk's new size.
     Growing,
-    /// It is in use.
+    /// It is mounted.
     Mounted,
-    /// It cannot be used; dockerd does not run. The link stays.
+    /// It cannot be used; dockerd is not started. The link stays.
     Broken {
-        /// Words for people.
+        /// The reason, for people.
         reason: String,
         /// Whether [`Request::RepairDisk`] may help.
         repairable: bool,
@@ -274,7 +274,7 @@ pub enum DiskState {
     Unknown,
 }
 
-/// How dockerd is.
+/// The states of dockerd.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "docker", rename_all = "snake_case")]
 pub enum DockerState {
@@ -282,21 +282,21 @@ pub enum DockerState {
     Starting,
     /// It answers.
     Running,
-    /// It ended and is started again after a while.
+    /// It has ended and will be restarted after a pause.
     Restarting {
-        /// How it ended, in words for people.
+        /// How it ended, for people.
         why: String,
-        /// How long until the next attempt, in milliseconds.
+        /// Time until the next attempt, in milliseconds.
         after_ms: u64,
     },
-    /// It was stopped, for the machine is going down.
+    /// It was stopped because the machine is shutting down.
     Stopped,
     /// A state that this version does not know.
     #[serde(other)]
     Unknown,
 }
 
-/// A program that the guest cannot do without.
+/// The essential programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Service {
@@ -309,35 +309,35 @@ pub enum Service {
     Unknown,
 }
 
-/// What the guest uses.
+/// The guest's resource use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GuestStats {
     /// Milliseconds since the kernel started.
     pub uptime_ms: u64,
-    /// The memory that the kernel has, in bytes.
+    /// Total memory of the kernel, in bytes.
     pub memory_total: u64,
-    /// What could be had without swapping, in bytes.
+    /// Memory available without swapping, in bytes.
     pub memory_available: u64,
-    /// The average length of the run queue over the last minute.
+    /// Load average of the last minute.
     pub load_1: f64,
-    /// Over the last five minutes.
+    /// Load average of the last five minutes.
     pub load_5: f64,
-    /// Over the last fifteen minutes.
+    /// Load average of the last fifteen minutes.
     pub load_15: f64,
-    /// Time that all processors have worked, in milliseconds, since the kernel started.
+    /// Busy time of all processors since the kernel started, in milliseconds.
     pub cpu_busy_ms: u64,
-    /// Time that all processors have had nothing to do, in milliseconds.
+    /// Idle time of all processors, in milliseconds.
     pub cpu_idle_ms: u64,
     /// The size of the data disk's file system, in bytes. Zero while there is none.
     pub disk_total: u64,
-    /// What is used of it.
+    /// Used space of it.
     pub disk_used: u64,
-    /// What containers may still write.
+    /// Space that containers can still write.
     pub disk_available: u64,
 }
 
-/// What the guest answers.
+/// The guest's reply to a request: an answer or a refusal.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Answer {

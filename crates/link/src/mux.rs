@@ -1,8 +1,8 @@
-//! The streams of one link: what each has received, what may still be sent, and the one task that reads the wire.
+//! The streams of one link: receive buffers, send windows, and the one task that reads the wire.
 //!
-//! Everything is behind one lock that is never held across an await. Who writes to a stream writes to the wire itself
-//! when nobody is waiting for it, so that a byte costs no switch to another task; the driver does the rest: it reads,
-//! and it writes on when the wire was full. Only the driver's waker is ever registered with the wire.
+//! Everything is behind one lock that is never held across an await. A writer writes to the wire itself if nothing is
+//! queued, which saves switching to another task; the driver does the rest: it reads, and it writes queued frames when
+//! the wire is writable again. Only the driver's waker is ever registered with the wire.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -15,13 +15,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::frame::{HEADER, Header, Kind, MAX_DATA, MAX_MESSAGE, WINDOW};
 use crate::{Ended, Wire};
 
-/// Data waits while this much is unsent; control frames do not.
+/// Data waits while this much is queued; control frames do not.
 const OUTPUT_LIMIT: usize = 256 * 1024;
-/// Nothing more is read while this much is unsent: only a peer that provokes answers without reading them gets here.
+/// Reading pauses while this much is queued: only a peer that provokes answers without reading them gets here.
 const OUTPUT_FULL: usize = 1024 * 1024;
-/// Holds the largest frame.
+/// Room for the largest frame.
 const INPUT: usize = 2 * (MAX_MESSAGE + HEADER);
-/// An empty buffer that grew beyond this is given back.
+/// An empty buffer with more capacity than this is freed.
 const KEPT: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,18 +39,18 @@ struct State {
     wire: Option<Wire>,
     ended: Option<Ended>,
     input: Input,
-    /// The data frame that is being read: its stream and how much is still to come.
+    /// The data frame being received: its stream and the remaining bytes.
     body: Option<(u32, usize)>,
     output: Output,
     streams: HashMap<u32, Stream>,
     max_streams: usize,
-    /// Host: the last stream opened by us. Guest: the last opened by the peer.
+    /// Host: the last stream opened. Guest: the last one opened by the peer.
     last_stream: u32,
-    /// Guest: opened by the peer and not yet taken.
+    /// Guest: streams opened by the peer and not yet accepted.
     opened: VecDeque<(u32, Vec<u8>)>,
     driver: Option<Waker>,
     acceptor: Option<Waker>,
-    /// Who waits for room in `output`, in the order of coming.
+    /// Wakers of tasks that wait for room in `output`, in order.
     writers: Vec<Waker>,
     closed: Vec<Waker>,
 }
@@ -58,14 +58,14 @@ struct State {
 #[derive(Default)]
 struct Stream {
     received: VecDeque<u8>,
-    /// Host: what the guest answered, until it is taken.
+    /// Host: the guest's answer, until it is taken.
     answer: Option<Vec<u8>>,
     answered: bool,
-    /// How much the peer may still send.
+    /// Receive window: bytes that the peer may still send.
     window: u32,
-    /// How much was read and not yet told to the peer.
+    /// Bytes that were read and not yet announced to the peer.
     read: u32,
-    /// How much we may still send.
+    /// Send window: bytes that we may still send.
     credit: u32,
     peer_finished: bool,
     we_finished: bool,
@@ -104,7 +104,7 @@ impl Input {
         &self.buffer[self.start..self.end]
     }
 
-    /// Room for the whole of the frame that begins at the start.
+    /// Makes room for the whole frame that begins at the start.
     fn make_room(&mut self) {
         if self.start == self.end {
             self.start = 0;
@@ -178,11 +178,11 @@ impl Mux {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // No panic can leave the state half-changed in a way that matters more than going on.
+        // No panic can leave the state inconsistent in a way that is worse than going on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads and writes until the link ends. To be polled by one task.
+    /// Reads and writes until the link ends. Must be polled by one task.
     pub(crate) fn poll_drive(&self, context: &mut Context<'_>) -> Poll<Ended> {
         let mut state = self.state();
         if !matches!(&state.driver, Some(waker) if waker.will_wake(context.waker())) {
@@ -201,7 +201,7 @@ impl Mux {
         self.state().ended.clone()
     }
 
-    /// Panics if more is held than is allowed.
+    /// Panics if the buffers exceed their limits.
     pub(crate) fn check_memory(&self, streams: usize) {
         let state = self.state();
         assert!(state.streams.len() <= streams.max(state.max_streams));
@@ -218,7 +218,7 @@ impl Mux {
         self.state().end(why);
     }
 
-    /// The wire with what this link did not understand, once it has ended.
+    /// Returns the wire with the bytes that this link did not parse, once it has ended.
     pub(crate) fn take_wire(&self) -> Option<Wire> {
         let mut state = self.state();
         let mut wire = state.wire.take()?;
@@ -242,13 +242,13 @@ impl Mux {
         Poll::Pending
     }
 
-    /// Host: opens a stream with its request. The caller bounds the number of streams.
+    /// Host: opens a stream with its request. The caller limits the number of streams.
     pub(crate) fn open(&self, request: &[u8]) -> Result<u32, Ended> {
         let mut state = self.state();
         if let Some(ended) = &state.ended {
             return Err(ended.clone());
         }
-        // Numbers are never used twice. Four billion streams are years of use; then the link is made anew.
+        // Stream ids are never reused. Four billion streams last for years; after that a new link is needed.
         let Some(stream) = state.last_stream.checked_add(1) else {
             state.end(Ended::ByUs);
             return Err(Ended::ByUs);
@@ -297,7 +297,7 @@ impl Mux {
         Poll::Pending
     }
 
-    /// Guest: answers. Nothing happens if the stream is gone.
+    /// Guest: answers. Does nothing if the stream is gone.
     pub(crate) fn answer(&self, stream: u32, answer: &[u8]) {
         let mut state = self.state();
         if state.ended.is_none() && state.streams.contains_key(&stream) {
@@ -322,8 +322,8 @@ impl Mux {
         Poll::Ready(Ok(()))
     }
 
-    /// Gives what was received to `take`, which says how much it took: bytes go from the link's own buffer to where
-    /// they belong. An empty slice is the end.
+    /// Passes received bytes to `take`, which returns how many it took: they are not copied in between. An empty slice
+    /// means the end.
     pub(crate) fn poll_take<T>(
         &self,
         stream: u32,
@@ -341,7 +341,7 @@ impl Mux {
         Poll::Ready(Ok(result))
     }
 
-    /// One message, whole: `None` at the end. Nothing is lost if the caller stops waiting.
+    /// One complete message; `None` at the end. Cancel safe.
     pub(crate) fn poll_message(
         &self,
         stream: u32,
@@ -367,7 +367,7 @@ impl Mux {
             )));
         }
         if !known || available < LENGTH + length {
-            // The window is larger than any message, so the rest comes without a word from us.
+            // The window is larger than any message, so the rest arrives without a window update.
             let ended = state.ended.clone();
             let entry = state.stream(stream)?;
             if let Some(ended) = ended {
@@ -440,7 +440,7 @@ impl Mux {
         Poll::Ready(Ok(count))
     }
 
-    /// Ends our direction.
+    /// Ends our direction (half-close).
     pub(crate) fn finish(&self, stream: u32) -> io::Result<()> {
         let mut state = self.state();
         let Ok(entry) = state.stream(stream) else {
@@ -457,7 +457,7 @@ impl Mux {
         Ok(())
     }
 
-    /// Nobody holds the stream any more.
+    /// The last handle to the stream was dropped.
     pub(crate) fn release(&self, stream: u32) {
         let mut state = self.state();
         let Some(entry) = state.streams.remove(&stream) else {
@@ -498,7 +498,7 @@ impl State {
         }
     }
 
-    /// What was received and not yet read; empty at the end.
+    /// Received bytes that were not read yet; empty at the end.
     fn poll_received(
         &mut self,
         stream: u32,
@@ -520,7 +520,7 @@ impl State {
         Poll::Pending
     }
 
-    /// How much may be sent at once: at least `wanted`.
+    /// How many bytes can be sent at once; waits for at least `wanted`.
     fn poll_may_send(
         &mut self,
         stream: u32,
@@ -558,7 +558,7 @@ impl State {
         if entry.received.is_empty() && entry.received.capacity() > KEPT {
             entry.received = VecDeque::new();
         }
-        // Never more than was received, and that is at most a window.
+        // Never more than was received, which is at most one window.
         entry.read += u32::try_from(count).unwrap_or(u32::MAX);
         if entry.read >= WINDOW / 2 && !entry.peer_finished && !entry.reset && self.ended.is_none()
         {
@@ -568,7 +568,7 @@ impl State {
         }
     }
 
-    /// Puts a frame on its way, and onto the wire if nothing is before it.
+    /// Queues a frame, and writes it to the wire if nothing is queued before it.
     fn send(&mut self, stream: u32, kind: Kind, payload: &[u8]) {
         let idle = self.output.unsent() == 0;
         self.output.push(
@@ -579,20 +579,20 @@ impl State {
             },
             payload,
         );
-        // While something is unsent the driver is already waiting for the wire.
+        // While something is queued, the driver is already waiting for the wire.
         if !idle {
             return;
         }
         let Some(driver) = self.driver.clone() else {
             return; // The driver has not begun; it will find this.
         };
-        // A failure is found again, and told, by the driver.
+        // The driver will run into the same error and report it.
         if let Err(_) | Ok(true) = self.write(&mut Context::from_waker(&driver)) {
             driver.wake();
         }
     }
 
-    /// Writes what it can. `true` if some of it could not be flushed by itself.
+    /// Writes as much as possible. Returns `true` if some of it could not be flushed right away.
     fn write(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
         let Some(wire) = &mut self.wire else {
             return Ok(false);
@@ -657,7 +657,7 @@ impl State {
         }
     }
 
-    /// Takes every frame that has arrived, and of data also what has arrived of a frame.
+    /// Parses every complete frame, and of a data frame also a partial payload.
     fn take_frames(&mut self) -> Result<(), &'static str> {
         loop {
             if let Some((stream, left)) = self.body {
@@ -693,7 +693,7 @@ impl State {
         }
     }
 
-    /// Data has to fit into the window as a whole before any of it is taken.
+    /// A data frame must fit into the window as a whole before any of it is accepted.
     fn account(&mut self, header: Header) -> Result<(), &'static str> {
         if self.side == Side::Guest && header.stream > self.last_stream {
             return Err("a stream is opened before it carries data");

@@ -1,4 +1,4 @@
-//! Moves bytes between a link's stream and a socket, both ways, until both directions have ended.
+//! Copies bytes between a link's stream and a socket, in both directions, until both have ended.
 
 use std::future::poll_fn;
 use std::io;
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use crate::LinkStream;
 use crate::frame::MAX_DATA;
 
-/// How much was moved.
+/// Bytes copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pumped {
     /// From the link to the socket, in bytes.
@@ -19,9 +19,9 @@ pub struct Pumped {
     pub to_link: u64,
 }
 
-/// Moves bytes between a link's stream and a socket, both ways, until both directions have ended.
+/// Copies bytes between a link's stream and a socket, in both directions, until both have ended.
 ///
-/// The end of one direction is passed on and the other goes on. A failure of either side ends both: the stream is reset.
+/// Half-close is passed on. An error on either side ends both directions: the stream is reset.
 pub async fn pump(
     link: LinkStream,
     reader: impl AsyncRead + Unpin,
@@ -34,7 +34,7 @@ pub async fn pump(
 async fn from_link(link: &LinkStream, mut socket: impl AsyncWrite + Unpin) -> io::Result<u64> {
     let mut moved = 0;
     loop {
-        // Straight from the link's buffer into the socket.
+        // Directly from the link's buffer to the socket.
         let count = poll_fn(|context| {
             link.mux()
                 .poll_take(link.number(), context, |bytes, context| {

@@ -1,4 +1,4 @@
-//! What goes over the stream of a shell.
+//! The messages on the stream of a shell.
 
 use crate::MAX_MESSAGE;
 
@@ -11,34 +11,34 @@ const ERROR_BYTES: u8 = 4;
 /// What the host sends to a shell, each by [`crate::LinkStream::send_bytes`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShellInput {
-    /// Typed.
+    /// Input.
     Bytes(Vec<u8>),
-    /// The terminal has another size.
+    /// The terminal was resized.
     Resize {
         /// Its width.
         columns: u16,
         /// Its height.
         rows: u16,
     },
-    /// Nothing more will be typed.
+    /// End of input.
     End,
 }
 
 /// What a shell sends to the host, each by [`crate::LinkStream::send_bytes`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShellOutput {
-    /// Printed; with a terminal, everything is.
+    /// Standard output; with a terminal, all output.
     Bytes(Vec<u8>),
-    /// Printed to the error output.
+    /// Standard error.
     ErrorBytes(Vec<u8>),
-    /// It ended; nothing follows. A signal is 128 and its number.
+    /// The program has ended; nothing follows. A signal is reported as 128 and its number.
     Exit {
         /// Its exit code.
         code: u8,
     },
 }
 
-/// The most bytes in one message of a shell.
+/// Largest message of a shell, in bytes.
 const MAX_BYTES: usize = MAX_MESSAGE - 1;
 
 fn tagged(tag: u8, bytes: &[u8]) -> Vec<u8> {
@@ -49,7 +49,7 @@ fn tagged(tag: u8, bytes: &[u8]) -> Vec<u8> {
 }
 
 impl ShellInput {
-    /// To be sent.
+    /// Encodes the message.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Bytes(bytes) => tagged(BYTES, bytes),
@@ -61,7 +61,7 @@ impl ShellInput {
         }
     }
 
-    /// What was sent; `None` if it cannot be understood.
+    /// Decodes a message; `None` if it is invalid.
     pub fn decode(message: &[u8]) -> Option<Self> {
         match message.split_first()? {
             (&BYTES, bytes) => Some(Self::Bytes(bytes.to_vec())),
@@ -76,7 +76,7 @@ impl ShellInput {
 }
 
 impl ShellOutput {
-    /// To be sent.
+    /// Encodes the message.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Bytes(bytes) => tagged(BYTES, bytes),
@@ -85,7 +85,7 @@ impl ShellOutput {
         }
     }
 
-    /// What was sent; `None` if it cannot be understood.
+    /// Decodes a message; `None` if it is invalid.
     pub fn decode(message: &[u8]) -> Option<Self> {
         match message.split_first()? {
             (&BYTES, bytes) => Some(Self::Bytes(bytes.to_vec())),

@@ -13,17 +13,17 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::mux::Mux;
 
-/// One stream of a link: bytes in both directions, or messages.
+/// One stream of a link, used for bytes or for messages.
 ///
-/// `shutdown` ends one direction. Dropping it before both directions ended resets it: the other side reads what has
-/// arrived and then fails with [`io::ErrorKind::ConnectionReset`].
+/// `shutdown` ends one direction. Dropping the stream before both directions have ended resets it: the peer reads what
+/// has arrived and then fails with [`io::ErrorKind::ConnectionReset`].
 ///
-/// Bytes and messages are written by `&LinkStream` too, so that both directions can be used at once. One reader and one
-/// writer at a time.
+/// `&LinkStream` can read and write too, so that both directions can be used concurrently. One reader and one writer at
+/// a time.
 pub struct LinkStream {
     mux: Arc<Mux>,
     stream: u32,
-    /// Host: the place that this stream takes of those that may be open.
+    /// Host: the permit of this stream.
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -53,16 +53,16 @@ impl LinkStream {
         self.stream
     }
 
-    /// Sends bytes that arrive as one: a datagram, for example. At most [`crate::MAX_MESSAGE`].
+    /// Sends bytes as one message, for example a datagram. At most [`crate::MAX_MESSAGE`].
     ///
-    /// Nothing is sent if the caller stops waiting.
+    /// Nothing is sent if the future is dropped.
     pub async fn send_bytes(&self, message: &[u8]) -> io::Result<()> {
         poll_fn(|context| self.mux.poll_send_message(self.stream, context, message)).await
     }
 
-    /// The next bytes that were sent as one; `None` at the end.
+    /// The next message as bytes; `None` at the end.
     ///
-    /// Nothing is lost if the caller stops waiting.
+    /// Cancel safe.
     pub async fn receive_bytes(&self) -> io::Result<Option<Vec<u8>>> {
         poll_fn(|context| self.mux.poll_message(self.stream, context)).await
     }
@@ -72,7 +72,7 @@ impl LinkStream {
         self.send_bytes(&serde_json::to_vec(message)?).await
     }
 
-    /// The next message; `None` at the end. What cannot be understood is [`io::ErrorKind::InvalidData`].
+    /// The next message; `None` at the end. Invalid JSON is [`io::ErrorKind::InvalidData`].
     pub async fn receive<T: DeserializeOwned>(&self) -> io::Result<Option<T>> {
         match self.receive_bytes().await? {
             Some(bytes) => serde_json::from_slice(&bytes)
@@ -114,7 +114,7 @@ impl AsyncWrite for &LinkStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What is written is on its way by itself.
+        // Written data is sent without an explicit flush.
         Poll::Ready(Ok(()))
     }
 

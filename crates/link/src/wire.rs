@@ -1,4 +1,4 @@
-//! The byte stream below a link, with room to put back what was read too far.
+//! The byte stream below a link, with a buffer for bytes that are put back.
 
 use std::fmt;
 use std::io;
@@ -10,10 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// The byte stream below a link, with room to put back what was read too far.
+/// The byte stream below a link, with a buffer for bytes that are put back.
 ///
-/// A guest has one port for its whole life, and hosts come and go on it: what a link did not understand may be the next
-/// host's hello, so it is put back and [`crate::GuestLink::into_wire`] returns both.
+/// A guest has one port for its whole life, and hosts connect to it in turn: bytes that one link did not parse may be
+/// the next host's hello, so they are put back and [`crate::GuestLink::into_wire`] returns both.
 pub struct Wire {
     io: Box<dyn Duplex>,
     unread: Vec<u8>,
@@ -26,7 +26,7 @@ impl fmt::Debug for Wire {
 }
 
 impl Wire {
-    /// A link may be made on `io`.
+    /// A wire for a link on `io`.
     pub fn new(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self {
             io: Box::new(io),
@@ -34,7 +34,7 @@ impl Wire {
         }
     }
 
-    /// Puts `bytes` before everything that is still to be read.
+    /// Puts `bytes` back before everything that is still to be read.
     pub(crate) fn put_back(&mut self, bytes: &[u8]) {
         self.unread.splice(0..0, bytes.iter().copied());
     }

@@ -1,4 +1,4 @@
-//! A peer that says anything at all: the functions of the fuzz targets, for a bounded time.
+//! Arbitrary input from the peer: runs the functions of the fuzz targets for a limited time.
 
 use proptest::prelude::*;
 use slipway_link::fuzz;

@@ -1,4 +1,4 @@
-//! Host and guest over a pipe in memory.
+//! Host and guest over an in-memory pipe.
 
 #![allow(clippy::unwrap_used)]
 
@@ -22,7 +22,7 @@ fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([172, 17, 0, 2], port))
 }
 
-/// What the guest of these tests does with a request: the port says what.
+/// The guest's reaction to a request; the port selects it.
 async fn serve(stream: LinkStream, port: u16) {
     match port {
         ECHO => {
@@ -30,7 +30,7 @@ async fn serve(stream: LinkStream, port: u16) {
             let _ = tokio::io::copy(&mut reader, &mut writer).await;
             let _ = writer.shutdown().await;
         }
-        // Reads all, then tells how much.
+        // Reads everything, then reports how much.
         COUNT => {
             let mut stream = stream;
             let mut all = Vec::new();
@@ -38,7 +38,7 @@ async fn serve(stream: LinkStream, port: u16) {
             stream.write_all(&all.len().to_le_bytes()).await.unwrap();
             stream.shutdown().await.unwrap();
         }
-        // Says good-bye at once and goes on reading.
+        // Closes its direction at once and continues to read.
         DEAF => {
             let mut stream = stream;
             stream.write_all(b"bye").await.unwrap();
@@ -190,7 +190,7 @@ async fn a_guest_that_never_answers_is_not_waited_for() {
     echoes(&link, b"and the link goes on").await;
 }
 
-/// Takes all the room that a kind of request has: one more finds none, and is told so before long.
+/// Uses up the limit of a kind of request: one more fails with `NoRoom` in time.
 async fn take_all_room(link: &HostLink, request: &Request, streams: usize) -> Vec<LinkStream> {
     let mut taken = Vec::new();
     for _ in 0..streams {
@@ -206,7 +206,7 @@ async fn however_many_connections_are_open_the_guest_can_be_asked() {
     let link = linked().await;
     let address = address(NEVER_READ);
     let mut taken = Vec::new();
-    // Each leaves room for the next.
+    // The limits are independent.
     for (request, streams) in [
         (Request::DialTcp { address }, MAX_TCP_STREAMS),
         (Request::DialUdp { address }, MAX_UDP_STREAMS),
@@ -217,7 +217,7 @@ async fn however_many_connections_are_open_the_guest_can_be_asked() {
     let asked = link.open_within(&Request::Ping, Duration::from_secs(1));
     let (reply, _) = asked.await.unwrap();
     assert_eq!(reply, Reply::Pong { uptime_ms: 12 });
-    // What ends makes room again.
+    // A stream that ends makes room for another.
     drop(taken);
     echoes(&link, b"there is room").await;
 }
@@ -376,7 +376,8 @@ async fn the_end_of_the_link_ends_every_stream() {
     );
 }
 
-/// A port that stays while hosts come and go, as a virtio port does: what one host left is what the next one finds.
+/// A port that stays while hosts connect in turn, as a virtio port does: unread bytes of one host are found by the
+/// next.
 struct Port {
     host: DuplexStream,
 }
@@ -388,7 +389,7 @@ impl Port {
         Self { host }
     }
 
-    /// A host that connects, does `visit` and goes away without a word.
+    /// A host that connects, runs `visit` and disappears.
     async fn visit<T>(&mut self, secret: [u8; 32], visit: impl AsyncFnOnce(HostLink) -> T) -> T {
         self.knock(secret, async |link| visit(link.unwrap()).await)
             .await

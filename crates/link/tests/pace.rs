@@ -1,5 +1,5 @@
-//! How fast a link is over a local socket, against the socket alone. Run by hand:
-//! `cargo test --release -p slipway-link --test pace -- --ignored --nocapture`
+//! Throughput of a link over a local socket, compared with the socket alone. Run by hand: `cargo test --release -p
+//! slipway-link --test pace -- --ignored --nocapture`
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 const BULK: usize = 512 << 20;
 const ROUNDS: u32 = 20_000;
 
-/// Takes whatever comes until the end, then gives back one byte for each that comes.
+/// Reads until the end, then answers with as many bytes.
 async fn far_end(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let mut buffer = vec![0; 64 * 1024];
     let mut left = BULK;
@@ -31,7 +31,7 @@ async fn near_end(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> (f64, Dura
     for _ in 0..BULK / block.len() {
         stream.write_all(&block).await.unwrap();
     }
-    // The first answer says that all has arrived.
+    // The first answer means that everything has arrived.
     let mut byte = [0];
     stream.write_all(&byte).await.unwrap();
     stream.read_exact(&mut byte).await.unwrap();

@@ -1,4 +1,4 @@
-//! Notices that `slipwayd` was started by somebody else, without asking again and again.
+//! Watches for a `slipwayd` that another process starts, without polling where the system can notify.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 use crate::MachinePaths;
 use crate::paths::private_dir;
 
-/// How often it is looked where the system does not tell.
+/// Polling interval on systems without file notifications.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Waits for the control socket. Made before looking whether it is there, so that nothing falls in between.
+/// Waits for the control socket. Created before the first check for the socket, so that no start is missed in between.
 pub struct Appearance {
     socket: PathBuf,
     changed: Arc<Notify>,
@@ -21,7 +21,7 @@ pub struct Appearance {
 }
 
 impl Appearance {
-    /// Begins to watch the directory in which the socket will be, which is made if it is not there.
+    /// Starts watching the directory of the socket; creates it if it is missing.
     pub fn of(paths: &MachinePaths) -> Self {
         let changed = Arc::new(Notify::new());
         let watcher = watch(paths, changed.clone())
@@ -34,7 +34,7 @@ impl Appearance {
         }
     }
 
-    /// Waits until somebody may listen there.
+    /// Waits until something may be listening there.
     pub async fn wait(&self) {
         loop {
             if self.watcher.is_some() {
@@ -58,7 +58,7 @@ fn watch(
     }
     private_dir(&paths.runtime)?;
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Who merely reads the directory is no news.
+        // A process that only reads the directory wakes nobody.
         if event.is_ok_and(|event| !event.kind.is_access()) {
             changed.notify_one();
         }

@@ -1,4 +1,4 @@
-//! How the window and the `slipway` command ask `slipwayd`, which is started when it does not run.
+//! Client for `slipwayd`, used by the window and the `slipway` command. Starts `slipwayd` when it is not running.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,19 +15,19 @@ use crate::{MachineError, MachinePaths, VmStream, lease};
 /// How long `slipwayd` may take to listen after it was started.
 const SPAWN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long the machine may have an owner that does not listen: that one is about to, or about to end.
+/// How long the machine's owner may be silent: it may still be starting, or shutting down.
 const SILENCE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// How long it may take to answer what it does not have to work for.
+/// Timeout for an answer that takes `slipwayd` no work.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
 
-/// How long it may take to give space back, or to stop the machine.
+/// Timeout for reclaiming space and for stopping the machine.
 const WORK_DEADLINE: Duration = Duration::from_mins(15);
 
 type Reader = BufReader<ReadHalf<Box<dyn VmStream>>>;
 type Writer = WriteHalf<Box<dyn VmStream>>;
 
-/// Asks `slipwayd`. Each call is a connection of its own, so a `slipwayd` that was started anew is no trouble.
+/// Client for `slipwayd`. Each call opens its own connection, so a restart of `slipwayd` needs no handling.
 #[derive(Debug, Clone)]
 pub struct MachineClient {
     paths: MachinePaths,
@@ -35,7 +35,7 @@ pub struct MachineClient {
 }
 
 impl MachineClient {
-    /// A client of the machine at `paths`. Nothing is started before it is asked for.
+    /// A client of the machine at `paths`. Starts nothing until the first request.
     pub fn new(paths: MachinePaths) -> Self {
         Self {
             paths,
@@ -48,7 +48,7 @@ impl MachineClient {
         Ok(Self::new(MachinePaths::of_user()?))
     }
 
-    /// Starts this program rather than the `slipwayd` beside ours.
+    /// Starts this program instead of the `slipwayd` beside ours.
     #[must_use]
     pub fn with_program(mut self, program: PathBuf) -> Self {
         self.program = Some(program);
@@ -60,12 +60,12 @@ impl MachineClient {
         &self.paths
     }
 
-    /// Whether `slipwayd` runs and can be asked.
+    /// Whether `slipwayd` is running and answers.
     pub async fn is_running(&self) -> bool {
         matches!(self.reach().await, Ok(Some(_)))
     }
 
-    /// The machine now.
+    /// The current status of the machine.
     pub async fn status(&self) -> Result<MachineView, MachineError> {
         match self.ask(&MachineRequest::Status, ANSWER_DEADLINE).await? {
             MachineAnswer::Status { machine } => Ok(*machine),
@@ -73,7 +73,7 @@ impl MachineClient {
         }
     }
 
-    /// The machine as it changes, the first view at once.
+    /// The status now and after each change.
     pub async fn watch(&self) -> Result<MachineWatch, MachineError> {
         let (reader, writer) = self.open(&MachineRequest::Watch).await?;
         Ok(MachineWatch {
@@ -83,13 +83,13 @@ impl MachineClient {
         })
     }
 
-    /// The same, of a `slipwayd` that runs already; `None` where none does. Starts nothing.
+    /// Like [`Self::watch`], for a `slipwayd` that is already running; `None` if there is none. Starts nothing.
     pub async fn watch_running(&self) -> Result<Option<MachineWatch>, MachineError> {
         let Some(stream) = self.reach().await? else {
             return Ok(None);
         };
         let (reader, mut writer) = tokio::io::split(stream);
-        // It may end just now.
+        // It may be shutting down right now.
         if write_line(&mut writer, &MachineRequest::Watch)
             .await
             .is_err()
@@ -103,7 +103,7 @@ impl MachineClient {
         }))
     }
 
-    /// The machine now, of a `slipwayd` that runs already; `None` where none does. Starts nothing.
+    /// The current status from a `slipwayd` that is already running; `None` if there is none. Starts nothing.
     pub async fn status_running(&self) -> Result<Option<MachineView>, MachineError> {
         let Some(stream) = self.reach().await? else {
             return Ok(None);
@@ -111,7 +111,7 @@ impl MachineClient {
         match ask(stream, &MachineRequest::Status, ANSWER_DEADLINE).await {
             Ok(MachineAnswer::Status { machine }) => Ok(Some(*machine)),
             Ok(other) => Err(unexpected(&other)),
-            // It ended instead of answering, unless it is still there.
+            // No answer because it shut down, unless it is still there.
             Err(error) => match self.reach().await? {
                 None => Ok(None),
                 Some(_) => Err(error),
@@ -119,37 +119,37 @@ impl MachineClient {
         }
     }
 
-    /// Starts it. Returns when that is under way.
+    /// Starts the machine. Returns once the start is under way.
     pub async fn start(&self) -> Result<(), MachineError> {
         self.done(&MachineRequest::Start).await
     }
 
-    /// Stops it. Returns when that is under way.
+    /// Stops the machine. Returns once the stop is under way.
     pub async fn stop(&self) -> Result<(), MachineError> {
         self.done(&MachineRequest::Stop).await
     }
 
-    /// Switches it off without waiting for its containers. Returns when that is under way.
+    /// Powers the machine off without waiting for its containers. Returns once that is under way.
     pub async fn switch_off(&self) -> Result<(), MachineError> {
         self.done(&MachineRequest::SwitchOff).await
     }
 
-    /// Stops and starts it. Returns when that is under way.
+    /// Stops and starts the machine. Returns once that is under way.
     pub async fn restart(&self) -> Result<(), MachineError> {
         self.done(&MachineRequest::Restart).await
     }
 
-    /// Removes it with all its data. Returns when that is under way.
+    /// Deletes the machine with all its data. Returns once that is under way.
     pub async fn delete(&self) -> Result<(), MachineError> {
         self.done(&MachineRequest::Delete).await
     }
 
-    /// Starts it, and repairs its disk on the way if that is damaged. Returns when that is under way.
+    /// Starts the machine and repairs its disk if that is damaged. Returns once the start is under way.
     pub async fn repair(&self) -> Result<(), MachineError> {
         self.done(&MachineRequest::Repair).await
     }
 
-    /// What was chosen.
+    /// The settings.
     pub async fn settings(&self) -> Result<MachineSettings, MachineError> {
         match self
             .ask(&MachineRequest::SettingsGet, ANSWER_DEADLINE)
@@ -160,12 +160,12 @@ impl MachineClient {
         }
     }
 
-    /// Chooses.
+    /// Changes the settings.
     pub async fn set_settings(&self, settings: MachineSettings) -> Result<(), MachineError> {
         self.done(&MachineRequest::SettingsSet { settings }).await
     }
 
-    /// Gives unused space back to this computer; how many bytes that was.
+    /// Gives unused disk space back to this computer; returns the bytes freed.
     pub async fn reclaim(&self) -> Result<u64, MachineError> {
         match self.ask(&MachineRequest::Reclaim, WORK_DEADLINE).await? {
             MachineAnswer::Reclaimed { bytes } => Ok(bytes),
@@ -205,7 +205,7 @@ impl MachineClient {
         }
     }
 
-    /// Stops the machine and ends `slipwayd`. One that does not run is not started for that.
+    /// Stops the machine and shuts `slipwayd` down. Does not start one that is not running.
     pub async fn shutdown(&self) -> Result<(), MachineError> {
         let Some(stream) = self.reach().await? else {
             return Ok(());
@@ -235,7 +235,8 @@ impl MachineClient {
         send(self.connect_or_start().await?, request).await
     }
 
-    /// A connection, unless it is to the `slipwayd` of other data: a socket alone does not say whose machine it is of.
+    /// Connects, and refuses a `slipwayd` that owns another data directory: the socket alone does not say which machine
+    /// it belongs to.
     fn if_ours(&self, stream: Box<dyn VmStream>) -> Result<Box<dyn VmStream>, MachineError> {
         match lease::another_owner(&self.paths) {
             None => Ok(stream),
@@ -243,8 +244,8 @@ impl MachineClient {
         }
     }
 
-    /// A connection to the `slipwayd` of our data; `None` where the machine has no owner. An owner that does not listen, or has
-    /// other data, is an error that names it.
+    /// Connects to the `slipwayd` of our data directory; `None` if the machine has no owner. An owner that does not
+    /// listen, or that has another data directory, is an error that names it.
     async fn reach(&self) -> Result<Option<Box<dyn VmStream>>, MachineError> {
         let path = self.paths.daemon_socket();
         let began = Instant::now();
@@ -270,7 +271,7 @@ impl MachineClient {
             loop {
                 match connect(&path).await {
                     Ok(stream) => return self.if_ours(stream),
-                    // Another may have been started at the same time: the first one wins, and ours ends.
+                    // Two may start at the same time: the first one wins, and ours exits.
                     Err(error) if is_not_yet(&error) => {}
                     Err(error) => return Err(MachineError::file("Connecting to", &path)(error)),
                 }
@@ -297,7 +298,7 @@ impl MachineClient {
             })
     }
 
-    /// Starts `slipwayd` so that it goes on when we end, and does not get what is typed at our terminal.
+    /// Starts `slipwayd` detached: it survives this process and gets no input from our terminal.
     fn spawn(&self) -> Result<tokio::process::Child, MachineError> {
         let program = match &self.program {
             Some(program) => program.clone(),
@@ -311,14 +312,14 @@ impl MachineClient {
             .stderr(std::process::Stdio::null())
             .current_dir("/");
         self.paths.hand_on(&mut command);
-        // It begins a session of its own, which a leader of a process group could not.
+        // It starts a session of its own, which the leader of a process group could not do.
         command.spawn().map_err(|error| MachineError::NoDaemon {
             reason: format!("cannot be started from {}: {error}", program.display()),
         })
     }
 }
 
-/// The machine as it changes.
+/// A stream of machine status.
 pub struct MachineWatch {
     reader: Reader,
     _writer: Writer,
@@ -326,10 +327,10 @@ pub struct MachineWatch {
 }
 
 impl MachineWatch {
-    /// The next view. An error means that `slipwayd` is gone.
+    /// The next status. An error means that `slipwayd` is gone.
     pub async fn next(&mut self) -> Result<MachineView, MachineError> {
         use tokio::io::AsyncBufReadExt as _;
-        // Unlike `read_line` this keeps what it has when it is dropped between two pieces.
+        // Unlike `read_line`, this keeps what it has read when it is dropped midway.
         loop {
             let before = self.line.len();
             let count = self
@@ -354,14 +355,14 @@ impl MachineWatch {
     }
 }
 
-/// A log, piece by piece.
+/// A stream of log chunks.
 pub struct LogText {
     reader: Reader,
     _writer: Writer,
 }
 
 impl LogText {
-    /// The next piece; `None` at the end.
+    /// The next chunk; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<String>, MachineError> {
         let line = read_line(&mut self.reader).await.map_err(no_answer)?;
         let Some(line) = line else { return Ok(None) };
@@ -379,21 +380,21 @@ pub struct Shell {
     writer: Writer,
 }
 
-/// What is typed into a shell.
+/// Input of a shell.
 pub struct ShellKeys(Writer);
 
-/// What a shell prints.
+/// Output of a shell.
 pub struct ShellScreen(Reader);
 
 impl Shell {
-    /// Both directions, to be used at once.
+    /// Splits the shell into both directions, for concurrent use.
     pub fn split(self) -> (ShellKeys, ShellScreen) {
         (ShellKeys(self.writer), ShellScreen(self.reader))
     }
 }
 
 impl ShellKeys {
-    /// Sends what was typed, or another size of the terminal.
+    /// Sends input or a new terminal size.
     pub async fn send(&mut self, input: &ShellInput) -> Result<(), MachineError> {
         write_message(&mut self.0, &input.encode())
             .await
@@ -402,7 +403,7 @@ impl ShellKeys {
 }
 
 impl ShellScreen {
-    /// What is printed next, or how it ended; `None` when it was cut off.
+    /// The next output or the exit status; `None` if the connection was lost.
     pub async fn next(&mut self) -> Result<Option<ShellOutput>, MachineError> {
         loop {
             match read_message(&mut self.0).await.map_err(no_answer)? {
@@ -472,7 +473,7 @@ fn unexpected(answer: &MachineAnswer) -> MachineError {
     }
 }
 
-/// `slipwayd` in the directory of this program, or in that of the build for a test.
+/// `slipwayd` beside this program, or in the build directory for a test.
 fn beside_us() -> Result<PathBuf, MachineError> {
     let name = if cfg!(windows) {
         "slipwayd.exe"
@@ -491,7 +492,7 @@ fn beside_us() -> Result<PathBuf, MachineError> {
     Ok(beside)
 }
 
-/// The last line of the log, for a message.
+/// The last line of the log, for an error message.
 fn last_line(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text[text.len().saturating_sub(2048)..]);
@@ -520,7 +521,7 @@ async fn connect(path: &Path) -> std::io::Result<Box<dyn VmStream>> {
     Ok(Box::new(tokio::net::UnixStream::connect(path).await?))
 }
 
-/// Windows gets a named pipe with its own driver.
+/// On Windows this becomes a named pipe, together with the Windows driver.
 #[cfg(not(unix))]
 async fn connect(_path: &Path) -> std::io::Result<Box<dyn VmStream>> {
     Err(std::io::ErrorKind::Unsupported.into())
@@ -540,7 +541,7 @@ mod tests {
         }
     }
 
-    /// A client that can start nothing.
+    /// A client that cannot start anything.
     fn client(paths: &MachinePaths) -> MachineClient {
         MachineClient::new(paths.clone()).with_program("/nowhere/slipwayd".into())
     }
@@ -572,7 +573,7 @@ mod tests {
         let log = client.log(MachineLogSource::Host, false).await;
         refused(log.err().unwrap());
         assert!(!client.is_running().await);
-        // Whoever connected has said nothing.
+        // The connection carried no request.
         while let Ok(connected) =
             tokio::time::timeout(Duration::from_millis(100), listener.accept()).await
         {
@@ -591,7 +592,7 @@ mod tests {
         let client = client(&paths);
         assert!(client.status_running().await.unwrap().is_none());
         let lease = Lease::take(&paths).unwrap();
-        // As after the end of a login: with its sockets the runtime directory is gone.
+        // As after a logout, which removes the runtime directory with its sockets.
         std::fs::remove_dir_all(&paths.runtime).unwrap();
         let kill = format!("kill {}", std::process::id());
         let told = |error: MachineError| {

@@ -1,4 +1,5 @@
-//! Keeps the guest's clock with ours: an emulated clock drifts, and none goes on while this computer sleeps.
+//! Keeps the guest's clock in step with the host's: an emulated clock drifts, and every guest clock stops while this
+//! computer sleeps.
 
 use std::time::Duration;
 
@@ -6,10 +7,10 @@ use slipway_link::{Reply, Request};
 
 use crate::guest::{Guest, now_ns};
 
-/// How often the time is told.
+/// Interval between clock updates.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Tells the guest the time for as long as it is polled.
+/// Sends the guest the time for as long as it is polled.
 pub(crate) async fn keep(guest: Guest) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

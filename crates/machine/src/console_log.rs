@@ -1,27 +1,27 @@
-//! The log of the machine's serial console, kept within its size.
+//! The log of the machine's serial console, limited in size.
 //!
-//! QEMU writes it, and whoever is root in the machine decides how much. It is in the runtime directory, which is in memory.
+//! QEMU writes it, and root in the guest decides how much. It is in the runtime directory, which is in memory.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How large it becomes.
+/// Size at which the log is cut.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// What is kept of one that became larger: its end.
+/// Bytes kept from the end of a log that is cut.
 const KEPT_BYTES: u64 = 64 << 10;
 
-/// How often its size is looked at. A serial port writes a few hundred kilobytes in a second at most.
+/// Interval between checks of the size. A serial port writes at most a few hundred kilobytes a second.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// Begins a log that is empty. The file stays the same one, for those who follow it.
+/// Empties the log. The file stays the same one, so that readers can keep following it.
 pub(crate) fn begin(path: &Path) -> io::Result<()> {
     File::create(path).map(drop)
 }
 
-/// Keeps the log within its size for as long as it is polled. Whoever writes it has to append.
+/// Enforces the size limit for as long as it is polled. The writer must open the file for appending.
 pub(crate) async fn keep_small(path: PathBuf) {
     loop {
         tokio::time::sleep(LOOK).await;
@@ -34,7 +34,7 @@ pub(crate) async fn keep_small(path: PathBuf) {
     }
 }
 
-/// The last bytes of a file, `most` of them where there are as many.
+/// Up to `most` bytes from the end of a file.
 pub(crate) fn tail(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     tail_of(&mut File::open(path)?, most)
 }
@@ -47,7 +47,7 @@ fn tail_of(file: &mut File, most: u64) -> io::Result<Vec<u8>> {
     Ok(end)
 }
 
-/// Cuts a log that is too large. What is written to it at this very moment may be lost.
+/// Cuts a log that is too large. Bytes written during the cut may be lost.
 fn cut(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).append(true).open(path)?;
     if file.metadata()?.len() <= MAX_BYTES {
@@ -69,7 +69,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("console.log");
         begin(&path).unwrap();
-        // As QEMU has it open.
+        // Opened the way QEMU opens it.
         let mut console = OpenOptions::new().append(true).open(&path).unwrap();
         writeln!(console, "the first").unwrap();
         let keeping = tokio::spawn(keep_small(path.clone()));
@@ -95,7 +95,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("console.log");
         let mut file = File::create(&path).unwrap();
-        // More than any memory.
+        // More than fits in memory.
         file.set_len(1 << 42).unwrap();
         file.seek(SeekFrom::End(0)).unwrap();
         file.write_all(b"the end").unwrap();

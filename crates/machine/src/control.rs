@@ -1,6 +1,7 @@
 //! The control socket of `slipwayd`: one request a line, answers a line each, both JSON.
 //!
-//! Only this user can reach it: its directory and its mode say so, and the peer's user id is looked at besides.
+//! Only this user can reach it: the directory and the mode of the socket restrict access, and the peer's user id is
+//! checked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +15,13 @@ use tokio::sync::watch;
 use crate::local_socket::{LocalListener, SocketPath};
 use crate::{MachineError, MachineHandle};
 
-/// The longest line that either side takes.
+/// The longest line that either side accepts.
 pub(crate) const MAX_LINE: u64 = 1 << 20;
 
-/// How long a client may take to say what it wants. A connection without a request keeps `slipwayd` alive.
+/// Timeout for a client's request. A connection without a request would keep `slipwayd` alive.
 const REQUEST_DEADLINE: Duration = Duration::from_mins(1);
 
-/// Clients at once.
+/// Limit of concurrent clients.
 const MAX_CLIENTS: usize = 256;
 
 /// The control socket.
@@ -30,7 +31,7 @@ pub struct ControlSocket {
     path: SocketPath,
 }
 
-/// One client more, as long as it is held.
+/// Counts one client for as long as it is held.
 struct Client(watch::Sender<usize>);
 
 impl Drop for Client {
@@ -40,7 +41,7 @@ impl Drop for Client {
 }
 
 impl ControlSocket {
-    /// Listens. Whoever does holds the machine's lease.
+    /// Starts listening. The caller must hold the machine's lease.
     pub fn listen(path: &std::path::Path) -> Result<Self, MachineError> {
         Ok(Self {
             clients: watch::Sender::new(0),
@@ -49,18 +50,18 @@ impl ControlSocket {
         })
     }
 
-    /// How many clients there are, as it changes.
+    /// The number of clients, as it changes.
     pub fn clients(&self) -> watch::Receiver<usize> {
         self.clients.subscribe()
     }
 
-    /// Waits until the socket is not at its path any more, so that nobody finds it: the directory of a user's sockets goes
-    /// with the last login, and processes may stay.
+    /// Waits until the socket's path is gone and clients can no longer connect: the runtime directory is removed with
+    /// the user's last session, which processes can survive.
     pub fn lost(&self) -> impl Future<Output = ()> + Send + use<> {
         self.path.lost()
     }
 
-    /// Serves clients for as long as it is polled. A request for shutdown notifies `shutdown`, and is answered when the
+    /// Serves clients for as long as it is polled. A request for shutdown notifies `shutdown` and is answered once the
     /// machine has stopped.
     pub async fn serve(self, machine: MachineHandle, shutdown: Arc<tokio::sync::Notify>) {
         let mut connections = tokio::task::JoinSet::new();
@@ -95,7 +96,7 @@ impl ControlSocket {
     }
 }
 
-/// One client.
+/// Serves one client.
 struct Conversation<R, W> {
     reader: BufReader<R>,
     writer: W,
@@ -179,7 +180,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
                 self.shutdown.notify_one();
                 done
             }
-            // These are conversations of their own.
+            // These two take over the connection.
             MachineRequest::Watch | MachineRequest::Log { .. } | MachineRequest::Shell { .. } => {
                 Ok(())
             }
@@ -204,14 +205,14 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
                     let answer = MachineAnswer::Status { machine };
                     write_line(&mut self.writer, &answer).await?;
                 }
-                // Whatever comes, it is the end of it.
+                // Any further input ends the stream.
                 _ = self.reader.read_u8() => return Ok(()),
             }
         }
     }
 
     async fn log(mut self, mut log: crate::MachineLog) -> std::io::Result<()> {
-        // Pieces are cut where they fall, characters are not.
+        // A chunk may end in the middle of a character.
         let mut rest = Vec::new();
         loop {
             let piece = tokio::select! {
@@ -236,7 +237,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
         }
     }
 
-    /// Messages both ways, each behind its length.
+    /// Forwards length-prefixed messages in both directions.
     async fn shell(mut self, shell: slipway_link::LinkStream) -> std::io::Result<()> {
         let shell = &shell;
         let (reader, writer) = (&mut self.reader, &mut self.writer);
@@ -271,12 +272,12 @@ fn refused(error: &MachineError) -> MachineAnswer {
     }
 }
 
-/// How many of the bytes are whole characters, or no characters at all.
+/// Length of the prefix that ends on a character boundary; invalid bytes in the middle count as complete.
 fn whole_characters(bytes: &[u8]) -> usize {
     match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => error.valid_up_to(),
         _ => {
-            // Something in the middle is no text. The end may still be half a character.
+            // Invalid in the middle: not UTF-8. At the end, it may be an incomplete character.
             let tail = bytes.len().saturating_sub(3);
             (tail..bytes.len())
                 .find(|&at| bytes[at] >= 0xC0)
@@ -288,7 +289,7 @@ fn whole_characters(bytes: &[u8]) -> usize {
     }
 }
 
-/// A line of limited length, without its end; `None` at the end of all lines.
+/// Reads a line of limited length, without its terminator; `None` at the end of the stream.
 pub(crate) async fn read_line(
     reader: &mut (impl tokio::io::AsyncBufRead + Unpin),
 ) -> std::io::Result<Option<Vec<u8>>> {
@@ -301,7 +302,7 @@ pub(crate) async fn read_line(
     }
 }
 
-/// Writes a document as a line.
+/// Writes a JSON document and a newline.
 pub(crate) async fn write_line(
     writer: &mut (impl AsyncWrite + Unpin),
     document: &impl serde::Serialize,
@@ -312,7 +313,7 @@ pub(crate) async fn write_line(
     writer.flush().await
 }
 
-/// A message behind its length; `None` at the end.
+/// Reads a length-prefixed message; `None` at the end of the stream.
 pub(crate) async fn read_message(
     reader: &mut (impl AsyncRead + Unpin),
 ) -> std::io::Result<Option<Vec<u8>>> {
@@ -329,7 +330,7 @@ pub(crate) async fn read_message(
     Ok(Some(message))
 }
 
-/// Writes a message behind its length.
+/// Writes a length-prefixed message.
 pub(crate) async fn write_message(
     writer: &mut (impl AsyncWrite + Unpin),
     message: &[u8],

@@ -1,4 +1,4 @@
-//! The data disk: a sparse file that grows on demand, is never shrunk, and never formatted from here.
+//! The data disk: a sparse file that grows on demand. The host never shrinks or formats it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,16 +6,17 @@ use slipway_api::machine::MachineDisk;
 
 use crate::{MachineError, MachinePaths, host, paths};
 
-/// Less free space than this and the machine is not started: it would fill the disk while it boots.
+/// The machine does not start with less free space than this: it would fill the disk while booting.
 const MIN_FREE: u64 = 1 << 30;
 
-/// Less free space than this is told.
+/// Free space below which a warning is shown.
 const WARN_FREE: u64 = 5 << 30;
 
-/// What stands at the end of the name of a machine's directory that is being deleted.
+/// Suffix of the name of a machine directory that is being deleted.
 const ASIDE: &str = "machine.deleted-";
 
-/// Makes the disk with `gigabytes`, or grows it to that. One that is larger stays as it is. Answers whether it is new.
+/// Creates the disk with `gigabytes`, or grows it to that size. A larger disk is left alone. Returns whether the disk
+/// is new.
 pub(crate) fn provide(paths: &MachinePaths, gigabytes: u32) -> Result<bool, MachineError> {
     paths::private_dir(&paths.machine())?;
     let path = paths.data_disk();
@@ -44,14 +45,14 @@ pub(crate) fn provide(paths: &MachinePaths, gigabytes: u32) -> Result<bool, Mach
     if size < wanted {
         file.set_len(wanted)
             .map_err(MachineError::file("Growing", &path))?;
-        // The directory entry has to last before the guest believes in its disk.
+        // The directory entry must be durable before the guest relies on the disk.
         file.sync_all()
             .map_err(MachineError::file("Writing", &path))?;
     }
     Ok(new)
 }
 
-/// Refuses when the disk of this computer is almost full; otherwise warns when it soon may be.
+/// Refuses if the disk of this computer is almost full; warns if it may soon be.
 pub(crate) fn check_space(paths: &MachinePaths) -> Result<Option<String>, MachineError> {
     let Some(free) = host::free_space(&paths.data) else {
         return Ok(None);
@@ -72,7 +73,7 @@ fn judge_space(path: &Path, free: u64) -> Result<Option<String>, MachineError> {
     }))
 }
 
-/// What the disk is and takes; `None` if there is none.
+/// Size and usage of the disk; `None` if there is none.
 pub(crate) fn measure(paths: &MachinePaths) -> Option<MachineDisk> {
     let metadata = std::fs::metadata(paths.data_disk()).ok()?;
     Some(MachineDisk {
@@ -86,7 +87,7 @@ pub(crate) fn measure(paths: &MachinePaths) -> Option<MachineDisk> {
 #[cfg(unix)]
 fn allocated(metadata: &std::fs::Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
-    // In units of 512 bytes, whatever the file system's own are.
+    // In units of 512 bytes, independent of the file system's block size.
     metadata.blocks().saturating_mul(512)
 }
 
@@ -95,14 +96,14 @@ fn allocated(metadata: &std::fs::Metadata) -> u64 {
     metadata.len()
 }
 
-/// Removes the machine's directory. It is set aside first, in one step, so that a crash leaves either the whole machine or
-/// none; [`sweep`] removes what a crash left aside.
+/// Removes the machine's directory. A rename comes first, so that a crash leaves either the whole machine or none;
+/// [`sweep`] removes what a crash left behind.
 pub(crate) fn delete(paths: &MachinePaths) -> Result<(), MachineError> {
     let machine = paths.machine();
     let aside = (0..1000)
         .map(|number| paths.data.join(format!("{ASIDE}{number}")))
         .find(|path| !path.exists())
-        // So many are not left aside; if they were, the rename says so.
+        // There are never that many leftovers; if there were, the rename would fail and say so.
         .unwrap_or_else(|| paths.data.join(ASIDE));
     match std::fs::rename(&machine, &aside) {
         Ok(()) => {}
@@ -112,7 +113,7 @@ pub(crate) fn delete(paths: &MachinePaths) -> Result<(), MachineError> {
     std::fs::remove_dir_all(&aside).map_err(MachineError::file("Removing", &aside))
 }
 
-/// Removes what earlier deletions set aside and did not get to remove.
+/// Removes directories that interrupted deletions left behind.
 pub(crate) fn sweep(paths: &MachinePaths) {
     let aside: Vec<PathBuf> = std::fs::read_dir(&paths.data)
         .into_iter()
@@ -178,7 +179,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let paths = paths(root.path());
         provide(&paths, 4).unwrap();
-        // As a crash between the two steps leaves it.
+        // As a crash between rename and removal leaves it.
         std::fs::rename(paths.machine(), root.path().join(format!("{ASIDE}0"))).unwrap();
         assert_eq!(measure(&paths), None);
         provide(&paths, 4).unwrap();

@@ -1,4 +1,5 @@
-//! The Docker context `slipway`, by which Docker's own tools find the machine. Never made the current one from here.
+//! The Docker context `slipway`, through which Docker's own tools find the machine. Slipway never makes it the current
+//! context.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -13,14 +14,14 @@ use crate::MachineError;
 /// The context's name.
 pub(crate) const NAME: &str = "slipway";
 
-/// The key in its metadata that says whose it is.
+/// Metadata key that marks the context as Slipway's.
 const MARK: &str = "slipway-machine";
 
-/// The key in its metadata that says how many directories above it were made for it.
+/// Metadata key with the number of parent directories that were created for the context.
 const MADE: &str = "slipway-made";
 
-/// Makes or renews the context. One of this name that is not ours stays, as does one that cannot be read, because nobody
-/// knows whose it is; a warning says so.
+/// Creates or updates the context. A context of this name that is not ours, or that cannot be read, is left alone with
+/// a warning, because its owner is unknown.
 pub(crate) fn install(docker_config: &Path, host: &str) -> Result<Option<String>, MachineError> {
     let file = file(docker_config);
     let found = match read(&file) {
@@ -63,15 +64,15 @@ pub(crate) fn install(docker_config: &Path, host: &str) -> Result<Option<String>
     Ok(None)
 }
 
-/// The directories above a context's own, innermost first.
+/// The parent directories of a context's own directory, innermost first.
 fn above(docker_config: &Path) -> impl Iterator<Item = PathBuf> {
     ["contexts/meta", "contexts", ""]
         .into_iter()
         .map(|path| docker_config.join(path))
 }
 
-/// Removes the context if it is ours, and the directories that were made for it and hold nothing else. Who had made it the
-/// current one gets Docker's default again; a warning says when nobody can tell.
+/// Removes the context if it is ours, and the directories that were created for it if they are empty. If it was the
+/// current context, Docker's default becomes current again; a warning says when that cannot be determined.
 pub(crate) fn remove(docker_config: &Path) -> Result<Option<String>, MachineError> {
     let file = file(docker_config);
     let Some(found) = read(&file).ok().flatten().filter(is_ours) else {
@@ -82,7 +83,7 @@ pub(crate) fn remove(docker_config: &Path) -> Result<Option<String>, MachineErro
         .map_err(MachineError::file("Removing the Docker context", directory))?;
     let made = found["Metadata"][MADE].as_u64().unwrap_or_default();
     for directory in above(docker_config).take(usize::try_from(made).unwrap_or(0)) {
-        // Stays when something of somebody else is in it by now.
+        // Not empty if something else was put there since.
         if std::fs::remove_dir(directory).is_err() {
             break;
         }
@@ -93,7 +94,7 @@ pub(crate) fn remove(docker_config: &Path) -> Result<Option<String>, MachineErro
 
 /// Docker refuses to work with a current context that does not exist.
 fn leave(config: &Path) -> io::Result<Option<String>> {
-    // Where it is a symbolic link, as who keeps such files elsewhere makes them, the file behind it is what changes.
+    // If `config.json` is a symbolic link (dotfile managers do that), the target is changed.
     let file = match std::fs::canonicalize(config) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -142,7 +143,7 @@ fn file(docker_config: &Path) -> PathBuf {
         .join("meta.json")
 }
 
-/// What a file says, if there is one.
+/// The content of a file, if it exists.
 fn read(path: &Path) -> io::Result<Option<Value>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
@@ -194,7 +195,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         install(&config, "unix:///a").unwrap();
-        // Renewed, it still knows.
+        // An update keeps the recorded number.
         install(&config, "unix:///b").unwrap();
         remove(&config).unwrap();
         assert_eq!(all(), [false; 3]);
@@ -272,7 +273,7 @@ mod tests {
         assert_eq!(std::fs::read_link(&settings).unwrap(), target);
         assert_eq!(read(&target).unwrap(), Some(json!({"detachKeys": "c"})));
 
-        // What it leads to is not there: nobody can say what it names.
+        // The target of the link is missing, so the current context is unknown.
         std::fs::remove_file(&target).unwrap();
         install(config.path(), "unix:///a").unwrap();
         let warning = remove(config.path()).unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! What every kind of virtual machine can do for the supervisor, and nothing more.
+//! The interface of a virtual machine backend, as narrow as the supervisor's needs.
 
 pub(crate) mod qemu;
 
@@ -18,19 +18,19 @@ pub trait VmStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> VmStream for T {}
 
-/// Where a stream ends in the guest.
+/// The guest end of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GuestPort {
     /// The agent's link.
     Link,
-    /// The guest's second network interface: frames, each behind its length in four bytes, the highest first. Not every
-    /// driver has it; one that has not says `Unsupported`.
+    /// The guest's second network interface: frames, each with a four-byte big-endian length prefix. Optional: a driver
+    /// without it returns `Unsupported`.
     PortNetwork,
-    /// The third one, likewise.
+    /// The guest's third network interface, likewise.
     EngineNetwork,
 }
 
-/// What a virtual machine is made of.
+/// The configuration of a virtual machine.
 #[derive(Debug, Clone)]
 pub struct VmSpec {
     /// Kernel, initrd and root, checked.
@@ -41,43 +41,44 @@ pub struct VmSpec {
     pub cpus: u32,
     /// Memory in MiB.
     pub memory_mb: u32,
-    /// The accelerator that the person wants rather than the best that works.
+    /// The accelerator that the user chose, instead of the best one that works.
     pub accelerator: Option<Accelerator>,
-    /// A directory for sockets, ours alone, on a short path.
+    /// A private directory for sockets, on a short path.
     pub runtime: PathBuf,
-    /// Where the serial console goes. Begun anew with each start, and kept small: what is written there is up to the guest.
+    /// The serial console's log file. Emptied at each start, and kept small, because the guest decides how much is
+    /// written.
     pub console_log: PathBuf,
 }
 
-/// What a driver can do beside running a machine.
+/// Optional abilities of a driver.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Directories of this computer can be shared with the guest.
     pub file_share: bool,
-    /// Memory that the guest does not use can be taken back while it runs.
+    /// Unused guest memory can be reclaimed while it runs.
     pub balloon: bool,
-    /// Shares can come and go while it runs.
+    /// Shares can be added and removed while it runs.
     pub hot_share: bool,
 }
 
-/// The state of the virtual machine, as far as it can be seen from outside.
+/// The state of the virtual machine, as seen from the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DriverState {
-    /// Not started, or ended as it was asked to.
+    /// Not started, or ended on request.
     Off,
-    /// Running, whatever the guest does.
+    /// Running, whatever the guest is doing.
     Running,
-    /// Its processors wait, because its disk cannot be written now. Nothing is lost, and [`Driver::resume`] tries again.
+    /// Its CPUs are paused because its disk cannot be written. Nothing is lost, and [`Driver::resume`] tries again.
     Paused {
         /// Why, as far as known.
         reason: String,
     },
-    /// Its processors stand still for good; it has to be killed.
+    /// Its CPUs have stopped for good; the process has to be killed.
     Stuck {
         /// Why, as far as known.
         reason: String,
     },
-    /// It ended.
+    /// It ended by itself.
     Ended {
         /// How, as far as known.
         reason: String,
@@ -87,7 +88,7 @@ pub enum DriverState {
 }
 
 impl DriverState {
-    /// Whether there is a virtual machine.
+    /// Whether a virtual machine exists.
     pub fn is_up(&self) -> bool {
         matches!(
             self,
@@ -96,49 +97,52 @@ impl DriverState {
     }
 }
 
-/// One kind of virtual machine, one at a time.
+/// A virtual machine backend. It runs one machine at a time.
 ///
-/// The supervisor calls `prepare`, then `start`, and may `kill` at any time, also while one of these is under way and was dropped.
-/// A driver keeps no process, socket or lock after `kill` has returned, and none of its machines outlives this process.
+/// The supervisor calls `prepare`, then `start`, and may `kill` at any time, even after it dropped the future of one of
+/// them. After `kill` has returned, the driver holds no process, socket or lock. None of its machines outlives this
+/// process.
 pub trait Driver: Send + Sync {
-    /// Which.
+    /// The kind of driver.
     fn kind(&self) -> MachineDriver;
 
-    /// What it can do.
+    /// Its optional abilities.
     fn capabilities(&self) -> Capabilities;
 
-    /// Finds out whether and how the machine can run here. May take seconds the first time; `tell` gets what it is at.
+    /// Finds out whether and how the machine can run here. This may take seconds the first time; `tell` receives
+    /// progress messages.
     fn prepare<'a>(
         &'a self,
         spec: &'a VmSpec,
         tell: &'a (dyn Fn(&str) + Send + Sync),
     ) -> BoxFuture<'a, Result<AcceleratorView, MachineError>>;
 
-    /// Starts the virtual machine. It is [`DriverState::Running`] when this returns.
+    /// Starts the virtual machine. It is [`DriverState::Running`] on return.
     fn start<'a>(&'a self, spec: &'a VmSpec) -> BoxFuture<'a, Result<(), MachineError>>;
 
-    /// The state now.
+    /// The current state.
     fn state(&self) -> DriverState {
         self.events().borrow().clone()
     }
 
-    /// Opens a stream to the guest. It may wait until the guest listens.
+    /// Opens a stream to the guest. It may wait until the guest is listening.
     fn connect(&self, port: GuestPort) -> BoxFuture<'static, std::io::Result<Box<dyn VmStream>>>;
 
-    /// Asks the guest to switch itself off, as a power button would.
+    /// Presses the guest's virtual power button.
     fn request_stop(&self) -> BoxFuture<'_, Result<(), MachineError>>;
 
-    /// Lets a virtual machine that is [`DriverState::Paused`] go on. It is paused again when its disk still cannot be written.
+    /// Resumes a virtual machine that is [`DriverState::Paused`]. It is paused again if its disk still cannot be
+    /// written.
     fn resume(&self) -> BoxFuture<'_, Result<(), MachineError>>;
 
-    /// Ends the virtual machine at once. Nothing of it is left when this returns.
+    /// Kills the virtual machine. Nothing of it is left on return.
     fn kill(&self) -> BoxFuture<'_, ()>;
 
     /// The state as it changes.
     fn events(&self) -> watch::Receiver<DriverState>;
 
-    /// Told that a boot failed before the guest said anything. Answers whether another start would go another way, because
-    /// the driver has learnt something from it.
+    /// Reports that a boot failed before the guest said anything. Returns whether another start would be done
+    /// differently, because the driver learnt something from the failure.
     fn boot_failed(&self, spec: &VmSpec, reason: &str) -> bool;
 }
 

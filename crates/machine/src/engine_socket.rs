@@ -1,4 +1,4 @@
-//! The machine's engine as a socket on this computer: each connection becomes one to dockerd, half-close included.
+//! The machine's engine as a socket on this computer: each connection is forwarded to dockerd, including half-close.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use crate::MachineError;
 use crate::guest::Guest;
 use crate::local_socket::{Connection, LocalListener, SocketPath};
 
-/// How long a connection is held while dockerd starts, before it is told to come again.
+/// How long a connection is held while dockerd starts, before it is answered with "try again".
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Connections at once; who comes then waits in the system's queue. As many as the link has room for, so that nobody is
-/// taken only to be sent away.
+/// Limit of concurrent connections, the same as the link's; further ones wait in the listen backlog instead of being
+/// accepted only to be dropped.
 const MAX_CONNECTIONS: usize = slipway_link::MAX_DOCKER_STREAMS;
 
-/// The socket. Gone when dropped, with all its connections.
+/// The socket. Dropping it removes it and closes its connections.
 pub(crate) struct EngineSocket {
     _path: SocketPath,
     _task: AbortOnDropHandle<()>,
 }
 
 impl EngineSocket {
-    /// Listens. Nobody but this user can connect.
+    /// Starts listening. Only this user can connect.
     pub(crate) fn listen(path: &Path, guest: Guest) -> Result<Self, MachineError> {
         let listener = LocalListener::listen(path)?;
         Ok(Self {
@@ -56,7 +56,7 @@ async fn accept(listener: LocalListener, guest: Guest) {
 async fn serve((reader, mut writer): Connection, guest: Guest) {
     let mut docker_up = guest.docker_up();
     let connect = async {
-        // Whoever it is that ends the wait, the guest's own answer is what counts.
+        // Whichever wait ended first, the guest's own answer counts.
         let _ = docker_up.wait_for(|up| *up).await;
         guest.docker().await
     };
@@ -77,7 +77,7 @@ async fn serve((reader, mut writer): Connection, guest: Guest) {
     }
 }
 
-/// An answer that Docker's tools show as they show dockerd's own errors.
+/// An error response in dockerd's format, so that Docker's tools show its message.
 fn refusal(message: &str) -> Vec<u8> {
     let body = serde_json::json!({ "message": message }).to_string();
     format!(

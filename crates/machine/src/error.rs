@@ -7,7 +7,7 @@ use std::time::Duration;
 use slipway_api::machine::MachineDriver;
 use slipway_api::{ApiError, ErrorKind};
 
-/// Why the machine is not as it was asked to be.
+/// Why a request about the machine failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MachineError {
     /// The program that runs the machine is not installed.
@@ -98,18 +98,18 @@ pub enum MachineError {
         /// What is known of the cause.
         reason: String,
     },
-    /// The virtual machine stands still.
+    /// The virtual machine has stopped responding.
     #[error("The virtual machine has stopped responding: {reason}")]
     Stuck {
         /// What the driver says.
         reason: String,
     },
-    /// The boot took too long.
+    /// The boot timed out.
     #[error("The machine did not start within {} seconds; last step: {phase}", after.as_secs())]
     BootTimeout {
-        /// What it was at.
+        /// The step it was at.
         phase: String,
-        /// How long it was given.
+        /// The time limit.
         after: Duration,
     },
     /// The machine cannot use its disk.
@@ -117,51 +117,51 @@ pub enum MachineError {
     DiskBroken {
         /// What the guest says.
         reason: String,
-        /// A check that may change everything could mend it.
+        /// A repair that may change anything on the disk could fix it.
         repairable: bool,
         /// The file that is the disk.
         disk: PathBuf,
     },
-    /// The guest came to no engine, for a reason that is not its disk.
+    /// The engine could not be started in the guest, for a reason other than its disk.
     #[error("The guest system could not start: {reason}")]
     GuestFailed {
         /// What the guest says.
         reason: String,
     },
-    /// The guest tried what it was asked for, and failed.
+    /// The guest failed to do what was requested.
     #[error("{what}")]
     InGuest {
         /// What it says.
         what: String,
     },
-    /// The guest cannot be spoken to.
+    /// The guest cannot be reached.
     #[error("The machine is not responding: {reason}")]
     Link {
         /// Why.
         reason: String,
     },
-    /// The engine in the machine cannot be spoken to.
+    /// The engine in the machine cannot be reached.
     #[error("The engine in the machine is not responding")]
     Docker {
         /// Why.
         #[source]
         source: slipway_engine::EngineError,
     },
-    /// The engine in the machine ends again and again while it starts.
+    /// The engine in the machine keeps exiting while it starts.
     #[error("The engine in the machine does not start: {why}")]
     EngineEnds {
-        /// How it ended, and what it said last.
+        /// Its exit status and its last output.
         why: String,
     },
-    /// A setting cannot be had.
+    /// A setting is not possible on this computer.
     #[error("{what}")]
     Setting {
         /// What is wrong.
         what: String,
-        /// What could be had.
+        /// What would be possible.
         hint: String,
     },
-    /// The state of the machine does not allow what was asked for.
+    /// The state of the machine does not allow the request.
     #[error("{what}")]
     Refused {
         /// Why not.
@@ -172,38 +172,38 @@ pub enum MachineError {
     /// Another process owns the machine.
     #[error("Another slipwayd already owns the machine{}", pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
     Owned {
-        /// Which.
+        /// The owner.
         pid: Option<u32>,
     },
-    /// The place for our sockets has those of the machine of another data directory.
+    /// The runtime directory holds the sockets of the machine of another data directory.
     #[error(
         "slipwayd (process {pid}) has its sockets in {runtime} and owns the machine in {data}, not the one in {ours}",
         runtime = runtime.display(), data = data.display(), ours = ours.display()
     )]
     OwnedElsewhere {
-        /// Who.
+        /// The owner.
         pid: u32,
         /// Its data directory.
         data: PathBuf,
         /// The data directory that was asked for.
         ours: PathBuf,
-        /// Where both would have their sockets.
+        /// The runtime directory of both.
         runtime: PathBuf,
     },
-    /// A process owns the machine and cannot be asked.
+    /// A process owns the machine and does not answer.
     #[error("slipwayd{process} owns the machine but does not listen at {socket}",
         process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default(), socket = socket.display())]
     Unheard {
-        /// Who.
+        /// The owner.
         pid: Option<u32>,
-        /// Where it should listen.
+        /// Where it should be listening.
         socket: PathBuf,
     },
-    /// A process owns the machine and listens where another session has its sockets.
+    /// The machine's owner is listening in another session's runtime directory.
     #[error("The machine belongs to another session: slipwayd{process} listens in {runtime}",
         process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default(), runtime = runtime.display())]
     InAnotherSession {
-        /// Who.
+        /// The owner.
         pid: Option<u32>,
         /// The directory of its sockets.
         runtime: PathBuf,
@@ -213,10 +213,10 @@ pub enum MachineError {
     /// `slipwayd` could not be started or does not answer.
     #[error("slipwayd, which owns the machine, {reason}")]
     NoDaemon {
-        /// What it does or does not.
+        /// What failed.
         reason: String,
     },
-    /// `slipwayd` refused.
+    /// `slipwayd` refused the request.
     #[error("{}", .0.message)]
     Daemon(ApiError),
 }
@@ -307,7 +307,7 @@ impl MachineError {
                  stays",
                 disk = disk.display()
             ),
-            // It may be of a newer Slipway, or in the wrong place: more often than not its data is intact.
+            // It may belong to a newer Slipway, or be in the wrong place: more often than not its data is intact.
             Self::DiskBroken { disk, .. } => format!(
                 "Its data is unchanged in {disk}: keep a copy of that file. \
                  If it is the wrong file, put the right one back. If nothing else helps, delete \
@@ -341,7 +341,7 @@ impl MachineError {
                     Some(parent) if *runtime != data.join("run") => {
                         format!("XDG_RUNTIME_DIR={}", parent.display())
                     }
-                    // That is where sockets are that nobody has given a place.
+                    // Sockets are there when no other place was configured.
                     _ => "env -u XDG_RUNTIME_DIR".to_owned(),
                 };
                 format!("Use it from here with `{with} slipway …`")
@@ -360,7 +360,7 @@ impl MachineError {
         })
     }
 
-    /// As a person sees it.
+    /// The error as it is shown to a person.
     pub fn to_api(&self) -> ApiError {
         if let Self::Daemon(error) = self {
             return error.clone();
@@ -387,7 +387,7 @@ impl MachineError {
     }
 }
 
-/// The name of a driver in words.
+/// The display name of a driver.
 pub(crate) fn driver_name(driver: MachineDriver) -> &'static str {
     match driver {
         MachineDriver::Automatic => "the best driver of this system",
@@ -427,7 +427,7 @@ enum Family {
     Other,
 }
 
-/// Which packages a Linux has, from its `/etc/os-release`.
+/// The packages to install on this Linux distribution, by `/etc/os-release`.
 fn linux_family(release: &str) -> Family {
     let words: Vec<&str> = release
         .lines()

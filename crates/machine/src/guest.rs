@@ -1,4 +1,4 @@
-//! The way to the guest's agent, which stays the same while links come and go.
+//! Access to the guest agent that stays valid while links are lost and made again.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,10 +14,10 @@ use tokio::sync::watch;
 use crate::guest_network::{self, GuestNetwork};
 use crate::{Driver, GuestPort, MachineError};
 
-/// How long a stream may wait for a link that is being made again.
+/// How long a stream may wait for a link that is being re-established.
 const LINK_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is known of the guest for those who open streams to it. Clones see the same.
+/// The guest as seen by those who open streams to it. Clones share the state.
 #[derive(Clone)]
 pub(crate) struct Guest {
     link: watch::Sender<Option<Arc<HostLink>>>,
@@ -26,12 +26,12 @@ pub(crate) struct Guest {
     networks: Arc<Mutex<Networks>>,
 }
 
-/// The quicker ways into the guest, where the driver has them.
+/// The direct networks into the guest, if the driver has them.
 #[derive(Default)]
 struct Networks {
     ports: Option<GuestNetwork>,
     engine: Option<GuestNetwork>,
-    /// The guest says that dockerd, and nobody else, is on the engine's network.
+    /// The guest has confirmed that dockerd is the one listening on the engine's network.
     engine_is_there: bool,
 }
 
@@ -42,7 +42,7 @@ pub(crate) enum DockerStream {
 }
 
 impl DockerStream {
-    /// Moves bytes both ways until both directions have ended.
+    /// Copies bytes in both directions until both have ended.
     pub(crate) async fn carry(
         self,
         reader: impl AsyncRead + Unpin,
@@ -73,7 +73,7 @@ impl Guest {
         guest
     }
 
-    /// Makes a link and lets everybody use it.
+    /// Makes a link and publishes it.
     pub(crate) async fn connect(
         &self,
         driver: &dyn Driver,
@@ -93,7 +93,7 @@ impl Guest {
         Ok(link)
     }
 
-    /// Joins the networks that it is not on already. One that has ended and cannot be joined stays known as such.
+    /// Joins the networks that are not joined yet. One that has ended and cannot be joined again stays marked as ended.
     async fn join_networks(&self, driver: &dyn Driver) {
         let missing = |network: Option<GuestNetwork>| network.is_none_or(|it| it.is_over());
         if missing(self.port_network())
@@ -108,7 +108,7 @@ impl Guest {
         }
     }
 
-    /// Joins the networks again that have ended while the guest goes on.
+    /// Rejoins networks that have ended while the guest is still running.
     pub(crate) async fn rejoin_networks(&self, driver: &dyn Driver) {
         let over = |network: Option<GuestNetwork>| network.is_some_and(|it| it.is_over());
         if over(self.port_network()) || over(self.engine_network()) {
@@ -121,22 +121,22 @@ impl Guest {
         self.networks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The network of published ports, where there is one.
+    /// The network of published ports, if there is one.
     pub(crate) fn port_network(&self) -> Option<GuestNetwork> {
         self.networks().ports.clone()
     }
 
-    /// The engine's network, where there is one.
+    /// The engine's network, if there is one.
     fn engine_network(&self) -> Option<GuestNetwork> {
         self.networks().engine.clone()
     }
 
-    /// The guest says that dockerd is on the engine's network. Before that, somebody else might be.
+    /// Records that dockerd listens on the engine's network. Before that, another process in the guest might.
     pub(crate) fn use_engine_network(&self) {
         self.networks().engine_is_there = true;
     }
 
-    /// The link of now, if there is one.
+    /// The current link, if there is one.
     pub(crate) fn link_now(&self) -> Option<Arc<HostLink>> {
         self.link.borrow().clone()
     }
@@ -152,14 +152,14 @@ impl Guest {
         .ok_or_else(|| MachineError::link("there is no link to it"))
     }
 
-    /// There is no guest any more.
+    /// The guest is gone.
     pub(crate) fn clear(&self) {
         self.link.send_replace(None);
         self.docker.send_replace(false);
         *self.networks() = Networks::default();
     }
 
-    /// Says whether dockerd answers.
+    /// Sets whether dockerd answers.
     pub(crate) fn set_docker(&self, up: bool) {
         self.docker
             .send_if_modified(|now| std::mem::replace(now, up) != up);
@@ -182,10 +182,10 @@ impl Guest {
         let link = self.link(LINK_PATIENCE).await?;
         let mut links = self.link.subscribe();
         let replaced = links.wait_for(|now| !matches!(now, Some(now) if Arc::ptr_eq(now, &link)));
-        // Whoever holds on to a link that was given up keeps the guest's port from being used for the next one.
+        // A stale reference to the old link would keep the guest's port occupied for the next one.
         tokio::select! {
             opened = link.open_within(request, deadline) => opened.map_err(|error| match error {
-                // It answers, so a restart would mend nothing.
+                // It answers, so a restart would not help.
                 slipway_link::Error::Refused(refusal) if refusal.kind == RefusalKind::Failed => {
                     MachineError::InGuest { what: words(&refusal.message) }
                 }
@@ -195,14 +195,14 @@ impl Guest {
         }
     }
 
-    /// Lets go of the link, so that another can be made.
+    /// Drops the link, so that another can be made.
     pub(crate) fn hang_up(&self) {
         self.link.send_replace(None);
     }
 
-    /// A connection to dockerd: over its network, or over the link where there is none or nobody answers there.
+    /// Connects to dockerd: over its network, or over the link if there is no network or nothing answers there.
     ///
-    /// While dockerd starts again, the network holds the connection for it, where the link would refuse.
+    /// While dockerd restarts, the network holds the connection for it, where the link would refuse it.
     pub(crate) async fn docker(&self) -> Result<DockerStream, MachineError> {
         let is_there = self.networks().engine_is_there;
         if let Some(network) = self.engine_network().filter(|_| is_there) {
@@ -214,7 +214,7 @@ impl Guest {
         self.docker_over_the_link().await.map(DockerStream::Link)
     }
 
-    /// A connection to dockerd by the link, which says why there is none.
+    /// Connects to dockerd over the link, which reports why it cannot.
     pub(crate) async fn docker_over_the_link(&self) -> Result<LinkStream, MachineError> {
         Ok(self.open(&Request::Docker).await?.1)
     }
@@ -224,12 +224,12 @@ impl Guest {
         Ok(self.open(&Request::DialTcp { address }).await?.1)
     }
 
-    /// Datagrams to and from an address, sent in the guest.
+    /// A UDP socket in the guest that exchanges datagrams with one address.
     pub(crate) async fn dial_udp(&self, address: SocketAddr) -> Result<LinkStream, MachineError> {
         Ok(self.open(&Request::DialUdp { address }).await?.1)
     }
 
-    /// What the guest uses.
+    /// The guest's resource use.
     pub(crate) async fn stats(&self) -> Result<GuestStats, MachineError> {
         match self.open(&Request::Stats).await?.0 {
             Reply::Stats(stats) => Ok(stats),
@@ -239,12 +239,12 @@ impl Guest {
         }
     }
 
-    /// Gives unused blocks of the data disk back.
+    /// Trims unused blocks of the data disk.
     pub(crate) async fn trim(&self) -> Result<(), MachineError> {
         self.open(&Request::Trim).await.map(drop)
     }
 
-    /// Repairs the data disk, which is the file `disk` and is not mounted; what e2fsck says.
+    /// Repairs the data disk, which is the file `disk` and is not mounted; returns the output of e2fsck.
     pub(crate) async fn repair(&self, disk: PathBuf) -> Result<String, MachineError> {
         let request = Request::RepairDisk;
         let link = self.link(LINK_PATIENCE).await?;
@@ -283,7 +283,7 @@ async fn join(driver: &dyn Driver, port: GuestPort) -> Option<GuestNetwork> {
     }
 }
 
-/// Words of the guest, of a length that can be shown and without control characters.
+/// Text from the guest, limited in length and without control characters.
 pub(crate) fn words(text: &str) -> String {
     const MAX: usize = 500;
     text.chars()
@@ -308,7 +308,7 @@ pub(crate) fn now_ms() -> u64 {
     now_ns() / 1_000_000
 }
 
-/// A secret for one boot.
+/// A random secret for one boot.
 pub(crate) fn new_secret() -> Result<Secret, MachineError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(MachineError::link)?;

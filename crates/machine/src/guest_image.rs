@@ -1,4 +1,4 @@
-//! The guest image: where it is, and whether it is what its manifest says.
+//! Finds the guest image and verifies it against its manifest.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -10,10 +10,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::MachineError;
 
-/// The form of manifest that this version reads.
+/// The manifest format that this version reads.
 const FORMAT: u32 = 1;
 
-/// Larger manifests are not ours.
+/// Limit of a manifest's size.
 const MAX_MANIFEST: u64 = 1 << 20;
 
 const KERNEL: &str = "vmlinuz";
@@ -29,7 +29,7 @@ pub fn guest_arch() -> &'static str {
     }
 }
 
-/// An image that has been checked.
+/// A verified image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuestImage {
     /// The directory that holds it.
@@ -38,11 +38,11 @@ pub struct GuestImage {
     pub arch: String,
     /// The kernel's version.
     pub kernel_version: String,
-    /// What the kernel is told on every kind of machine.
+    /// Kernel arguments for every kind of machine.
     pub command_line: String,
 }
 
-/// What every manifest says, whatever its form.
+/// The part that all manifest formats share.
 #[derive(Deserialize)]
 struct Form {
     format: u32,
@@ -62,7 +62,7 @@ struct ManifestFile {
     sha256: String,
 }
 
-/// What tells that a file has not been touched since it was read. `changed` cannot be set by whoever writes the file.
+/// The metadata by which an unchanged file is recognised. `changed` (ctime) cannot be set by whoever writes the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     size: u64,
@@ -80,7 +80,7 @@ impl GuestImage {
         self.directory.join(KERNEL)
     }
 
-    /// The initial RAM disk: the agent and the drivers that it takes to see the disks.
+    /// The initial RAM disk: the agent and the drivers that are needed to reach the disks.
     pub fn initrd(&self) -> PathBuf {
         self.directory.join(INITRD)
     }
@@ -90,8 +90,8 @@ impl GuestImage {
         self.directory.join(ROOT)
     }
 
-    /// Finds the image of this computer's architecture: the one that is named, beside this program, or where a build of the
-    /// project puts it. A directory that is named but has none is an error rather than a reason to look on.
+    /// Finds the image for this computer's architecture: in the given directory, beside this program, or where a build
+    /// of the project puts it. A given directory without an image is an error; the search does not go on.
     pub fn find(named: Option<&Path>) -> Result<PathBuf, MachineError> {
         if let Some(named) = named {
             return if named.join(MANIFEST).is_file() {
@@ -110,8 +110,8 @@ impl GuestImage {
             .ok_or(MachineError::NoImage { looked })
     }
 
-    /// Checks every file against the manifest. What was read once and has not been touched since is not read again;
-    /// `cache` remembers that. `tell` gets bytes done and to do. Blocking.
+    /// Checks every file against the manifest. A file that was checked before and has not changed since is not read
+    /// again; `cache` stores that. `tell` receives bytes done and bytes in total. Blocking.
     pub fn check(
         directory: &Path,
         cache: &Path,
@@ -159,7 +159,7 @@ impl GuestImage {
             tell(done, total);
         }
         if learnt {
-            // Files of earlier versions are of no use any more.
+            // Files of earlier versions are no longer needed.
             seen.retain(|path, _| path.parent() == Some(directory));
             remember(cache, &seen);
         }
@@ -172,7 +172,7 @@ impl GuestImage {
     }
 }
 
-/// Where an installed and a freshly built Slipway have the image.
+/// The places of the image in an installation and in a build.
 fn places(program: Option<&Path>) -> Vec<PathBuf> {
     let arch = guest_arch();
     let mut places = Vec::new();
@@ -181,7 +181,7 @@ fn places(program: Option<&Path>) -> Vec<PathBuf> {
     };
     let guest = Path::new("guest").join(arch);
     places.push(directory.join("../lib/slipway").join(&guest));
-    // An application bundle of macOS, and Windows' flat directories.
+    // macOS application bundles, and Windows' flat directories.
     places.push(directory.join("../Resources").join(&guest));
     places.push(directory.join(&guest));
     if cfg!(debug_assertions) {
@@ -293,7 +293,7 @@ fn digest(path: &Path, tell: &mut dyn FnMut(u64)) -> std::io::Result<String> {
         }))
 }
 
-/// What cannot be written is read again next time.
+/// If the cache cannot be written, the files are read again next time.
 fn remember(cache: &Path, seen: &BTreeMap<PathBuf, Seen>) {
     let write = || -> std::io::Result<()> {
         let mut file = AtomicWriteFile::open(cache)?;
@@ -339,7 +339,7 @@ mod tests {
             Self { directory }
         }
 
-        /// The outcome, and how often progress below the whole was told: a sign that something was read.
+        /// The result, and how often progress below 100 % was reported: a sign that something was read.
         fn check(&self) -> (Result<GuestImage, String>, u32) {
             let told = Cell::new(0);
             let outcome = GuestImage::check(

@@ -1,10 +1,9 @@
-//! The way of TCP connections to published ports and to the engine where the driver carries frames: a network of two, this
-//! computer and the guest, with a TCP of our own on this side and the guest's kernel on the other.
+//! TCP connections to published ports and to the engine over a driver's frame socket: a network with two members, this
+//! computer and the guest. This side runs smoltcp, the guest its kernel's TCP.
 //!
-//! Over the link, the guest's agent would have to carry every byte. Here no program of the guest stands between this
-//! computer and the container, or dockerd.
+//! Over the link, the guest agent would have to copy every byte. Here no program of the guest is in the data path.
 //!
-//! What the guest sends is hostile: smoltcp parses it, nothing listens on this side, and what is kept is bounded.
+//! Frames from the guest are untrusted: smoltcp parses them, nothing listens on this side, and all buffers are bounded.
 
 use std::collections::HashMap;
 use std::io;
@@ -26,40 +25,41 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::driver::VmStream;
 
-/// How long a call may stay without an answer, which the guest's kernel gives.
+/// Connect timeout. The guest's kernel is what answers.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long an address that did not answer is not called again. The guest may have no way to it.
+/// How long an address that did not answer is not tried again. The guest may have no route to it.
 const REST: Duration = Duration::from_secs(30);
-/// Connections at once. Each costs a little of every packet's time.
+/// Limit of concurrent connections. Each adds a little work to every packet.
 const MAX_CONNECTIONS: usize = 512;
-/// How long an acknowledgement may wait for something to go with.
+/// Delayed-ACK time: how long an acknowledgement may wait for data to go with.
 const ACKNOWLEDGE_WITHIN: smoltcp::time::Duration = smoltcp::time::Duration::from_millis(10);
-/// How long there is to tell the guest that a connection was broken. It may be that nobody hears there.
+/// How long a reset is retried towards a guest that may no longer be reading.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Ended connections whose memory is kept for coming ones.
+/// Buffers of closed sockets that are kept for reuse.
 const SPARE: usize = 4;
-/// What may be under way to the guest, in each connection.
+/// Send buffer of each connection.
 const OUT: usize = 256 * 1024;
-/// What may be under way from the guest. No more than a window can say without a scale: a scaled one is rounded, so that
-/// its end moves back now and then, and smoltcp takes the end of a connection for good whose last bytes it cut off there.
+/// Receive buffer of each connection, at most what the window field holds unscaled. A scaled window is rounded, so its
+/// right edge can move back; smoltcp would then treat the last bytes that fit, cut off at that edge, as the end of the
+/// stream.
 const IN: usize = 65_535;
-/// Frames that QEMU has not taken yet. No more are made until it has.
+/// Bytes of frames that QEMU has not taken yet. No more are produced until it has.
 const BACKLOG: usize = 1024 * 1024;
 const ETHERNET_HEADER: usize = 14;
 const MAX_FRAME: usize = MTU as usize + ETHERNET_HEADER;
-/// What QEMU passes on at most, whatever the guest's interface says. Nothing of ours is longer than [`MAX_FRAME`].
+/// Largest frame that QEMU forwards, whatever MTU the guest sets. Our frames are no longer than [`MAX_FRAME`].
 const LONGEST: usize = 4096 + 64 * 1024;
-/// Before each frame stands its length.
+/// Length prefix of each frame.
 const LENGTH: usize = 4;
-/// What is to be done at once is done before it is asked when; this is for what could not be.
+/// Delay before the next poll when work is due at once but could not be done in this one.
 const SOON: Duration = Duration::from_millis(1);
-/// A few of the longest frames, or many short ones.
+/// Room for a few of the longest frames, or many short ones.
 const INCOMING: usize = 4 * (LENGTH + MAX_FRAME);
-/// Locally administered.
+/// A locally administered MAC address.
 const ADDRESS: EthernetAddress = EthernetAddress([0x02, 0x53, 0x4c, 0x50, 0x00, 0x01]);
 const FIRST_PORT: u16 = 1024;
 
-/// The network, as long as it is held. Clones are the same.
+/// A handle to the network, which lives as long as a handle does. Clones share it.
 #[derive(Clone)]
 pub(crate) struct GuestNetwork {
     stack: Shared,
@@ -69,7 +69,7 @@ pub(crate) struct GuestNetwork {
 type Shared = Arc<Mutex<Stack>>;
 
 impl GuestNetwork {
-    /// The network whose frames go over `stream`, each behind its length in four bytes, the highest first.
+    /// A network over `stream`, which carries frames, each with a four-byte big-endian length prefix.
     pub(crate) fn new(stream: Box<dyn VmStream>) -> Self {
         let stack = Arc::new(Mutex::new(Stack::new()));
         let carrier = Carrier {
@@ -86,7 +86,7 @@ impl GuestNetwork {
         }
     }
 
-    /// Whether there is nobody on the other side any more.
+    /// Whether the other side is gone.
     pub(crate) fn is_over(&self) -> bool {
         lock(&self.stack).over
     }
@@ -112,7 +112,7 @@ fn lock(stack: &Shared) -> MutexGuard<'_, Stack> {
     stack.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A TCP connection into the guest. Dropped before it ended, it is reset.
+/// A TCP connection into the guest. Dropped before its end, it is reset.
 pub(crate) struct Connection {
     stack: Shared,
     handle: SocketHandle,
@@ -135,9 +135,9 @@ impl Connection {
         .await
     }
 
-    /// Moves bytes from `reader` to the guest and from the guest to `writer`, until both directions have ended.
+    /// Copies bytes from `reader` to the guest and from the guest to `writer`, until both directions have ended.
     ///
-    /// The end of one direction is passed on and the other goes on. Fails when either side broke the connection.
+    /// Half-close is passed on. Fails if either side resets the connection.
     pub(crate) async fn carry(
         &self,
         mut reader: impl AsyncRead + Unpin,
@@ -150,7 +150,7 @@ impl Connection {
             let there = ends.send_to_guest(socket, Pin::new(&mut reader), context);
             let back = ends.take_from_guest(socket, Pin::new(&mut writer), context);
             let state = socket.state();
-            // Whatever else happens to it.
+            // Runs however the function returns.
             socket.register_recv_waker(context.waker());
             socket.register_send_waker(context.waker());
             if there? | back? {
@@ -158,7 +158,7 @@ impl Connection {
             }
             match state {
                 State::Closed | State::TimeWait if ends.sent && ends.taken => Poll::Ready(Ok(())),
-                // The guest broke what was under way to it. What it sent before is taken first.
+                // The guest reset the connection. What it sent before that is delivered first.
                 State::Closed if ends.taken => {
                     Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
                 }
@@ -184,19 +184,19 @@ impl Drop for Connection {
 /// Which directions of a connection have ended.
 #[derive(Default)]
 struct Ends {
-    /// Nothing more comes for the guest.
+    /// `reader` has ended.
     read: bool,
-    /// And it has been told.
+    /// The FIN has been queued.
     sent: bool,
     taken: bool,
-    /// The last bytes from the guest, when the socket would not keep them for as long as somebody may need to take them.
+    /// The last bytes from the guest, copied here because the socket does not keep them until a slow client takes them.
     rest: Vec<u8>,
-    /// Nothing comes from the guest after what is in `rest`.
+    /// The guest's data ends with `rest`.
     all_here: bool,
 }
 
 impl Ends {
-    /// What `reader` has for the guest, as far as there is room. Says whether anything was moved.
+    /// Copies from `reader` to the socket, as far as there is room. Returns whether anything was copied.
     fn send_to_guest<R: AsyncRead>(
         &mut self,
         socket: &mut Socket<'_>,
@@ -218,11 +218,11 @@ impl Ends {
                 Ok(Poll::Pending) | Err(_) => break,
             }
         }
-        // Not before all of it has arrived: smoltcp would ask a guest without room for more whether it has some, and once
-        // all is taken but the room, and the end is too, it asks without a pause.
+        // Close only after all data is acknowledged: with a zero window, smoltcp would send window probes, and once
+        // only window and FIN are left, it would poll in a busy loop.
         if self.read && !self.sent && socket.send_queue() == 0 {
             socket.close();
-            // Nothing follows that an acknowledgement could wait for.
+            // No data follows that an acknowledgement could go with.
             socket.set_ack_delay(None);
             self.sent = true;
             moved = true;
@@ -230,7 +230,7 @@ impl Ends {
         Ok(moved)
     }
 
-    /// What the guest has for `writer`, as far as it takes it. Says whether anything was moved.
+    /// Copies from the socket to `writer`, as far as it takes data. Returns whether anything was copied.
     fn take_from_guest<W: AsyncWrite>(
         &mut self,
         socket: &mut Socket<'_>,
@@ -283,22 +283,22 @@ impl Ends {
     }
 }
 
-/// This side of the network.
+/// The TCP/IP stack of this side.
 struct Stack {
     interface: Interface,
     sockets: SocketSet<'static>,
     wire: FrameBuffers,
     began: Instant,
-    /// Those whose connection is over but may have something to send yet, and until when.
+    /// Closed sockets that may still have something to send, and until when.
     ended: Vec<(SocketHandle, Instant)>,
-    /// Those that can be used again.
+    /// Sockets that can be reused.
     spare: Vec<SocketHandle>,
-    /// Something was done to a socket; the carrier has to look.
+    /// A socket was changed; the carrier has to poll.
     touched: bool,
     carrier: Option<Waker>,
-    /// Addresses that did not answer, and until when they are not called.
+    /// Addresses that did not answer, and until when they are not tried.
     rests: HashMap<Ipv4Addr, Instant>,
-    /// There is nobody on the other side any more.
+    /// The other side is gone.
     over: bool,
 }
 
@@ -306,11 +306,11 @@ impl Stack {
     fn new() -> Self {
         let mut wire = FrameBuffers::default();
         let mut config = Config::new(ADDRESS.into());
-        // What connections begin to count at. Without randomness they begin somewhere.
+        // Seed of the initial sequence numbers. Without randomness it is a constant.
         config.random_seed = getrandom::u64().unwrap_or_default();
         let mut interface = Interface::new(config, &mut wire, StackInstant::ZERO);
         interface.update_ip_addrs(|addresses| {
-            // It is the first of at least one.
+            // The list has at least one element.
             let _ = addresses.push(IpCidr::Ipv4(Ipv4Cidr::new(HOST, PREFIX)));
         });
         let route = interface.routes_mut().add_default_ipv4_route(GUEST);
@@ -340,7 +340,7 @@ impl Stack {
         }
     }
 
-    /// A socket that begins to connect.
+    /// Starts to connect a socket.
     fn open(&mut self, target: SocketAddrV4) -> io::Result<SocketHandle> {
         if self.over {
             return Err(io::ErrorKind::NotConnected.into());
@@ -359,7 +359,7 @@ impl Stack {
         });
         let port = self.free_port();
         let socket = self.sockets.get_mut::<Socket<'_>>(handle);
-        // Single bytes are sent at once.
+        // Send small segments at once (no Nagle).
         socket.set_nagle_enabled(false);
         socket.set_ack_delay(Some(ACKNOWLEDGE_WITHIN));
         match socket.connect(self.interface.context(), target, port) {
@@ -374,8 +374,8 @@ impl Stack {
         }
     }
 
-    /// A port of this side that no connection has, and that nobody else in the guest knows beforehand. There are many
-    /// more of them than connections.
+    /// A free local port, chosen at random so that nothing in the guest can predict it. There are many more ports than
+    /// connections.
     fn free_port(&self) -> u16 {
         let mut port = getrandom::u32().map_or(FIRST_PORT, |random| (random & 0xffff) as u16);
         loop {
@@ -398,7 +398,7 @@ impl Stack {
         self.rests.insert(address, now + REST);
     }
 
-    /// Takes in what came, makes what is to be sent, and says when it wants to be called again at the latest.
+    /// Processes received frames, produces frames to send, and returns when it has to be called again at the latest.
     fn advance(&mut self) -> Option<Instant> {
         self.touched = false;
         let elapsed = self.began.elapsed().as_micros();
@@ -417,7 +417,7 @@ impl Stack {
             }
         }
         if self.wire.is_full() {
-            // It goes on when there is room, not when there is time.
+            // Resumed when there is room, not at a point in time.
             return None;
         }
         let delay = self.interface.poll_delay(now, &self.sockets)?;
@@ -425,7 +425,7 @@ impl Stack {
         Some(Instant::now() + delay)
     }
 
-    /// Resets all connections and takes no more.
+    /// Resets all connections and accepts no new ones.
     fn end(&mut self) {
         self.over = true;
         for (_, socket) in self.sockets.iter_mut() {
@@ -435,7 +435,7 @@ impl Stack {
     }
 }
 
-/// What moves frames between the stack and the driver's stream.
+/// Moves frames between the stack and the driver's stream.
 struct Carrier {
     stack: Shared,
     stream: Box<dyn VmStream>,
@@ -448,7 +448,7 @@ impl Drop for Carrier {
 }
 
 impl Carrier {
-    /// Until the stream ends, which is always an error.
+    /// Runs until the stream ends, which is always an error.
     async fn carry(mut self) -> io::Error {
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         let mut until = None;
@@ -486,22 +486,22 @@ impl Carrier {
 }
 
 enum Step {
-    /// Something was done; the deadline of what comes next.
+    /// Work was done; the time of the next deadline.
     Advanced(Option<Instant>),
-    /// There is nothing to do until somebody wakes it.
+    /// Nothing to do until it is woken.
     Waits,
 }
 
-/// Frames on their way between the stack and the driver's stream.
+/// Buffers between the stack and the driver's stream.
 struct FrameBuffers {
     incoming: Box<[u8]>,
-    /// What of `incoming` is not yet taken.
+    /// Start of the part of `incoming` that was not consumed yet.
     from: usize,
     to: usize,
     outgoing: Vec<u8>,
-    /// What of `outgoing` was written.
+    /// Length of the part of `outgoing` that was written.
     written: usize,
-    /// Whether connections may be opened from the other side. They are not, but by guests of tests.
+    /// Whether the other side may open connections. Only tests allow it.
     takes_calls: bool,
 }
 
@@ -519,7 +519,7 @@ impl Default for FrameBuffers {
 }
 
 impl FrameBuffers {
-    /// Writes what can be written. Says whether anything was.
+    /// Writes what can be written. Returns whether anything was.
     fn send(
         &mut self,
         stream: &mut Box<dyn VmStream>,
@@ -544,14 +544,14 @@ impl FrameBuffers {
         Ok(moved)
     }
 
-    /// Reads once if there is room. Says whether anything came.
+    /// Reads once if there is room. Returns whether anything came.
     fn receive(
         &mut self,
         stream: &mut Box<dyn VmStream>,
         context: &mut Context<'_>,
     ) -> io::Result<bool> {
         if self.next_frame()?.is_some() {
-            // Answers to them would have to wait; so do they.
+            // Their answers would have to wait, so the frames wait too.
             return Ok(false);
         }
         self.incoming.copy_within(self.from..self.to, 0);
@@ -564,7 +564,7 @@ impl FrameBuffers {
             }
             Poll::Ready(Ok(())) => {
                 self.to += buffer.filled().len();
-                // A length that cannot be is found here rather than in the middle of the stack.
+                // An impossible length is detected here, before the stream goes out of step.
                 self.next_frame().map(|_| true)
             }
             Poll::Ready(Err(error)) => Err(error),
@@ -572,7 +572,7 @@ impl FrameBuffers {
         }
     }
 
-    /// Where the next whole frame is.
+    /// The range of the next complete frame.
     fn next_frame(&self) -> io::Result<Option<(usize, usize)>> {
         let waiting = &self.incoming[self.from..self.to];
         let Some((length, rest)) = waiting.split_first_chunk() else {
@@ -600,7 +600,7 @@ impl Device for FrameBuffers {
             return None;
         }
         loop {
-            // A wrong length ends the network at the next look.
+            // A wrong length ends the network at the next read.
             let (begin, end) = self.next_frame().ok().flatten()?;
             self.from = end;
             let ours = self.takes_calls || !calls(&self.incoming[begin..end]);
@@ -623,8 +623,8 @@ impl Device for FrameBuffers {
     }
 }
 
-/// Whether a frame wants to open a connection. There is nobody here to call; and smoltcp would take a call from where
-/// it is about to call itself for both sides calling at once, and miscount.
+/// Whether a frame opens a TCP connection. Nothing listens on this side; and smoltcp would take a SYN to a port that is
+/// about to connect for a simultaneous open, and miscount.
 fn calls(frame: &[u8]) -> bool {
     const TCP: u8 = 6;
     const SYN: u8 = 0x02;

@@ -1,10 +1,10 @@
-//! What this computer has.
+//! The resources and the identity of this computer.
 
 use std::path::Path;
 
 use slipway_api::machine::MachineHost;
 
-/// What the machine could get a part of.
+/// What the machine can be given.
 pub(crate) fn this_computer() -> MachineHost {
     MachineHost {
         cpus: cpus(),
@@ -20,7 +20,7 @@ pub(crate) fn cpus() -> u32 {
         .unwrap_or(1)
 }
 
-/// Memory in MiB, where the system says so.
+/// Memory in MiB, where the system reports it.
 pub(crate) fn memory_mb() -> Option<u32> {
     #[cfg(target_os = "linux")]
     return u32::try_from(meminfo("MemTotal")? / 1024).ok();
@@ -28,7 +28,7 @@ pub(crate) fn memory_mb() -> Option<u32> {
     None
 }
 
-/// Memory in MiB that could be used now without pressing others out, where the system says so.
+/// Memory in MiB that is available without swapping, where the system reports it.
 pub(crate) fn available_memory_mb() -> Option<u64> {
     #[cfg(target_os = "linux")]
     return Some(meminfo("MemAvailable")? / 1024);
@@ -47,7 +47,7 @@ fn meminfo(key: &str) -> Option<u64> {
         .ok()
 }
 
-/// Bytes that this user could still write to the disk that holds `path`.
+/// Bytes that this user can still write to the disk that holds `path`.
 pub(crate) fn free_space(path: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
@@ -61,7 +61,7 @@ pub(crate) fn free_space(path: &Path) -> Option<u64> {
     }
 }
 
-/// The processor's name, for telling one computer from another.
+/// The processor's name, to tell computers apart.
 pub(crate) fn cpu_model() -> String {
     std::fs::read_to_string("/proc/cpuinfo")
         .ok()
@@ -85,17 +85,18 @@ pub(crate) fn kernel_release() -> String {
     std::env::consts::OS.to_owned()
 }
 
-/// Differs after every boot of this computer; empty where the system does not say.
+/// The boot id, different after every boot of this computer; empty where the system has none.
 pub(crate) fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map(|id| id.trim().to_owned())
         .unwrap_or_default()
 }
 
-/// When a process started, in the kernel's own measure. With the pid and [`boot_id`] it names one process for ever.
+/// When a process started, in the kernel's own unit. Together with the pid and [`boot_id`] it identifies one process
+/// for ever.
 pub(crate) fn start_time(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in parentheses and may hold anything, a parenthesis too.
+    // The name is in parentheses and may contain anything, a parenthesis too.
     let after_name = stat.get(stat.rfind(')')? + 1..)?;
     after_name.split_ascii_whitespace().nth(19)?.parse().ok()
 }

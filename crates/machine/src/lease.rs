@@ -1,8 +1,9 @@
-//! Who owns the machine: locks that the operating system lets go of when their holder ends, however that happens.
+//! Ownership of the machine: file locks that the operating system releases when their holder ends, however that
+//! happens.
 //!
-//! There are two, because there are two directories: the data directory has the machine, the runtime directory the sockets
-//! and the record of the virtual machine's process. Who came to other data with the same runtime directory would otherwise
-//! take the sockets and the process of somebody else's machine for leftovers.
+//! There are two locks because there are two directories: the data directory holds the machine, the runtime directory
+//! the sockets and the record of the virtual machine's process. With only the first lock, an owner of other data with
+//! the same runtime directory would take the sockets and the process of a running machine for leftovers.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek as _, Write as _};
@@ -14,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::paths::SOCKETS;
 use crate::{MachineError, MachinePaths, host};
 
-/// How long a lock may be in the way before it is somebody's: who only looks whether it is held holds it for a moment.
+/// Grace period: a probe holds the lock for a moment.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The right to run the machine. Whoever holds it is the only one; it ends with the process at the latest.
+/// The right to run the machine. It has one holder at a time and ends with the holder's process at the latest.
 #[derive(Debug)]
 pub struct Lease {
     _machine: File,
@@ -25,15 +26,16 @@ pub struct Lease {
     runtime: PathBuf,
 }
 
-/// Whose the sockets in a runtime directory are. Written before there is one, so who reaches a socket can read it.
+/// The owner of the sockets in a runtime directory. Written before the first socket is created, so that any client of a
+/// socket can read it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Owner {
     pid: u32,
-    /// The data directory, without links.
+    /// The data directory, with symbolic links resolved.
     data: String,
 }
 
-/// Names one process for ever: numbers are used again, start times and boots are not.
+/// Identifies one process for ever: pids are reused, pairs of start time and boot are not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct ProcessRecord {
     pid: u32,
@@ -42,7 +44,7 @@ struct ProcessRecord {
 }
 
 impl Lease {
-    /// Takes the machine, makes its directories, and ends what an owner before us left behind.
+    /// Takes the lease, creates the machine's directories, and cleans up after the previous owner.
     pub fn take(paths: &MachinePaths) -> Result<Self, MachineError> {
         paths.create()?;
         let Some(mut machine) = lock(&paths.lock())? else {
@@ -50,7 +52,7 @@ impl Lease {
                 pid: pid_of_owner(paths),
             });
         };
-        // Only for messages: the lock is what counts.
+        // Only for messages: the lock itself decides.
         let who = format!(
             "{}\n{}\n",
             std::process::id(),
@@ -80,14 +82,15 @@ impl Lease {
         Ok(lease)
     }
 
-    /// Gives the machine up for good: removes the locks and the logs of a machine that is deleted. Directories and what is known
-    /// of this computer and its image stay. Only the owner may, because the next one makes its own locks at the same places.
+    /// Gives up the machine for good: removes the locks and the logs of a deleted machine. Directories and what is
+    /// known about this computer and the image stay. Only the owner may do this, because the next owner creates its
+    /// locks at the same paths.
     pub fn leave_nothing(self, paths: &MachinePaths) {
         let log = paths.daemon_log();
         let mut old = log.clone().into_os_string();
         old.push(".1");
         let mut left = vec![log, old.into()];
-        // Where the runtime directory was taken away, the one at its place is somebody else's.
+        // If the runtime directory was removed, one at the same path belongs to another owner.
         if is_at(&self.sockets, &paths.owner()) {
             left.extend([
                 paths.console_log(),
@@ -97,13 +100,13 @@ impl Lease {
         }
         left.push(paths.lock());
         for path in left {
-            // They may never have been there.
+            // They may never have existed.
             let _ = std::fs::remove_file(path);
         }
         drop(self);
     }
 
-    /// Ends processes and removes sockets of an owner that is no more.
+    /// Ends the processes and removes the sockets of a previous owner.
     fn clear(&self) {
         for directory in [self.runtime.clone(), self.runtime.join("probe")] {
             if let Some(record) = read_record(&record_path(&directory)) {
@@ -118,8 +121,8 @@ impl Lease {
     }
 }
 
-/// Who stands in the way of somebody who reaches no `slipwayd` here, where there is one: it owns this machine and does not
-/// listen, or the directory of its sockets is of another machine. Takes nothing.
+/// Explains why no `slipwayd` can be reached here, if there is an owner: it owns this machine and does not listen, or
+/// the runtime directory belongs to another machine. Takes no lock.
 pub(crate) fn in_the_way(paths: &MachinePaths) -> Option<MachineError> {
     let sockets = is_held(&paths.owner());
     if sockets && let Some(another) = another_owner(paths) {
@@ -141,7 +144,8 @@ pub(crate) fn in_the_way(paths: &MachinePaths) -> Option<MachineError> {
     })
 }
 
-/// Whose machine the sockets in our runtime directory lead to, if it is not ours. To be asked by who has reached one.
+/// The owner of the sockets in our runtime directory, if it owns another machine. Meant for a client that has connected
+/// to one of them.
 pub(crate) fn another_owner(paths: &MachinePaths) -> Option<MachineError> {
     let text = std::fs::read(paths.owner()).ok()?;
     let owner: Owner = serde_json::from_slice(&text).ok()?;
@@ -153,7 +157,7 @@ pub(crate) fn another_owner(paths: &MachinePaths) -> Option<MachineError> {
     })
 }
 
-/// A directory by the one name that all ways to it have in common.
+/// The canonical path of a directory.
 fn without_links(path: &Path) -> String {
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     path.to_string_lossy().into_owned()
@@ -164,7 +168,7 @@ fn pid_of_owner(paths: &MachinePaths) -> Option<u32> {
     text.lines().next()?.trim().parse().ok()
 }
 
-/// Where the machine's owner has its sockets, if that is not our place for them and they are there.
+/// The runtime directory of the machine's owner, if it is not ours and its sockets exist.
 fn runtime_of_owner(paths: &MachinePaths) -> Option<PathBuf> {
     let text = std::fs::read_to_string(paths.lock()).ok()?;
     let runtime = PathBuf::from(text.lines().nth(1)?);
@@ -176,7 +180,7 @@ fn runtime_of_owner(paths: &MachinePaths) -> Option<PathBuf> {
     (is_another && there.daemon_socket().exists()).then_some(runtime)
 }
 
-/// Locks the file at a path, which is made if it is not there; `None` where somebody else has locked it.
+/// Locks the file at a path, which is created if it is missing; `None` if another process holds the lock.
 fn lock(path: &Path) -> Result<Option<File>, MachineError> {
     let began = Instant::now();
     loop {
@@ -189,7 +193,7 @@ fn lock(path: &Path) -> Result<Option<File>, MachineError> {
             .map_err(MachineError::file("Opening", path))?;
         match file.try_lock() {
             Ok(()) if is_at(&file, path) => return Ok(Some(file)),
-            // The last owner has removed the file between our opening and our locking it.
+            // The previous owner removed the file between our opening and our locking it.
             Ok(()) => {}
             Err(TryLockError::WouldBlock) if began.elapsed() < LOOK => {
                 std::thread::sleep(LOOK / 20);
@@ -202,20 +206,20 @@ fn lock(path: &Path) -> Result<Option<File>, MachineError> {
     }
 }
 
-/// Whether somebody has locked the file at a path. Who looks at the same time is nobody.
+/// Whether another process holds the lock on the file at a path. Concurrent probes do not count as holders.
 fn is_held(path: &Path) -> bool {
     File::open(path)
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// Writes in place: another file at the path would not be the one that is locked.
+/// Writes in place: a new file at the path would not be the locked one.
 fn write_down(file: &mut File, text: &[u8]) -> std::io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(text)
 }
 
-/// Whether a file that is open is the one at a path.
+/// Whether an open file is the one at a path.
 #[cfg(unix)]
 fn is_at(file: &std::fs::File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -225,13 +229,13 @@ fn is_at(file: &std::fs::File, path: &Path) -> bool {
     (open.dev(), open.ino()) == (there.dev(), there.ino())
 }
 
-/// An open file cannot be removed there.
+/// On Windows, an open file cannot be removed.
 #[cfg(not(unix))]
 fn is_at(_file: &std::fs::File, _path: &Path) -> bool {
     true
 }
 
-/// Writes down a process that has to be ended if we do not get to it.
+/// Records a process that the next owner has to end if we cannot.
 pub(crate) fn record_process(runtime: &Path, pid: u32) {
     let record = ProcessRecord {
         pid,
@@ -248,7 +252,7 @@ pub(crate) fn record_process(runtime: &Path, pid: u32) {
     }
 }
 
-/// Where that is written.
+/// The path of that record.
 pub(crate) fn record_path(runtime: &Path) -> PathBuf {
     runtime.join("vm-process.json")
 }
@@ -257,7 +261,7 @@ fn read_record(path: &Path) -> Option<ProcessRecord> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-/// Kills a process if it still is the one that was written down.
+/// Kills a process if it is still the recorded one.
 #[cfg(target_os = "linux")]
 fn end(record: &ProcessRecord) {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -269,7 +273,7 @@ fn end(record: &ProcessRecord) {
     let Some(pid) = Pid::from_raw(record.pid.cast_signed()) else {
         return;
     };
-    // The descriptor stands for this very process, so what is checked after it is opened stays true.
+    // The descriptor refers to this very process, so checks made after opening it stay true.
     let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
         return;
     };
@@ -289,7 +293,7 @@ fn end(record: &ProcessRecord) {
     }
 }
 
-/// Other systems do not say when a process started, so nothing can be killed by its number with certainty.
+/// Other systems do not report when a process started, so a process cannot be identified by its pid.
 #[cfg(not(target_os = "linux"))]
 fn end(record: &ProcessRecord) {
     tracing::warn!(
@@ -331,7 +335,7 @@ mod tests {
         Lease::take(&paths).unwrap();
     }
 
-    /// Places with data of their own and the runtime directory of others.
+    /// Paths with their own data directory and the runtime directory of others.
     fn beside(paths: &MachinePaths, root: &Path) -> MachinePaths {
         MachinePaths {
             data: root.join("other-data"),
@@ -361,7 +365,7 @@ mod tests {
         assert!(refused.hint().unwrap().contains("XDG_RUNTIME_DIR"));
         assert!(machine.try_wait().unwrap().is_none(), "it was killed");
         assert!(paths.engine_socket().exists());
-        // What it did take is let go of.
+        // The lock that it did take is released.
         assert!(!is_held(&other.lock()));
 
         drop(lease);
@@ -406,7 +410,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let check = |theirs: &MachinePaths, ours: &MachinePaths, way: &str| {
             let lease = Lease::take(theirs).unwrap();
-            // Until it listens there, nothing would be gained by going there.
+            // Until the owner listens there, a hint to that directory would not help.
             let before = in_the_way(ours).unwrap();
             assert!(matches!(before, MachineError::Unheard { .. }), "{before}");
             std::fs::write(theirs.daemon_socket(), "").unwrap();
@@ -414,7 +418,7 @@ mod tests {
             assert!(told.to_string().contains("another session"), "{told}");
             let hint = told.hint().unwrap();
             assert!(hint.contains(way) && !hint.contains("kill"), "{hint}");
-            // Whose own place it is finds it silent, and nothing else.
+            // At the owner's own paths, it is only reported as not listening.
             let own = in_the_way(theirs).unwrap();
             assert!(matches!(own, MachineError::Unheard { .. }), "{own}");
             drop(lease);
@@ -464,7 +468,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let paths = paths(root.path());
         let lease = Lease::take(&paths).unwrap();
-        // As one that opens the lock just before it goes.
+        // Like a probe that opens the lock just before it is removed.
         let early = std::fs::File::open(paths.lock()).unwrap();
         std::fs::write(paths.daemon_log(), "").unwrap();
         lease.leave_nothing(&paths);

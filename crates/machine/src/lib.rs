@@ -1,11 +1,11 @@
-//! Slipway's own Linux machine: boots it, watches over it, and brings its engine and its ports to this computer.
+//! Slipway's own Linux machine: boots it, supervises it, and makes its engine and its ports available on this computer.
 //!
-//! [`Supervisor`] owns the machine and is the only one who starts or stops it; a [`Driver`] knows one kind of virtual machine and
-//! nothing else; [`MachineClient`] is how everybody else asks, through the control socket of `slipwayd`.
+//! [`Supervisor`] owns the machine and alone starts and stops it; a [`Driver`] knows one kind of virtual machine and
+//! nothing else; [`MachineClient`] is everybody else's access, through the control socket of `slipwayd`.
 //!
-//! What it deliberately does not do: it opens no port beside those that containers publish, trusts nothing that the guest says,
-//! never formats or resets a disk (the guest does the first, when a disk is provably blank; nobody does the second), and never
-//! makes its Docker context the current one.
+//! What it deliberately does not do: it opens no port beside those that containers publish, trusts nothing that the
+//! guest says, never formats or resets a disk (the guest does the first, when a disk is provably blank; nothing does
+//! the second), and never makes its Docker context the current one.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

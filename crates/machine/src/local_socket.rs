@@ -1,4 +1,4 @@
-//! A socket of this computer that is for this user alone.
+//! A local socket that only this user can reach.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use crate::MachineError;
 
-/// How often it is looked whether a socket is still at its place.
+/// Interval between checks that a socket is still at its path.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// Removes a socket when it is dropped. Apart from the listener, because a task that is ended drops that a moment later, when
-/// there may be the next socket of this name.
+/// Removes a socket when it is dropped. Separate from the listener: an aborted task drops its listener a moment later,
+/// when the next socket may already be at this path.
 pub(crate) struct SocketPath {
     path: PathBuf,
     socket: FileIdentity,
 }
 
 impl SocketPath {
-    /// Of a socket that listens at `path` already.
+    /// For a socket that is listening at `path`.
     pub(crate) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -25,7 +25,7 @@ impl SocketPath {
         }
     }
 
-    /// Waits until another file is there, or none.
+    /// Waits until the file at the path is another one or gone.
     pub(crate) fn lost(&self) -> impl Future<Output = ()> + Send + use<> {
         let (path, socket) = (self.path.clone(), self.socket);
         async move {
@@ -38,14 +38,14 @@ impl SocketPath {
 
 impl Drop for SocketPath {
     fn drop(&mut self) {
-        // What somebody else has put there since is theirs.
+        // A file that another process put there since is not removed.
         if FileIdentity::of(&self.path) == self.socket {
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// Which file is at a path: its device and number; `None` where there is none, and where systems have no such numbers.
+/// Identifies the file at a path by device and inode; `None` if there is no file, or on systems without such numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct FileIdentity(Option<(u64, u64)>);
 
@@ -70,7 +70,7 @@ pub(crate) type Connection = (
     tokio::net::unix::OwnedWriteHalf,
 );
 
-/// Listens. Its [`SocketPath`] removes the socket.
+/// Starts listening. The [`SocketPath`] removes the socket.
 #[cfg(unix)]
 pub(crate) struct LocalListener {
     listener: tokio::net::UnixListener,
@@ -78,7 +78,7 @@ pub(crate) struct LocalListener {
 
 #[cfg(unix)]
 impl LocalListener {
-    /// A socket that is this user's alone from its first moment on: its directory is, and its own mode follows.
+    /// Creates a socket that is private from the start: its directory is private, and its own mode follows.
     pub(crate) fn listen(path: &Path) -> Result<Self, MachineError> {
         use std::os::unix::fs::PermissionsExt as _;
         let _ = std::fs::remove_file(path);
@@ -89,7 +89,7 @@ impl LocalListener {
         Ok(Self { listener })
     }
 
-    /// The next connection of this user. Others are turned away.
+    /// The next connection of this user. Connections of other users are closed.
     pub(crate) async fn accept(&self) -> io::Result<Connection> {
         loop {
             let (stream, _) = self.listener.accept().await?;
@@ -109,20 +109,21 @@ pub(crate) type Connection = (
     tokio::io::WriteHalf<Box<dyn crate::VmStream>>,
 );
 
-/// Windows gets a named pipe, limited to this user's SID, with its own driver. There is none until then.
+/// On Windows this becomes a named pipe, limited to this user's SID, together with the Windows driver. There is none
+/// until then.
 #[cfg(not(unix))]
 pub(crate) struct LocalListener(std::convert::Infallible);
 
 #[cfg(not(unix))]
 impl LocalListener {
-    /// Not on this system yet.
+    /// Not implemented on this system.
     pub(crate) fn listen(path: &Path) -> Result<Self, MachineError> {
         Err(MachineError::file("Listening at", path)(
             io::ErrorKind::Unsupported.into(),
         ))
     }
 
-    /// There is nobody to accept.
+    /// Never returns a connection.
     pub(crate) async fn accept(&self) -> io::Result<Connection> {
         match self.0 {}
     }

@@ -1,28 +1,28 @@
-//! Where the machine's files and sockets are.
+//! The paths of the machine's files and sockets.
 
 use std::path::{Path, PathBuf};
 
 use crate::MachineError;
 
-/// Longest path of a Unix socket, without the closing zero: 108 bytes on Linux, 104 on macOS.
+/// Longest path of a Unix socket, without the terminating zero: 108 bytes on Linux, 104 on macOS.
 const MAX_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// The places of one machine. Two machines with different places know nothing of each other.
+/// The paths of one machine. Two machines with different paths do not affect each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachinePaths {
-    /// Slipway's data directory. The machine is in `machine` below it, its lock beside that.
+    /// Slipway's data directory. The machine is in `machine` below it, its lock beside that directory.
     pub data: PathBuf,
-    /// Sockets, and what else lasts as long as the process that owns the machine.
+    /// The runtime directory: sockets, and what else lives as long as the process that owns the machine.
     pub runtime: PathBuf,
     /// Docker's configuration directory, for the context.
     pub docker_config: Option<PathBuf>,
-    /// The guest image, where it is not the one that came with this program: `SLIPWAY_GUEST_IMAGE`.
+    /// The guest image, if not the one that came with this program: `SLIPWAY_GUEST_IMAGE`.
     pub image: Option<PathBuf>,
 }
 
 impl MachinePaths {
-    /// `$XDG_DATA_HOME/slipway` and `$XDG_RUNTIME_DIR/slipway`, and their counterparts on macOS and Windows. Where the
-    /// system names no place for sockets they are below the data directory.
+    /// `$XDG_DATA_HOME/slipway` and `$XDG_RUNTIME_DIR/slipway`, and their counterparts on macOS and Windows. If the
+    /// system has no runtime directory, sockets are below the data directory.
     pub fn of_user() -> Result<Self, MachineError> {
         let variable = |name: &str| {
             std::env::var_os(name)
@@ -58,12 +58,12 @@ impl MachinePaths {
         })
     }
 
-    /// Has a program find the same places with [`MachinePaths::of_user`].
+    /// Sets a program's environment so that [`MachinePaths::of_user`] finds the same paths there.
     pub(crate) fn hand_on(&self, command: &mut tokio::process::Command) {
         let data = if cfg!(windows) {
             Some("LOCALAPPDATA")
         } else if cfg!(target_os = "macos") {
-            // Its data is where its home says.
+            // The data directory comes from the home directory.
             None
         } else {
             Some("XDG_DATA_HOME")
@@ -84,7 +84,7 @@ impl MachinePaths {
         }
     }
 
-    /// The directory that holds everything of the machine that lasts.
+    /// The directory of everything persistent about the machine.
     pub fn machine(&self) -> PathBuf {
         self.data.join("machine")
     }
@@ -94,28 +94,29 @@ impl MachinePaths {
         self.machine().join("data.raw")
     }
 
-    /// What the person chose.
+    /// The settings.
     pub fn settings(&self) -> PathBuf {
         self.machine().join("settings.json")
     }
 
-    /// Which accelerators work on this computer.
+    /// The accelerators that work on this computer.
     pub fn verdict(&self) -> PathBuf {
         self.data.join("verdict.json")
     }
 
-    /// Which files of which guest image have been checked.
+    /// The files of guest images that have been checked.
     pub fn verified(&self) -> PathBuf {
         self.data.join("verified.json")
     }
 
-    /// Held by the process that owns the machine. Outside the machine's directory, because that goes when it is deleted.
+    /// Lock of the process that owns the machine. Outside the machine's directory, because that directory is removed
+    /// when the machine is deleted.
     pub fn lock(&self) -> PathBuf {
         self.data.join("machine.lock")
     }
 
-    /// Held by the process that the sockets are of; says which that is, and whose data it has. Beside the sockets, because
-    /// other data may have the same place for them.
+    /// Lock of the process that owns the sockets; its content names that process and its data directory. Beside the
+    /// sockets, because several data directories may share a runtime directory.
     pub fn owner(&self) -> PathBuf {
         self.runtime.join("owner.json")
     }
@@ -125,27 +126,27 @@ impl MachinePaths {
         self.data.join("slipwayd.log")
     }
 
-    /// The machine's serial console.
+    /// Log of the machine's serial console.
     pub fn console_log(&self) -> PathBuf {
         self.runtime.join("console.log")
     }
 
-    /// The machine's engine.
+    /// Socket of the machine's engine.
     pub fn engine_socket(&self) -> PathBuf {
         self.runtime.join("engine.sock")
     }
 
-    /// The control socket of `slipwayd`.
+    /// Control socket of `slipwayd`.
     pub fn daemon_socket(&self) -> PathBuf {
         self.runtime.join("daemon.sock")
     }
 
-    /// The engine's socket as `DOCKER_HOST` would have it.
+    /// The engine's socket in the form of `DOCKER_HOST`.
     pub fn engine_address(&self) -> String {
         format!("unix://{}", self.engine_socket().display())
     }
 
-    /// Makes the directories, ours alone, and checks that sockets can be made there.
+    /// Creates the directories, private to this user, and checks that sockets can be created there.
     pub fn create(&self) -> Result<(), MachineError> {
         for name in SOCKETS {
             let path = self.runtime.join(name);
@@ -168,8 +169,7 @@ pub(crate) const SOCKETS: [&str; 6] = [
     "calls.sock",
 ];
 
-/// Makes a directory that only its owner can enter. One that is there already has to be ours; what others may do in
-/// it is taken from them.
+/// Creates a private directory. An existing one must belong to this user; permissions of others are removed.
 pub(crate) fn private_dir(path: &Path) -> Result<(), MachineError> {
     let create = MachineError::file("Creating", path);
     #[cfg(unix)]

@@ -1,21 +1,21 @@
-//! Which ports of this computer a container is to be reached at.
+//! The host ports at which a container is to be reachable.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use slipway_engine::{Binding, ContainerDetail, Port, Protocol};
 
-/// One port to be held on this computer for a container.
+/// One host port to bind for a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PortBinding {
     pub(crate) protocol: Transport,
-    /// Where on this computer.
+    /// The address on this computer.
     pub(crate) local: SocketAddr,
-    /// Where in the machine.
+    /// The address in the machine.
     pub(crate) target: SocketAddr,
 }
 
-/// What can be forwarded.
+/// Protocols that can be forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Transport {
     Tcp,
@@ -31,10 +31,10 @@ impl Transport {
     }
 }
 
-/// The bindings of a container. Empty unless it runs on a network that the machine can reach.
+/// The bindings of a container. Empty unless it is running on a network that the machine can reach.
 ///
-/// dockerd says which ports it holds, the container's configuration says which addresses were asked for. An address that was
-/// not asked for is this computer alone; all addresses only when somebody asked for them.
+/// dockerd knows which ports it has bound, the container's configuration which addresses were requested. Without a
+/// requested address the port is bound to the loopback address only; it is bound to all addresses only on request.
 pub(crate) fn bindings(container: &ContainerDetail) -> BTreeSet<PortBinding> {
     let Some(ip) = reachable_at(container) else {
         return BTreeSet::new();
@@ -79,7 +79,7 @@ pub(crate) fn bindings(container: &ContainerDetail) -> BTreeSet<PortBinding> {
         .collect()
 }
 
-/// Nobody's sockets on this computer speak SCTP.
+/// SCTP is not forwarded: the host has no sockets for it.
 fn transport(protocol: Protocol) -> Option<Transport> {
     match protocol {
         Protocol::Tcp => Some(Transport::Tcp),
@@ -88,8 +88,8 @@ fn transport(protocol: Protocol) -> Option<Transport> {
     }
 }
 
-/// Addresses with IPv6 that were asked for and that dockerd does not hold: it has nothing to hold them with for a container
-/// that has no IPv6, and they are held here in any case.
+/// Requested IPv6 addresses that dockerd has not bound, because the container has no IPv6. They are bound on the host
+/// in any case.
 fn only_asked(asked: &[Binding], held: &[&Port]) -> Vec<SocketAddr> {
     asked
         .iter()
@@ -103,7 +103,7 @@ fn only_asked(asked: &[Binding], held: &[&Port]) -> Vec<SocketAddr> {
         .collect()
 }
 
-/// The address that was asked for, for a port that dockerd holds.
+/// The requested address of a port that dockerd has bound.
 fn asked_address(held: &Port, asked: &[Binding]) -> IpAddr {
     let fits = |ip: Option<IpAddr>| match (ip, held.host_ip) {
         (None, None) => true,
@@ -120,7 +120,7 @@ fn asked_address(held: &Port, asked: &[Binding]) -> IpAddr {
                 .find(|(ip, port)| port.is_none_or(|port| port == 0) && fits(*ip))
         })
         .and_then(|(ip, _)| *ip)
-        // Not asked for by address (`-p 80`, `-P`), or held at an address of dockerd's own choice.
+        // No address was requested (`-p 80`, `-P`), or dockerd bound one of its own choice.
         .unwrap_or_else(|| match held.host_ip {
             Some(ip) if !ip.is_unspecified() => ip,
             _ => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -142,7 +142,7 @@ fn reachable_at(container: &ContainerDetail) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    /// `asked` and `held` as (host address, host port) of port 80.
+    /// `asked` and `held` are (host address, host port) of port 80.
     #[track_caller]
     fn check(asked: &[(&str, &str)], held: &[(&str, u16)], expected: &[&str]) {
         let address = |text: &str| text.parse::<IpAddr>().ok();

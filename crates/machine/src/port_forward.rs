@@ -1,4 +1,4 @@
-//! One TCP port of this computer that leads to a container.
+//! Forwards one TCP port of this computer to a container.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,26 +16,26 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::guest::Guest;
 use crate::guest_network::Connection;
 
-/// Connections of one port at once; who comes then waits in the system's queue.
+/// Limit of concurrent connections of one port; further ones wait in the listen backlog.
 const MAX_CONNECTIONS: usize = 2048;
 
-/// Connections that wait to be accepted.
+/// Size of the listen backlog.
 const BACKLOG: i32 = 1024;
 
-/// A forwarded port. Dropped, it is about to be free, and its connections end.
+/// A forwarded port. Dropping it closes the port shortly after, and its connections.
 pub(crate) struct TcpForward {
     task: AbortOnDropHandle<()>,
 }
 
 impl TcpForward {
-    /// Listens at `local`; each connection goes on to `target` in the guest.
+    /// Listens at `local`; each connection is forwarded to `target` in the guest.
     pub(crate) fn listen(local: SocketAddr, target: SocketAddr, guest: Guest) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(local), Type::STREAM, None)?;
         if local.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        // On Unix, connections of an earlier listener that are still closing do not count. Windows means something
-        // else by it.
+        // On Unix, connections of an earlier listener in TIME-WAIT do not block the port. On Windows the option means
+        // something else.
         #[cfg(unix)]
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
@@ -47,10 +47,10 @@ impl TcpForward {
         })
     }
 
-    /// Lets go of the port. When it returns nobody listens there.
+    /// Closes the port. On return it is free.
     pub(crate) async fn end(&mut self) {
         self.task.abort();
-        // It was cancelled, which is what was wanted.
+        // It was cancelled, as intended.
         let _ = (&mut self.task).await;
     }
 }
@@ -74,14 +74,14 @@ async fn accept(listener: TcpListener, target: SocketAddr, guest: Guest) {
     }
 }
 
-/// What makes accepting fail is mostly a limit of open files, which trying at once again does not mend.
+/// Pause after accepting failed, which is mostly due to the limit of open files. An immediate retry would fail too.
 pub(crate) async fn after_accept_error() {
     tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
 async fn serve(mut stream: TcpStream, target: SocketAddr, guest: Guest) {
     let _ = stream.set_nodelay(true);
-    // Until all was handed over: whatever drops it before, what was cut short shall not look like an end.
+    // Until everything was delivered: if it is dropped before, a truncated stream must not look complete.
     close_by_reset(&stream, true);
     if let Some(connection) = over_the_network(target, &guest).await {
         let (reader, writer) = stream.split();
@@ -103,7 +103,8 @@ async fn serve(mut stream: TcpStream, target: SocketAddr, guest: Guest) {
     }
 }
 
-/// A connection over the network of published ports. Where there is none, or it does not lead there, the link may.
+/// Connects over the network of published ports, or over the link if there is no network or it does not reach the
+/// target.
 async fn over_the_network(target: SocketAddr, guest: &Guest) -> Option<Connection> {
     let SocketAddr::V4(target) = target else {
         return None;
@@ -117,8 +118,8 @@ async fn over_the_network(target: SocketAddr, guest: &Guest) -> Option<Connectio
     }
 }
 
-/// What goes to the client. Once its end has, all of it was handed over and has to arrive, whatever becomes of the
-/// other direction.
+/// Copies data to the client. Once its end was received, everything must be delivered, whatever happens to the other
+/// direction.
 struct ToHere<'a>(WriteHalf<'a>);
 
 impl AsyncWrite for ToHere<'_> {
@@ -141,7 +142,7 @@ impl AsyncWrite for ToHere<'_> {
     }
 }
 
-/// Whether a close is a reset.
+/// Whether closing sends a reset.
 pub(crate) fn close_by_reset(stream: &TcpStream, reset: bool) {
     let _ = SockRef::from(stream).set_linger(reset.then_some(Duration::ZERO));
 }

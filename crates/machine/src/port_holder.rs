@@ -1,4 +1,4 @@
-//! Which process listens on a port of this computer, as far as the system lets us see.
+//! Finds the process that listens on a port of this computer, as far as the system lets us see it.
 
 use std::net::IpAddr;
 
@@ -11,8 +11,8 @@ pub struct PortHolder {
     pub name: String,
 }
 
-/// Finds the process that listens on a TCP port. `None` when nobody does, when it belongs to another user, or where the
-/// system is not asked yet (macOS and Windows): the port is known to be taken, not by whom.
+/// Finds the process that listens on a TCP port. `None` if there is none, if it belongs to another user, or on systems
+/// where this is not implemented (macOS and Windows).
 pub fn port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
     #[cfg(target_os = "linux")]
     return holder(&TCP, ip, port);
@@ -23,7 +23,7 @@ pub fn port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
     }
 }
 
-/// Finds the process that has a UDP port, as [`port_holder`] does.
+/// Finds the process that has a UDP port, like [`port_holder`].
 pub fn udp_port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
     #[cfg(target_os = "linux")]
     return holder(&UDP, ip, port);
@@ -34,7 +34,7 @@ pub fn udp_port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
     }
 }
 
-/// The kernel's tables of a protocol, and the state in them of a socket that others could send to.
+/// The kernel's tables of a protocol, and the state in them of a socket that can receive.
 #[cfg(target_os = "linux")]
 struct Tables {
     paths: [&'static str; 2],
@@ -95,7 +95,7 @@ fn holder(tables: &Tables, ip: Option<IpAddr>, port: u16) -> Option<PortHolder> 
     None
 }
 
-/// Inodes of the sockets in such a table, in a `state`, that would clash with `ip:port`.
+/// Inodes of the sockets in such a table, in `state`, that conflict with `ip:port`.
 #[cfg(any(target_os = "linux", test))]
 fn listening_inodes(table: &str, wanted: &str, ip: Option<IpAddr>, port: u16) -> Vec<u64> {
     table

@@ -1,6 +1,6 @@
-//! Holds the ports that the machine's containers publish, for as long as they run.
+//! Binds the ports that the machine's containers publish, for as long as the containers run.
 //!
-//! One task follows the engine: events say that something changed, a look at the container says what is true.
+//! One task follows the engine: an event says that a container changed, an inspect says how.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
@@ -20,25 +20,25 @@ use crate::port_forward::TcpForward;
 use crate::udp_forward::UdpForward;
 use crate::{guest::Guest, port_holder, udp_port_holder};
 
-/// How often a port that somebody else has is tried again.
+/// Retry interval for a port that another process has.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// How long to wait before the engine is asked again after it failed.
+/// Pause before the engine is queried again after a failure.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Ports of all containers together, so that no guest takes all of our descriptors. What is beyond them waits until some
-/// are free.
+/// Limit of ports for all containers together, so that no guest can use up our file descriptors. Further ports wait
+/// until some are free.
 const MAX_PORTS: usize = 4096;
 
-/// The ports, as long as it is held.
+/// A handle to the bound ports. Dropping it closes them.
 pub(crate) struct Ports {
     ends: CancellationToken,
     task: AbortOnDropHandle<()>,
 }
 
 impl Ports {
-    /// Follows an engine. `published` gets the ports whenever they or their states change; `prunes` is told when
-    /// something was removed that took much space.
+    /// Follows an engine. `published` receives the ports whenever they or their states change; `prunes` is notified
+    /// when something large was removed.
     pub(crate) fn follow(
         engine: Engine,
         guest: Guest,
@@ -67,7 +67,7 @@ impl Ports {
         }
     }
 
-    /// Lets go of all ports. When it returns they are free.
+    /// Closes all ports. On return they are free.
     pub(crate) async fn end(self) {
         self.ends.cancel();
         if let Err(error) = self.task.await {
@@ -76,13 +76,13 @@ impl Ports {
     }
 }
 
-/// What a container wants.
+/// The ports that a container publishes.
 struct Wants {
     name: String,
     bindings: BTreeSet<PortBinding>,
 }
 
-/// A port that is held, or why not.
+/// A bound port, or why it is not bound.
 enum Forward {
     Tcp(TcpForward),
     Udp(UdpForward),
@@ -90,7 +90,7 @@ enum Forward {
 }
 
 impl Forward {
-    /// Lets go. When it returns the port is free.
+    /// Closes the port. On return it is free.
     async fn end(&mut self) {
         match self {
             Self::Tcp(forward) => forward.end().await,
@@ -115,7 +115,7 @@ impl Held {
             if let Err(error) = self.follow_once(&engine).await {
                 tracing::debug!(%error, "the machine's engine cannot be followed");
             }
-            // What is held stays held: the containers may well go on.
+            // Bound ports stay bound: the containers may well still be running.
             tokio::time::sleep(AGAIN).await;
         }
     }
@@ -137,7 +137,7 @@ impl Held {
                 event = events.next() => {
                     let Some(event) = event else { return Ok(()) };
                     self.apply(engine, event?).await?;
-                    // Many come at once when many containers start.
+                    // Many events arrive at once when many containers start.
                     while let Some(Some(event)) = events.next().now_or_never() {
                         self.apply(engine, event?).await?;
                     }
@@ -203,14 +203,15 @@ impl Held {
         Ok(())
     }
 
-    /// Lets go of what nobody wants and takes what is new, as far as there is room. What is wanted and held stays held.
+    /// Closes ports that are no longer wanted and binds new ones, up to the limit. Ports that are wanted and bound stay
+    /// as they are.
     async fn reconcile(&mut self) {
         let wanted: HashSet<PortBinding> = self
             .containers
             .values()
             .flat_map(|container| container.bindings.iter().copied())
             .collect();
-        // First let go: a port may have gone from one container to another.
+        // Close first: a port may have moved from one container to another.
         let held: Vec<PortBinding> = self.forwards.keys().copied().collect();
         for binding in held {
             if !wanted.contains(&binding)
@@ -221,7 +222,7 @@ impl Held {
             }
         }
         let mut containers: Vec<&Wants> = self.containers.values().collect();
-        // Who publishes a large range leaves room for those who want a port or two.
+        // Containers with few ports come first, so that a large range does not take all the room.
         containers.sort_by_key(|container| container.bindings.len());
         let new: Vec<PortBinding> = containers
             .into_iter()
@@ -237,7 +238,7 @@ impl Held {
         self.publish();
     }
 
-    /// Tries again what could not be had.
+    /// Retries ports that could not be bound.
     fn retry(&mut self) {
         let missing: Vec<PortBinding> = self
             .forwards
@@ -273,7 +274,7 @@ impl Held {
         })
     }
 
-    /// Tells how each port is. Where there was no room, one port of a container stands for all of its that are left out.
+    /// Publishes the state of each port. For ports beyond the limit, one port of a container stands for all its others.
     fn publish(&self) {
         let mut ports = Vec::new();
         for (id, container) in &self.containers {
@@ -310,7 +311,7 @@ impl Held {
     }
 }
 
-/// A port that is beyond the most that are held, as `others` of its container are.
+/// A port beyond the limit, with the number of `others` of its container.
 fn no_room(max_ports: usize, others: usize) -> MachinePortState {
     let message = format!("Slipway holds {max_ports} ports at once, and all of them are in use");
     MachinePortState::Failed {
@@ -329,7 +330,7 @@ fn no_room(max_ports: usize, others: usize) -> MachinePortState {
     }
 }
 
-/// Why a port cannot be had, and what to do.
+/// Why a port cannot be bound, and what to do.
 fn why_not(protocol: Transport, local: SocketAddr, error: &io::Error) -> MachinePortState {
     let port = local.port();
     let failed = |kind, message: String, hint: Option<String>| MachinePortState::Failed {
@@ -378,7 +379,7 @@ fn why_not(protocol: Transport, local: SocketAddr, error: &io::Error) -> Machine
 mod tests {
     use super::*;
 
-    /// Addresses of this computer that nothing listens at, in their order.
+    /// Addresses of this computer that nothing listens at, sorted.
     fn free_addresses(count: usize) -> Vec<SocketAddr> {
         let taken: Vec<_> = (0..count)
             .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap())
@@ -405,7 +406,7 @@ mod tests {
         (name.to_owned(), wants)
     }
 
-    /// Nothing held yet, and room for `max_ports`.
+    /// No bound ports, and a limit of `max_ports`.
     fn room_for(max_ports: usize, containers: impl IntoIterator<Item = (String, Wants)>) -> Held {
         Held {
             guest: Guest::new(),
@@ -417,7 +418,7 @@ mod tests {
         }
     }
 
-    /// Each port that is told of, as its container, its number and, where it is not held, why.
+    /// Each published port: container, number and, if it is not bound, why.
     fn told(held: &Held) -> Vec<(String, u16, Option<String>)> {
         let ports = held.published.borrow();
         let told = ports.iter().map(|port| {
@@ -438,7 +439,7 @@ mod tests {
         held.reconcile().await;
         assert_eq!(told(&held), [("web".to_owned(), free[5].port(), None)]);
 
-        // Ports that come before it in every order are no reason to let go of it.
+        // Ports that sort before it do not displace it.
         held.containers.extend([wants("range", &free[..5])]);
         held.reconcile().await;
         let why = "Slipway holds 3 ports at once, and all of them are in use; \
@@ -454,7 +455,7 @@ mod tests {
             ]
         );
 
-        // What becomes free is taken.
+        // A free place is used.
         held.containers.remove("web");
         held.reconcile().await;
         assert_eq!(told(&held)[2].2, None);

@@ -1,4 +1,4 @@
-//! What a person chose about the machine, kept in one small file beside its disk.
+//! The machine's settings, in one small file beside its disk.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -12,24 +12,24 @@ use crate::{MachineError, host};
 /// Larger settings files are not ours.
 const MAX_BYTES: u64 = 1 << 16;
 
-/// Least memory that Linux, the engine and one small container do with.
+/// Least memory for Linux, the engine and one small container.
 const MIN_MEMORY_MB: u32 = 512;
 
-/// Smallest disk that is of any use.
+/// Smallest useful disk.
 const MIN_DISK_GB: u32 = 4;
 
-/// Largest disk: what ext4 is made for with the layout that the guest uses.
+/// Largest disk that ext4 supports with the layout that the guest uses.
 const MAX_DISK_GB: u32 = 16 * 1024;
 
-/// Reads the settings. A missing or damaged file gives the defaults, and numbers that this computer does not have are
-/// brought into its range: settings are no reason not to start.
+/// Reads the settings. A missing or damaged file gives the defaults, and numbers beyond what this computer has are
+/// clamped: bad settings must not prevent a start.
 pub(crate) fn load(path: &Path) -> MachineSettings {
     let read = || -> Option<MachineSettings> {
         if std::fs::metadata(path).ok()?.len() > MAX_BYTES {
             return None;
         }
         let saved: Map<String, Value> = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-        // What a file of an earlier version does not name is as it is by default.
+        // Fields missing from an older file get their defaults.
         let mut all = serde_json::to_value(MachineSettings::default()).ok()?;
         all.as_object_mut()?.extend(saved);
         serde_json::from_value(all).ok()
@@ -42,7 +42,7 @@ pub(crate) fn load(path: &Path) -> MachineSettings {
     settings
 }
 
-/// Writes the settings as a whole, so that a crash leaves the old or the new ones.
+/// Writes the settings atomically: a crash leaves the old or the new ones.
 pub(crate) fn save(path: &Path, settings: &MachineSettings) -> Result<(), MachineError> {
     if let Some(directory) = path.parent() {
         crate::paths::private_dir(directory)?;
@@ -56,7 +56,7 @@ pub(crate) fn save(path: &Path, settings: &MachineSettings) -> Result<(), Machin
     write().map_err(MachineError::file("Saving", path))
 }
 
-/// Whether settings can be had on this computer. `disk_now` is the size of the disk in bytes, where there is one.
+/// Checks whether settings are possible on this computer. `disk_now` is the size of the disk in bytes, if there is one.
 pub fn check_settings(
     settings: &MachineSettings,
     disk_now: Option<u64>,

@@ -1,4 +1,4 @@
-//! Owns the machine: one task decides, everybody else asks it and watches.
+//! Owns the machine: one task decides, everybody else sends requests and watches.
 //!
 //! ```text
 //!                 start                    image, disk, accelerator        link, data disk, engine
@@ -12,12 +12,12 @@
 //!     └──────────────────── Broken{reason} ◄──── a failure of any step, or a second end ─────┘
 //! ```
 //!
-//! What ends by itself is prepared and started again, once in five minutes. A boot that breaks off before the guest spoke begins
-//! again at Preparing: once, and once more without its accelerator.
+//! A machine that ends by itself is prepared and started again, at most once in five minutes. A boot that fails before
+//! the guest has spoken restarts from Preparing: once, and once more without the accelerator.
 //!
-//! Requests queue and are answered when what they ask for is under way, done, or refused with a reason; the state leaves on
-//! a watch channel. `restart` is a stop that remembers to start; `stop` and `delete` end a start that is under way. A boot or a
-//! stop is a future that this task polls between requests: dropping it is how it is cancelled.
+//! Requests queue and are answered when their work is under way, done, or refused with a reason; the state leaves on a
+//! watch channel. `restart` is a stop that is followed by a start; `stop` and `delete` cancel a start. A boot or a stop
+//! is a future that this task polls between requests; dropping it cancels it.
 
 mod boot;
 mod care;
@@ -44,38 +44,38 @@ use crate::{
     docker_context, host, settings,
 };
 
-/// How long containers, the engine and the disk may take to come to an end. The guest gives containers at most five minutes.
+/// How long containers, engine and disk may take to shut down. The guest gives containers at most five minutes.
 const STOP_PATIENCE: Duration = Duration::from_mins(6);
 
-/// When a stop has taken this long, it is said what can be done about it.
+/// After this time, the state says what can be done about a slow stop.
 const STOP_IS_LONG: Duration = Duration::from_secs(15);
 
-/// How often a guest that stops is asked whether it is still there, how long it may take, and how often it may not answer.
+/// While the guest stops: the interval of its heartbeat, the timeout of one, and how many may be missed.
 const STOP_HEARTBEAT: Duration = Duration::from_secs(5);
 const STOP_MISSES: u32 = 3;
 
-/// How long the guest may take to accept that it is to stop.
+/// Timeout for the guest to accept the request to stop.
 const STOP_ANSWER: Duration = Duration::from_secs(5);
 
 /// How long a guest that does not stop may take after its power button was pressed.
 const POWER_BUTTON_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A machine that ends by itself twice within this time is not started again.
+/// A machine that ends by itself twice within this time is not restarted.
 const RESCUE_INTERVAL: Duration = Duration::from_mins(5);
 
-/// How often a machine that waits for its disk is tried again.
+/// Interval between attempts to resume a machine that waits for its disk.
 const RESUME: Duration = Duration::from_secs(5);
 
-/// Warnings that are kept.
+/// Limit of warnings kept.
 const MAX_WARNINGS: usize = 20;
 
-/// How many requests wait.
+/// Capacity of the request queue.
 const QUEUE: usize = 32;
 
-/// Gives the driver of a kind, or says why there is none.
+/// Creates the driver of a kind, or says why there is none.
 pub type Drivers = Box<dyn Fn(MachineDriver) -> Result<Arc<dyn Driver>, MachineError> + Send>;
 
-/// What can be asked.
+/// A request to the supervisor.
 #[derive(Debug)]
 enum Request {
     Start,
@@ -102,13 +102,13 @@ pub struct Supervisor {
     then: Then,
     rescued: Option<Instant>,
     watchers: Arc<AtomicUsize>,
-    /// Who waits for the end.
+    /// The callers that wait for the end.
     farewell: Vec<Answer>,
 }
 
-/// What goes on.
+/// The current activity.
 enum Life {
-    /// Nothing: there is no machine, it is stopped, or it is broken.
+    /// Idle: there is no machine, it is stopped, or it is broken.
     Rest,
     Booting {
         boot: BoxFuture<'static, Result<Booted, MachineError>>,
@@ -117,24 +117,24 @@ enum Life {
     Up(Box<Up>),
     Stopping {
         stop: BoxFuture<'static, ()>,
-        /// It is not to be waited for any more.
+        /// Stop waiting and kill it.
         at_once: Arc<Notify>,
     },
 }
 
-/// What there is while the machine runs.
+/// State that exists while the machine runs.
 struct Up {
     driver: Arc<dyn Driver>,
     events: watch::Receiver<DriverState>,
     booted: Booted,
     care: Care,
-    /// The guest has said that it is going down.
+    /// The guest has announced its shutdown.
     going_down: bool,
-    /// It waits for its disk.
+    /// Set while it waits for its disk.
     paused: Option<Paused>,
 }
 
-/// A machine whose disk cannot be written now.
+/// A machine whose disk cannot be written at the moment.
 struct Paused {
     warning: String,
     _tries: AbortOnDropHandle<()>,
@@ -146,12 +146,12 @@ enum Then {
     Rest,
     Start,
     Delete,
-    /// Start again, because it ended by itself, for this reason.
+    /// Restart, because it ended by itself, for this reason.
     Rescue(String),
     Broken(MachineError),
 }
 
-/// What the life has brought.
+/// How the run ended.
 enum Happened {
     Booted(Result<Booted, MachineError>),
     Report(Report),
@@ -183,7 +183,7 @@ impl View {
     }
 }
 
-/// What the files say of a machine that nobody owns now, and which therefore does not run.
+/// The state, from files, of a machine that no process owns and which is therefore not running.
 pub fn at_rest(paths: &MachinePaths) -> MachineView {
     let disk = data_disk::measure(paths);
     MachineView {
@@ -208,7 +208,7 @@ pub fn at_rest(paths: &MachinePaths) -> MachineView {
 }
 
 impl Supervisor {
-    /// Makes a supervisor of the machine at `paths`. Nothing is started. Poll [`Supervisor::run`].
+    /// Creates a supervisor of the machine at `paths`. Nothing is started until [`Supervisor::run`] is polled.
     pub fn new(lease: Lease, paths: MachinePaths, drivers: Drivers) -> (Self, MachineHandle) {
         data_disk::sweep(&paths);
         let (view, watch) = watch::channel(at_rest(&paths));
@@ -238,8 +238,8 @@ impl Supervisor {
         (supervisor, handle)
     }
 
-    /// Runs until somebody asks for a shutdown and the machine has stopped, or every handle is gone. Gives the lease back, to be
-    /// let go of when the sockets are gone: the next owner makes its own at the same places.
+    /// Runs until a shutdown was requested and the machine has stopped, or every handle is gone. Returns the lease, to
+    /// be released after the sockets are removed: the next owner creates its own at the same paths.
     pub async fn run(mut self) -> Lease {
         loop {
             tokio::select! {
@@ -252,7 +252,7 @@ impl Supervisor {
                         if let Err(error) = &outcome {
                             tracing::info!(%error, "refused");
                         }
-                        // Who asked may be gone; what was asked for goes on.
+                        // The caller may be gone; the work goes on.
                         let _ = answer.send(outcome);
                     }
                     None => break,
@@ -347,7 +347,7 @@ impl Supervisor {
                         at_once.notify_one();
                         self.then = Then::Delete;
                     }
-                    // Its data goes: there is nothing to be orderly for.
+                    // Its data is deleted, so an orderly shutdown has no point.
                     Life::Booting { .. } | Life::Up(_) => self.stop(Then::Delete, true),
                 }
                 Ok(())
@@ -368,7 +368,7 @@ impl Supervisor {
                 }
             },
             Request::SetSettings(settings) => self.set_settings(settings),
-            // Handled where it arrives.
+            // Handled where they arrive.
             Request::Shutdown => Ok(()),
         }
     }
@@ -383,7 +383,7 @@ impl Supervisor {
     fn set_settings(&mut self, settings: MachineSettings) -> Result<(), MachineError> {
         let disk = data_disk::measure(&self.paths).map(|disk| disk.size);
         check_settings(&settings, disk)?;
-        // A driver that is not there is told now rather than at the next start.
+        // A missing driver is reported now instead of at the next start.
         let _driver = (self.drivers)(settings.driver)?;
         settings::save(&self.paths.settings(), &settings)?;
         let booted = match &self.life {
@@ -398,7 +398,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Begins a boot, on which a damaged disk is repaired if that was asked for.
+    /// Begins a boot, which repairs a damaged disk if that was requested.
     fn start(&mut self, warnings: Vec<String>, repair: bool) -> Result<(), MachineError> {
         let settings = self.view.0.borrow().settings.clone();
         let driver = (self.drivers)(settings.driver)?;
@@ -433,7 +433,7 @@ impl Supervisor {
     /// Begins a stop.
     fn stop(&mut self, then: Then, at_once: bool) {
         let (driver, care, secret) = match std::mem::replace(&mut self.life, Life::Rest) {
-            // Dropping these ends the boot, or closes the engine's socket.
+            // Dropping these cancels the boot, or closes the engine's socket.
             Life::Booting { driver, .. } => (driver, None, None),
             Life::Up(up) => (up.driver, Some(up.care), Some(up.booted.secret)),
             rest @ (Life::Rest | Life::Stopping { .. }) => {
@@ -441,7 +441,7 @@ impl Supervisor {
                 return;
             }
         };
-        // What ended by itself is not shown as if somebody had asked for that.
+        // An end by itself is not shown as a requested stop.
         let asked = !matches!(then, Then::Rescue(_) | Then::Broken(_));
         self.then = then;
         self.view.change(|view| {
@@ -486,7 +486,7 @@ impl Supervisor {
 
     fn delete(&mut self) -> Result<(), MachineError> {
         self.then = Then::Rest;
-        // They were the deleted machine's.
+        // They belonged to the deleted machine.
         self.view.change(|view| view.warnings.clear());
         let deleted = data_disk::delete(&self.paths);
         if let Some(config) = &self.paths.docker_config {
@@ -508,7 +508,7 @@ impl Supervisor {
         }
     }
 
-    /// Absent or stopped, whichever is true.
+    /// Absent or stopped, depending on the disk.
     fn rest(&mut self) {
         self.life = Life::Rest;
         let disk = data_disk::measure(&self.paths);
@@ -565,8 +565,8 @@ impl Supervisor {
         match happened {
             Happened::Booted(Ok(booted)) => self.booted(booted),
             Happened::Booted(Err(error)) => {
-                // What is left of it goes before the state is final: in order, because containers may run already. One that
-                // has no link yet has nothing to be orderly for, and one that has ended or stands still cannot be.
+                // Shut down what is left before the state is final, in order if containers may be running. A machine
+                // without a link runs none, and one that has ended or stopped responding cannot shut down in order.
                 let at_once = matches!(
                     error,
                     MachineError::Ended { .. } | MachineError::Stuck { .. }
@@ -638,7 +638,7 @@ impl Supervisor {
             }
             DriverState::Off => "it is off".to_owned(),
             DriverState::Ended { .. } if up.going_down => {
-                // Somebody switched it off from within, in order.
+                // Powered off in order from within.
                 self.stop(Then::Rest, true);
                 return;
             }
@@ -656,12 +656,12 @@ impl Supervisor {
         self.stop(then, true);
     }
 
-    /// Its processors run again.
+    /// Its CPUs are running again.
     fn goes_on(&mut self) {
         let Life::Up(up) = &mut self.life else {
             return;
         };
-        // It may be paused again at once; the one that tries sees to that.
+        // It may be paused again at once; the retry handles that.
         if up.events.borrow().clone() != DriverState::Running {
             return;
         }
@@ -685,7 +685,7 @@ impl Supervisor {
                     self.broken(&error);
                 }
             }
-            // A failure is in the state already.
+            // A failure is already in the state.
             Then::Delete => drop(self.delete()),
             Then::Rescue(reason) => {
                 self.rescued = Some(Instant::now());
@@ -747,7 +747,7 @@ impl Supervisor {
                     self.view.state(MachineState::Stopping);
                 }
                 GuestEvent::Phase { .. }
-                // Told before dockerd runs for the first time.
+                // Sent before dockerd runs for the first time.
                 | GuestEvent::EngineNetwork
                 | GuestEvent::Disk { .. }
                 | GuestEvent::Failed { .. }
@@ -766,7 +766,7 @@ impl Up {
         }
     }
 
-    /// Its engine, which answers or comes.
+    /// Its engine, which answers or is starting.
     fn docker(&self, answers: bool) -> DockerState {
         if answers {
             DockerState::Running {
@@ -778,7 +778,7 @@ impl Up {
     }
 }
 
-/// Lets a machine that waits for its disk go on, again and again, for as long as it waits.
+/// Resumes a machine that waits for its disk, periodically, for as long as it waits.
 fn try_again(driver: Arc<dyn Driver>) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         loop {
@@ -793,7 +793,7 @@ fn try_again(driver: Arc<dyn Driver>) -> AbortOnDropHandle<()> {
 }
 
 impl Life {
-    /// What happens next. Loses nothing when dropped.
+    /// The next event. Cancel safe.
     async fn next(&mut self) -> Happened {
         match self {
             Self::Rest => std::future::pending().await,
@@ -816,7 +816,7 @@ impl Life {
     }
 }
 
-/// What is shown of a stop that takes long.
+/// What is shown of a slow stop.
 const LONG_STOP: &str = "Containers are given the time that they ask for to come to an end. It can be cut short by \
                          switching the machine off";
 
@@ -827,8 +827,8 @@ async fn say_that_it_is_long(view: &View) {
     std::future::pending::<()>().await;
 }
 
-/// Asks the guest to come to an end, then presses its power button. Whether the guest ended by itself. A machine that was
-/// up is known by its secret; its link may have been lost.
+/// Asks the guest to shut down, then presses its power button. Returns whether the guest ended by itself. A machine
+/// that was up is recognised by its boot secret; its link may have been lost.
 async fn stop_orderly(driver: &dyn Driver, guest: &Guest, secret: Option<&Secret>) -> bool {
     let mut events = driver.events();
     let state = events.borrow().clone();
@@ -842,7 +842,7 @@ async fn stop_orderly(driver: &dyn Driver, guest: &Guest, secret: Option<&Secret
     }
     let link = match (guest.link_now(), secret) {
         (Some(link), _) => Some(link),
-        // It has not come far enough for containers or an engine.
+        // It has not booted far enough for containers or an engine.
         (None, None) => return true,
         (None, Some(secret)) => guest
             .connect(driver, secret, STOP_ANSWER)
@@ -871,7 +871,7 @@ async fn stop_orderly(driver: &dyn Driver, guest: &Guest, secret: Option<&Secret
     ended(&mut events, POWER_BUTTON_PATIENCE).await
 }
 
-/// Ends when a guest that comes to its end does not answer any more.
+/// Returns when a guest that is shutting down no longer answers.
 async fn silent(guest: &Guest) {
     let mut misses = 0;
     while misses < STOP_MISSES {
@@ -888,7 +888,7 @@ async fn ended(events: &mut watch::Receiver<DriverState>, patience: Duration) ->
     matches!(tokio::time::timeout(patience, ended).await, Ok(Ok(_)))
 }
 
-/// The end of a console log, in a few lines.
+/// The last lines of the console log.
 fn last_lines(path: &std::path::Path) -> String {
     const LINES: usize = 12;
     let text = console_log::tail(path, 4096).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! One UDP port of this computer that leads to a container.
+//! Forwards one UDP port of this computer to a container.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,26 +14,26 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::guest::Guest;
 use crate::udp_peers::{self, Admitted, Peers, Session};
 
-/// A peer from whom and for whom nothing came for so long is forgotten.
+/// Idle timeout of a peer.
 const IDLE: Duration = Duration::from_secs(90);
 
-/// The same for one that asked once and was answered once: who looks up names comes from another port each time.
+/// Idle timeout of a peer with one request and one answer: DNS clients use a new port for each query.
 const IDLE_AFTER_ONE_EXCHANGE: Duration = Duration::from_secs(10);
 
-/// Peers at once. One more takes the place of whoever was silent longest. Fewer than the link has room for, so that one
-/// port does not take all of it.
+/// Limit of concurrent peers. A further one evicts the longest-idle peer. Below the link's limit, so that one port
+/// cannot use all of it.
 const MAX_PEERS: usize = 1024;
 
-/// Larger datagrams do not exist.
+/// No datagram is larger.
 const MAX_DATAGRAM: usize = 65_536;
 
-/// A forwarded port. Dropped, it is about to be free.
+/// A forwarded port. Dropping it closes the port shortly after.
 pub(crate) struct UdpForward {
     task: AbortOnDropHandle<()>,
 }
 
 impl UdpForward {
-    /// Listens at `local`; the datagrams of each peer go on to `target` from a port of their own in the guest.
+    /// Listens at `local`; the datagrams of each peer are forwarded to `target` from a guest port of the peer's own.
     pub(crate) fn listen(local: SocketAddr, target: SocketAddr, guest: Guest) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, None)?;
         if local.is_ipv6() {
@@ -47,15 +47,15 @@ impl UdpForward {
         })
     }
 
-    /// Lets go of the port. When it returns the port is free.
+    /// Closes the port. On return it is free.
     pub(crate) async fn end(&mut self) {
         self.task.abort();
-        // It was cancelled, which is what was wanted.
+        // It was cancelled, as intended.
         let _ = (&mut self.task).await;
     }
 }
 
-/// All peers of a port. One task has the socket, so that it is closed when that has ended.
+/// Serves all peers of a port. One task owns the socket, so that the socket is closed when the task has ended.
 async fn receive(socket: UdpSocket, target: SocketAddr, guest: Guest, max_peers: usize) {
     let peers = Peers::new(max_peers);
     let mut sessions = FuturesUnordered::new();
@@ -65,7 +65,7 @@ async fn receive(socket: UdpSocket, target: SocketAddr, guest: Guest, max_peers:
             received = socket.recv_from(&mut buffer) => {
                 let (size, peer) = match received {
                     Ok(received) => received,
-                    // Somebody who got an answer is gone; the others are not.
+                    // The peer that an answer was for is gone; the others are not.
                     Err(error) => {
                         tracing::debug!(%error, "a datagram was not received");
                         tokio::task::yield_now().await;
@@ -76,8 +76,8 @@ async fn receive(socket: UdpSocket, target: SocketAddr, guest: Guest, max_peers:
                 if udp_peers::lock(&peers).pass_on(peer, datagram) {
                     continue;
                 }
-                // Sessions that were told to end are still there until they had their turn. Datagrams that nobody has
-                // room for are dropped, as networks do.
+                // Sessions that were told to end stay until they have run once more. Datagrams beyond the queues are
+                // dropped, as on any network.
                 if sessions.len() < 2 * max_peers
                     && let Some(Admitted { session, datagrams, ends }) = udp_peers::admit(&peers, peer)
                 {
@@ -121,7 +121,7 @@ async fn serve(
                     Ok(Some(answer)) => {
                         answered += 1;
                         session.heard();
-                        // A peer that does not listen any more is no reason to stop listening to it.
+                        // A peer that no longer listens is no reason to stop serving it.
                         let _ = socket.send_to(&answer, session.peer()).await;
                         true
                     }
@@ -136,7 +136,7 @@ async fn serve(
     }
 }
 
-/// How long a peer may be silent that has sent and got so many datagrams.
+/// Idle timeout of a peer that has sent and received this many datagrams.
 fn idle(asked: u64, answered: u64) -> Duration {
     if (asked, answered) == (1, 1) {
         IDLE_AFTER_ONE_EXCHANGE
@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    /// A guest where every datagram comes back.
+    /// A guest that echoes every datagram.
     async fn echoing() -> Guest {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         tokio::spawn(async move {
@@ -182,7 +182,7 @@ mod tests {
         let target = SocketAddr::from(([198, 51, 100, 7], 53));
         let guest = echoing().await;
         let _forward = AbortOnDropHandle::new(tokio::spawn(receive(socket, target, guest, MOST)));
-        // All are kept, so that no two have the same port.
+        // All are kept open, so that no two have the same port.
         let mut clients = Vec::new();
         for number in 0..10 * MOST {
             let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -195,7 +195,7 @@ mod tests {
             assert_eq!(answer[..size], question);
             clients.push(client);
         }
-        // Who was thrown out comes in again.
+        // An evicted peer is admitted again.
         clients[0].send(b"again").await.unwrap();
         let mut answer = [0; 16];
         let answered = tokio::time::timeout(Duration::from_secs(10), clients[0].recv(&mut answer));
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn who_was_answered_once_is_forgotten_sooner() {
         assert_eq!(idle(1, 1), Duration::from_secs(10));
-        // An answer may take its time, and where more than one goes either way more may follow.
+        // An answer may take a while, and a peer with more traffic may continue later.
         for (asked, answered) in [(0, 0), (1, 0), (2, 1), (1, 2)] {
             assert_eq!(idle(asked, answered), IDLE);
         }

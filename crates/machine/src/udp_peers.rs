@@ -1,4 +1,4 @@
-//! Who talks through a UDP port, and who has to go when more want to than can.
+//! UDP peer table: evicts the longest-idle peer when full.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -7,16 +7,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::stream::{AbortHandle, AbortRegistration};
 use tokio::sync::mpsc;
 
-/// Datagrams of one peer that wait for the guest.
+/// Capacity of a peer's queue towards the guest.
 const QUEUE: usize = 64;
 
 /// The peers of a port.
 pub(crate) struct Peers {
     most: usize,
     known: HashMap<SocketAddr, Peer>,
-    /// Those that the guest has answered for, by when something last came from them or for them.
+    /// Peers that the guest has answered, ordered by their last activity in either direction.
     silent_since: BTreeMap<u64, SocketAddr>,
-    /// Counts what happens: time that never stands still.
+    /// A logical clock: counts activity.
     now: u64,
 }
 
@@ -29,24 +29,24 @@ struct Peer {
     last: Option<u64>,
 }
 
-/// One peer's time at a port. Dropped, the peer is forgotten.
+/// A peer's session at a port. Dropping it removes the peer.
 pub(crate) struct Session<'a> {
     peers: &'a Mutex<Peers>,
     peer: SocketAddr,
     number: u64,
 }
 
-/// A peer that was let in.
+/// An admitted peer.
 pub(crate) struct Admitted<'a> {
     pub(crate) session: Session<'a>,
-    /// What it sends.
+    /// Its datagrams.
     pub(crate) datagrams: mpsc::Receiver<Vec<u8>>,
-    /// Who serves it has to end by this, for others to have its place.
+    /// The session must end on this signal, to make room for another peer.
     pub(crate) ends: AbortRegistration,
 }
 
 impl Peers {
-    /// Nobody yet, and at most so many at once.
+    /// An empty table with a limit.
     pub(crate) fn new(most: usize) -> Mutex<Self> {
         Mutex::new(Self {
             most,
@@ -56,12 +56,12 @@ impl Peers {
         })
     }
 
-    /// Gives a datagram to whoever serves the peer it came from. Says whether anybody does.
+    /// Queues a datagram for the session of its peer. Returns whether there is one.
     pub(crate) fn pass_on(&mut self, peer: SocketAddr, datagram: &[u8]) -> bool {
         let Some(known) = self.known.get_mut(&peer) else {
             return false;
         };
-        // A full queue drops, as networks do.
+        // A full queue drops, as on any network.
         let _ = known.queue.try_send(datagram.to_vec());
         if let Some(last) = &mut known.last {
             self.silent_since.remove(last);
@@ -72,10 +72,10 @@ impl Peers {
         true
     }
 
-    /// Lets go of whoever was silent longest, if there is no room for one more. Says whether there is room now.
+    /// Evicts the longest-idle peer if the table is full. Returns whether there is room now.
     ///
-    /// Who still waits for the guest stays: a flood of new peers goes as fast as the guest answers, and does not pile up
-    /// before it, where everything else that it is asked would have to wait behind.
+    /// Peers that still wait for the guest are not evicted: so a flood of new peers is throttled to the guest's pace
+    /// instead of piling up before it and delaying every other request.
     fn make_room(&mut self) -> bool {
         if self.known.len() < self.most {
             return true;
@@ -90,7 +90,7 @@ impl Peers {
     }
 }
 
-/// Lets a peer in that is not known, if there is room.
+/// Admits an unknown peer, if there is room.
 pub(crate) fn admit(peers: &Mutex<Peers>, peer: SocketAddr) -> Option<Admitted<'_>> {
     let mut all = lock(peers);
     if !all.make_room() {
@@ -123,12 +123,12 @@ pub(crate) fn lock(peers: &Mutex<Peers>) -> MutexGuard<'_, Peers> {
 }
 
 impl Session<'_> {
-    /// Who it is with.
+    /// The address of the peer.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    /// Something came for the peer, or the guest has answered for it.
+    /// Records activity: the peer has sent something, or the guest has answered.
     pub(crate) fn heard(&self) {
         let mut all = lock(self.peers);
         let all = &mut *all;
@@ -149,7 +149,7 @@ impl Session<'_> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         let mut all = lock(self.peers);
-        // Thrown out, it may have come again by now.
+        // After an eviction, the peer may have been admitted anew.
         let known = all.known.get(&self.peer);
         if known.is_some_and(|known| known.session == self.number)
             && let Some(Peer {
@@ -169,7 +169,7 @@ mod tests {
         SocketAddr::from(([127, 0, 0, 1], number))
     }
 
-    /// Lets `number` in, and has the guest answer for it.
+    /// Admits peer `number` and lets the guest answer it.
     fn served(peers: &Mutex<Peers>, number: u16) -> Admitted<'_> {
         let admitted = admit(peers, peer(number)).unwrap();
         admitted.session.heard();
@@ -191,7 +191,7 @@ mod tests {
         let first = served(&peers, 1);
         let second = served(&peers, 2);
         let third = served(&peers, 3);
-        // Something came from one and for another.
+        // One peer sent something, another one received something.
         assert!(lock(&peers).pass_on(peer(1), b"question"));
         second.session.heard();
         let _fourth = served(&peers, 4);

@@ -1,4 +1,4 @@
-//! The far end of what the benchmark of the machine measures: it runs in a container or in a guest, and nowhere else.
+//! The remote end of the machine benchmark's measurements: it runs only in a container or in a guest.
 //!
 //! ```text
 //! slipway-peer serve PORT             answers connections; the first byte of each says how

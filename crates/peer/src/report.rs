@@ -1,4 +1,4 @@
-//! Says when an engine answers.
+//! Reports when an engine answers.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read as _, Write as _};
@@ -7,10 +7,10 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// As often as the machine's agent looks.
+/// The same polling interval as the machine's agent.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Waits for an engine and writes a line to `device`.
+/// Waits for an engine and then writes a line to `device`.
 pub(crate) fn report(socket: &Path, device: &Path) -> io::Result<()> {
     while !answers(socket) {
         sleep(LOOK_AGAIN);

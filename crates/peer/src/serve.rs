@@ -1,18 +1,18 @@
-//! Answers connections, each as its first byte says.
+//! Serves connections; the first byte of each selects what it does.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 
-/// Of what is sent and received at once.
+/// Size of reads and writes.
 const BLOCK: usize = 64 * 1024;
 
-/// Answers connections for ever.
+/// Accepts connections for ever.
 pub(crate) fn serve(port: u16) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
     loop {
         let (stream, _) = listener.accept()?;
-        // What fails has failed for the near end too, which says so.
+        // A failure also shows at the near end, which reports it.
         thread::spawn(move || answer(stream));
     }
 }
@@ -25,12 +25,12 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
         b'e' => echo(stream),
         b's' => send(stream),
         b'r' => receive(stream),
-        // One short answer, and the end.
+        // One short answer, then close.
         _ => stream.write_all(b"here\n"),
     }
 }
 
-/// Each byte comes back.
+/// Echoes each byte.
 fn echo(mut stream: TcpStream) -> io::Result<()> {
     let mut buffer = [0; 256];
     loop {
@@ -41,7 +41,7 @@ fn echo(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// As many bytes as the next eight bytes say.
+/// Sends as many bytes as the next eight bytes say.
 fn send(mut stream: TcpStream) -> io::Result<()> {
     let mut wanted = [0; 8];
     stream.read_exact(&mut wanted)?;
@@ -55,7 +55,7 @@ fn send(mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes what comes until the end, and says how many bytes it was.
+/// Reads until the end, and answers with the number of bytes.
 fn receive(mut stream: TcpStream) -> io::Result<()> {
     let mut buffer = vec![0; BLOCK];
     let mut taken = 0_u64;

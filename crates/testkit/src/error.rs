@@ -1,12 +1,12 @@
 use std::path::{Path, PathBuf};
 
-/// What can go wrong while a test's surroundings are set up.
+/// Errors while the test environment is set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or directory could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
-        /// What was tried, as a verb.
+        /// The attempted operation, as a verb.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -46,19 +46,19 @@ pub enum Error {
     /// The network pools of the testkit are all in use.
     #[error("no free subnet for a private engine in {pools}")]
     NoSubnet {
-        /// Where was looked.
+        /// The range that was searched.
         pools: &'static str,
     },
     /// The engine is the one that `SLIPWAY_TEST_ENGINE` names, and not ours to stop.
     #[error("cannot {action}: the engine comes from SLIPWAY_TEST_ENGINE and is not ours")]
     NotOurs {
-        /// What was asked for.
+        /// The refused operation.
         action: &'static str,
     },
     /// Only `unix://` and `tcp://` engines can be used here.
     #[error("`{host}` is not a unix:// or tcp:// address")]
     Address {
-        /// What was given.
+        /// The given address.
         host: String,
     },
     /// The directory for runs belongs to somebody else.

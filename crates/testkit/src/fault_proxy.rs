@@ -377,9 +377,9 @@ impl Drop for Open {
     }
 }
 
-/// What the two directions of a connection share.
+/// State shared by the two directions of a connection.
 struct Connection<'a> {
-    /// Answers of the engine and our own garbage both go here.
+    /// Answers of the engine and injected garbage both go here.
     client: AsyncMutex<Writer>,
     requests: Mutex<RequestReader>,
     sent: Mutex<Sent>,

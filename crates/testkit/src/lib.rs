@@ -1,5 +1,5 @@
-//! The surroundings that Slipway's tests run in: a private dockerd or Podman, a registry with sample images, and a
-//! proxy that makes an engine misbehave.
+//! The test environment of Slipway: a private dockerd or Podman, a registry with sample images, and a proxy that makes
+//! an engine misbehave.
 //!
 //! Tests only: nothing that ships depends on this crate, and it is the only one that starts a dockerd on the host. It
 //! knows nothing of Slipway's own crates, so it can be used to test each of them. It needs root and Linux, and says

@@ -1,4 +1,4 @@
-//! Brings up the testkit's engine and registry for scripts, builds the sample images, or clears what is left over.
+//! Starts the testkit's engine and registry for scripts, builds the sample images, or cleans up.
 
 use std::{
     fs,

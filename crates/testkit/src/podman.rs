@@ -94,7 +94,7 @@ impl Podman {
         self.service.id()
     }
 
-    /// The registry that answers for `docker.io`.
+    /// The registry that stands in for `docker.io`.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }

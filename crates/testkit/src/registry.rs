@@ -32,7 +32,7 @@ impl Registry {
         Self::serve(Some(&samples::storage()?))
     }
 
-    /// Starts a registry that has nothing in it.
+    /// Starts an empty registry.
     pub fn empty() -> Result<Self> {
         Self::serve(None)
     }
@@ -103,7 +103,7 @@ impl Registry {
         format!("http://{}", self.address())
     }
 
-    /// `127.0.0.1:PORT` of the registry itself, which no fault touches.
+    /// `127.0.0.1:PORT` of the registry itself, without the proxy.
     pub fn origin(&self) -> String {
         self.origin.to_string()
     }

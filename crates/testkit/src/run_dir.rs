@@ -1,4 +1,4 @@
-//! One run's directory, and the reaper that takes the run apart when its owner lets go or dies.
+//! The directory of one run, and the reaper that cleans the run up when its owner drops it or dies.
 //!
 //! The reaper is a small shell process in a session of its own. It holds the read end of a pipe whose write end is
 //! here, so it learns of a drop, a panic, an `exit`, and a SIGKILL of the test process in the same way: the pipe ends.
@@ -112,7 +112,7 @@ impl Drop for RunDir {
     }
 }
 
-/// Takes apart what dead test processes left behind. Returns how many runs that were.
+/// Cleans up after dead test processes. Returns the number of runs.
 ///
 /// A run is left alone while its owner or its reaper lives.
 pub fn sweep() -> Result<usize> {

@@ -1,13 +1,12 @@
-//! A clock for goals of time that is fair on a busy machine.
+//! A stopwatch for time limits that is fair on a busy machine.
 
 use std::{
     fs,
     time::{Duration, Instant},
 };
 
-/// Measures how long something takes. Where more programs want to run than there are processors, the time in which
-/// some waited for one does not count, up to the goal itself: a quiet machine is held to the goal, the busiest to twice
-/// of it.
+/// Measures how long something takes. While more programs want to run than there are processors, waiting time does not
+/// count, up to the limit itself: a quiet machine is held to the limit, the busiest to twice the limit.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch {
     began: Instant,
@@ -45,8 +44,8 @@ impl Stopwatch {
     }
 }
 
-/// For how long since the start of the machine some program had to wait for a processor or the disk, as far as the
-/// kernel counts it.
+/// How long since the start of the machine some program had to wait for a processor or the disk, as the kernel counts
+/// it (PSI).
 fn starved() -> Duration {
     ["/proc/pressure/cpu", "/proc/pressure/io"]
         .into_iter()

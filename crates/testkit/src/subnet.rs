@@ -1,4 +1,4 @@
-//! A bridge and a subnet that nobody else on this host uses.
+//! A bridge and a subnet that nothing else on this host uses.
 
 use std::{fs, net::Ipv4Addr, path::Path, process::Command};
 

@@ -1,4 +1,4 @@
-//! The private dockerd: it works like any other, several fit on a host, and nothing of it stays.
+//! The private dockerd: it works like any other, several can run on a host, and nothing of it is left behind.
 
 use std::{
     fs,

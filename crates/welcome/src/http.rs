@@ -1,4 +1,4 @@
-//! As much HTTP as one page takes.
+//! A minimal HTTP server for one page.
 
 use std::{
     io::{Read, Write},
@@ -51,7 +51,7 @@ pub(crate) fn answer(mut stream: &TcpStream) -> Option<String> {
     ))
 }
 
-/// All up to the empty line, or nothing from who does not get there.
+/// The head of a request up to the empty line; empty if the peer does not send one.
 fn head(mut stream: &TcpStream) -> Option<Vec<u8>> {
     let end = Instant::now() + DEADLINE;
     let mut head = Vec::new();
@@ -86,7 +86,7 @@ fn request(head: &[u8]) -> (&str, &str) {
     )
 }
 
-/// What a peer sends may not steer the terminal that shows the log.
+/// A peer's request must not control the terminal that shows the log.
 fn printable(word: &str) -> String {
     word.chars()
         .take(200)
@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    /// What a peer who sends this gets, and what the log says of it.
+    /// The response to a request, and its line in the log.
     fn exchange(sent: &[u8]) -> (String, Option<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut peer =

@@ -47,7 +47,7 @@ fn serve(port: u16) -> io::Result<()> {
     );
     let open = Arc::new(AtomicUsize::new(0));
     loop {
-        // Out of descriptors, or a peer that went again: the next one may do better.
+        // No descriptors left, or the peer has gone: the next connection may work.
         let Ok((stream, peer)) = listener.accept() else {
             thread::sleep(std::time::Duration::from_millis(50));
             continue;

@@ -1,4 +1,4 @@
-//! Engines: state, list, choice.
+//! Engines: state, list, selection.
 
 use slipway_api::ApiError;
 use slipway_api::app::SettingsView;

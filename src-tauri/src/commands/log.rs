@@ -1,4 +1,4 @@
-//! Logs: the window asks for the rows that it shows, and is told when there are more.
+//! Logs: the window requests the rows that it shows, and is notified when there are more.
 
 use slipway_api::ApiError;
 use slipway_api::log::{LogExtent, LogMatches, LogQuery, LogRow};

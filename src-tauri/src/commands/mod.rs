@@ -1,4 +1,4 @@
-//! Typed commands: each turns a call of the window into one of `slipway-core`, and nothing more.
+//! Typed commands: each converts a call of the window into one of `slipway-core`, and does nothing more.
 
 pub(crate) mod catalog;
 pub(crate) mod container;

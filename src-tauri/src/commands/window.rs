@@ -1,4 +1,4 @@
-//! What belongs to the window itself.
+//! Commands about the window itself.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ use tauri_plugin_opener::OpenerExt;
 
 use crate::Core;
 
-/// How far the page can be zoomed, in percent.
+/// The zoom range of the page, in percent.
 const ZOOM: RangeInclusive<u32> = 50..=300;
 
 /// Which Slipway this is.

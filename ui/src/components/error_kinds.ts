@@ -1,7 +1,10 @@
 import type { ErrorKind } from "../host/host";
 
 export type Severity = "bad" | "warn";
-/** What an error offers besides trying again. Whoever shows the error decides which of them it can do. */
+/**
+ * Actions that an error offers besides a retry. The component that shows the error decides which of them it
+ * can offer.
+ */
 export type ErrorAction = "engine" | "retry" | "rename" | "use_free_port" | "change" | "none";
 
 interface Presentation {
@@ -9,7 +12,7 @@ interface Presentation {
 	action: ErrorAction;
 }
 
-/** How each kind of error is shown, in one place. Texts come with the error: its backend knows them. */
+/** How each kind of error is shown. The texts come from the backend with the error. */
 export const errorKinds: Record<ErrorKind, Presentation> = {
 	no_engine: { severity: "warn", action: "engine" },
 	not_responding: { severity: "warn", action: "engine" },

@@ -1,4 +1,4 @@
-/** The logos of what the catalog has, out of all those of Simple Icons. */
+/** The logos of catalog entries, picked from Simple Icons. */
 export {
 	siAdminer,
 	siAlmalinux,

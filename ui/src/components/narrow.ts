@@ -1,7 +1,7 @@
 /**
- * Tells the style of an element's parts how narrow it is: `data-below` holds those of the widths, in CSS pixels, that
- * it does not reach. Container queries would do, but WebKit compares their lengths with enlarged pixels while the page
- * is zoomed.
+ * Publishes how narrow an element is, for the styles of its children: `data-below` lists those of the given
+ * widths, in CSS pixels, that it does not reach. Container queries would do, but WebKit compares their
+ * lengths with zoomed pixels.
  */
 export function narrow(...widths: number[]) {
 	return (element: HTMLElement) => {

@@ -1,6 +1,6 @@
 /**
- * Rows of a list are seen from the first moment on. The list would hide each until it has been measured, and what is
- * hidden cannot have the focus: a row that the keyboard has just been sent to would lose it. Rows are as high as the
- * list is told, so there is nothing to wait for.
+ * Shows the rows of a list at once. The virtual list would hide each row until it has been measured, and a
+ * hidden row loses the focus that the keyboard has just given it. Rows have a fixed height, so there is
+ * nothing to wait for.
  */
 export const seen = () => ({ style: { visibility: "visible" } });

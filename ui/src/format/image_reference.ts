@@ -7,8 +7,8 @@ export function shownReference(reference: string): string {
 }
 
 /**
- * A reference for so many characters: what does not fit is left out from the start, where the registry is, as in
- * `…/org/app:1`. The last part stays whole.
+ * Shortens a reference to a number of characters: the start, with the registry, is cut off, as in
+ * `…/org/app:1`. The last component stays whole.
  */
 export function shortReference(reference: string, characters: number): string {
 	let text = shownReference(reference);

@@ -4,7 +4,7 @@ const NOT_SECRET = /(?:_FILE|_PATH|_DIR|_ID)$|^(?:OLD)?PWD$/i;
 /** Names that Docker's official images use without an underscore: `PGPASSWORD`, `MYSQL_ROOT_PASSWORD`. */
 const GLUED = /(?:PASSWORD|PASSWD|SECRET|TOKEN|APIKEY)/i;
 
-/** Whether the value of an environment variable is masked until someone asks to see it. */
+/** Whether the value of an environment variable is masked until it is revealed. */
 export function looksSecret(name: string): boolean {
 	return !NOT_SECRET.test(name) && (SECRET.test(name) || GLUED.test(name));
 }

@@ -1,4 +1,6 @@
-/** The words of a command line, with quotes and backslashes as a shell has them. Null while a quote is open. */
+/**
+ * Splits a command line into words, with quotes and backslashes as in a shell. Null while a quote is open.
+ */
 export function splitWords(line: string): string[] | null {
 	const words: string[] = [];
 	let word: string | null = null;
@@ -11,7 +13,7 @@ export function splitWords(line: string): string[] | null {
 		} else if (char === "\\" && at + 1 < line.length) {
 			at += 1;
 			const next = line[at] ?? "";
-			// Inside double quotes a backslash is itself before most characters.
+			// In double quotes a backslash is literal before most characters.
 			word = (word ?? "") + (quote === '"' && !'"\\$`'.includes(next) ? `\\${next}` : next);
 		} else if (quote === '"') {
 			if (char === '"') quote = null;
@@ -31,7 +33,7 @@ export function splitWords(line: string): string[] | null {
 	return words;
 }
 
-/** A command line that splits into these words. */
+/** Joins words to a command line that splits into the same words. */
 export function joinWords(words: string[]): string {
 	return words
 		.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))

@@ -8,7 +8,7 @@ export interface Example {
 	Example: Component;
 }
 
-/** One example a component: every state of it. */
+/** One example per component, with all of its states. */
 export const examples: Example[] = Object.entries(files).map(([path, { default: Example }]) => ({
 	name: path.replace("./examples/", "").replace(".svelte", ""),
 	Example,

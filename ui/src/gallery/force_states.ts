@@ -5,7 +5,7 @@ const states: [RegExp, string][] = [
 	[/:active/g, ".is-active"],
 ];
 
-/** Gives every rule for the pointer or the focus a twin for a class, so that a still picture shows those states. */
+/** Duplicates every rule for hover or focus with a class, so that a static page can show those states. */
 export function forceStates() {
 	const twins: string[] = [];
 	for (const sheet of document.styleSheets) {

@@ -15,7 +15,10 @@ beforeEach(() => {
 	toasts.all = [];
 });
 
-/** Contrast needs a layout; tokens are checked in styles/contrast.test.ts. Examples repeat a part and are no whole page. */
+/**
+ * Contrast needs a layout, and styles/contrast.test.ts checks the tokens. Examples repeat a part, so rules
+ * about whole pages do not apply.
+ */
 const rules = Object.fromEntries(
 	["color-contrast", "region", "landmark-unique", "page-has-heading-one", "landmark-one-main"].map((rule) => [
 		rule,

@@ -1,4 +1,4 @@
-/** Puts text on the clipboard. False when the system refuses. */
+/** Copies text to the clipboard. False if the system refuses. */
 export async function copyText(text: string): Promise<boolean> {
 	try {
 		await navigator.clipboard.writeText(text);
@@ -8,14 +8,14 @@ export async function copyText(text: string): Promise<boolean> {
 	}
 }
 
-/** For web views that grant no clipboard permission: what a person does with Ctrl-A, Ctrl-C. */
+/** Fallback for web views without clipboard permission: selects the text and executes the copy command. */
 function copyThroughSelection(text: string): boolean {
 	const focused = document.activeElement;
 	const area = document.createElement("textarea");
 	area.value = text;
 	area.readOnly = true;
 	area.className = "sr-only";
-	// A dialog traps focus: a field outside of it would lose the selection at once.
+	// A dialog traps the focus: a field outside of it would lose the selection at once.
 	const parent = focused?.closest("[role=dialog]") ?? document.body;
 	parent.append(area);
 	area.select();

@@ -1,7 +1,7 @@
 import type { Channel } from "@tauri-apps/api/core";
 import type { commands, events } from "./bindings";
 
-/** Streams reach a screen as a function that is called with each message. */
+/** A stream calls a function with each message. */
 type Callbacks<Args extends unknown[]> = {
 	[I in keyof Args]: Args[I] extends Channel<infer Message> ? (message: Message) => void : Args[I];
 };
@@ -21,8 +21,11 @@ type Payload<Event> = Event extends { listen: (cb: (event: { payload: infer P })
 
 export type Events = { [Name in keyof typeof events]: Payload<(typeof events)[Name]> };
 
-/** Everything that the window can ask of the backend. */
+/** The whole interface to the backend. */
 export interface Host extends Commands {
-	/** Calls `cb` at each event until the returned function is called. Resolves when nothing can be missed any more. */
+	/**
+	 * Calls `cb` for each event until the returned function is called. Resolves when the subscription is
+	 * active.
+	 */
 	on<Name extends keyof Events>(event: Name, cb: (payload: Events[Name]) => void): Promise<() => void>;
 }

@@ -1,6 +1,6 @@
 import type { ApiError, ErrorKind } from "./bindings";
 
-/** What a call to the backend rejects with. Screens branch on `kind` and show `error`. */
+/** The rejection of a call to the backend. Screens branch on `kind` and show `error`. */
 export class HostError extends Error {
 	readonly error: ApiError;
 	/** What a failed run undid. */
@@ -20,7 +20,7 @@ export class HostError extends Error {
 		return this.error.kind;
 	}
 
-	/** The error of anything that was thrown, also of what did not come from the backend. */
+	/** Converts anything that was thrown into such an error, even if it did not come from the backend. */
 	static from(thrown: unknown): HostError {
 		if (thrown instanceof HostError) return thrown;
 		const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);

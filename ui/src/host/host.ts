@@ -1,4 +1,4 @@
-/** The one door to the backend. Nothing outside this folder imports Tauri. */
+/** The only access to the backend. Nothing outside this folder imports Tauri. */
 export type * from "./bindings";
 export { copyText } from "./clipboard";
 export type { Commands, Events, Host } from "./contract";

@@ -29,7 +29,7 @@ function tell(done: Promise<unknown>) {
 	done.catch((thrown) => toasts.error(thrown));
 }
 
-/** What the window itself offers in the palette. */
+/** The window's own commands in the palette. */
 export function register() {
 	commands.provide(() => [
 		{

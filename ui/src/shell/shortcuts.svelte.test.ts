@@ -33,7 +33,7 @@ it("opens the settings with Ctrl+,", () => {
 	expect(navigation.screen).toBe("settings");
 });
 
-/** Keys as the sources of the screens name them, and as the list shows them. */
+/** Shortcuts as the screens' code handles them, and as the help lists them. */
 const shown: Record<string, string> = {
 	ArrowUp: "↑",
 	ArrowDown: "↓",

@@ -8,7 +8,7 @@ export interface Shortcut {
 	does: string;
 }
 
-/** All shortcuts of the window, for the help dialog. Screens list theirs here too: one table to read. */
+/** All shortcuts of the window, for the help dialog, including those of the screens. */
 export const shortcuts: { title: string; list: Shortcut[] }[] = [
 	{
 		title: "Everywhere",
@@ -91,7 +91,10 @@ export const help = new Help();
 
 const byDigit: Record<string, Screen> = { "1": "browse", "2": "containers", "3": "images", "4": "engine" };
 
-/** Zooms, and says whether the key was for that. `+` takes Shift on many keyboards, where the key without it is `=`. */
+/**
+ * Zooms; returns whether the key was a zoom key. On many keyboards `+` needs Shift, so the same key without
+ * it, `=`, counts too.
+ */
 function zoomed(event: KeyboardEvent): boolean {
 	if (!(event.ctrlKey || event.metaKey) || event.altKey) return false;
 	const change =
@@ -134,7 +137,7 @@ export function shortcut(event: KeyboardEvent) {
 	}
 }
 
-/** Whether keys belong to the element: letters typed there are text. */
+/** Whether an element consumes keys, so that letters typed there are text. */
 export function isTyping(target: EventTarget | null): boolean {
 	return (
 		target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null

@@ -1,11 +1,11 @@
-/** What screen readers are told politely. The shell has the live region that shows it. */
+/** The text of the polite live region, which the shell renders. */
 class Announcer {
 	text = $state("");
 }
 
 export const announcer = new Announcer();
 
-/** Says `text` to screen readers, also when it is the same as last time. */
+/** Announces `text` to screen readers, even if it is the same as before. */
 export function announce(text: string) {
 	announcer.text = announcer.text === text ? `${text}\u00a0` : text;
 }

@@ -5,7 +5,7 @@ import { Clock } from "./clock.svelte";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Counts how often the words for an age would be made anew. */
+/** Counts how often an age would be formatted again. */
 function watch(clock: Clock, began: string | null) {
 	const seen: number[] = [];
 	const end = $effect.root(() => {

@@ -6,14 +6,14 @@ const visible = () => document.visibilityState === "visible";
 const COARSE = 10_000;
 
 /**
- * The time for "3 minutes ago". It stands still while nobody looks, and moves each second only while something that
- * is counted in seconds is shown.
+ * The time for "3 minutes ago". It stops while the window is hidden, and ticks every second only while an age
+ * in seconds is shown.
  */
 export class Clock {
-	/** Good enough for ages in minutes and more. */
+	/** Precise enough for ages from a minute up. */
 	now = $state(Date.now());
 
-	/** Runs while an effect reads a young age, and not otherwise. */
+	/** Runs only while an effect reads an age below a minute. */
 	readonly #everySecond = createSubscriber((update) => {
 		const timer = setInterval(() => {
 			if (visible()) update();
@@ -29,7 +29,9 @@ export class Clock {
 		document.addEventListener("visibilitychange", tick);
 	}
 
-	/** The time, for wording an age that began then (RFC 3339). Moves as often as the words of that age change. */
+	/**
+	 * The time, for formatting an age since the given time (RFC 3339). Updates as often as that text changes.
+	 */
 	since(began: string | null): number {
 		const now = Date.now();
 		const age = began === null ? Number.NaN : now - Date.parse(began);

@@ -2,13 +2,13 @@ import type { Component } from "svelte";
 
 /** Something that can be done from the palette. */
 export interface Command {
-	/** Unique and stable: it is what the list of recent commands remembers. */
+	/** Unique and stable: the list of recent commands stores it. */
 	id: string;
 	/** What it does: "Stop web", "Go to Images". */
 	title: string;
 	/** Heading it is listed under: "Go to", "Containers", "Images", "Engine", "Appearance". */
 	group: string;
-	/** Further words by which it is found. */
+	/** Further search words. */
 	keywords?: string;
 	/** Shown at the end of the row: an image, a state. */
 	hint?: string;
@@ -20,7 +20,7 @@ export interface Command {
 
 type Source = () => Command[];
 
-/** Who offers commands. Sources are asked each time the palette opens, so a list may be long or change. */
+/** Sources of commands. They are called each time the palette opens, so a list may be long or change. */
 class Commands {
 	#sources = new Set<Source>();
 	paletteOpen = $state(false);

@@ -1,12 +1,12 @@
 import type { Component } from "svelte";
 import type { ContainerView } from "../host/host";
 
-/** A tab of a container's detail that another feature brings. Overview is there without one. */
+/** A tab of a container's detail that another feature adds. Overview is built in. */
 export interface ContainerTab {
 	/** As in the address: `logs`. */
 	value: string;
 	label: string;
-	/** Tabs are shown by this number. */
+	/** Tabs are sorted by this number. */
 	order: number;
 	load: () => Promise<{ default: Component<{ container: ContainerView }> }>;
 }
@@ -14,7 +14,7 @@ export interface ContainerTab {
 class ContainerTabs {
 	all: ContainerTab[] = $state.raw([]);
 
-	/** Adds a tab. The same one again changes nothing. */
+	/** Adds a tab. Adding it again has no effect. */
 	offer(tab: ContainerTab) {
 		if (this.all.some(({ value }) => value === tab.value)) return;
 		this.all = [...this.all, tab].sort((a, b) => a.order - b.order);

@@ -1,4 +1,4 @@
-/** How many there are of what the navigation lists. Each feature keeps its own number up to date; null is not known yet. */
+/** The numbers beside the navigation's entries. Each feature updates its own; null is unknown. */
 class Counts {
 	containers: number | null = $state(null);
 	running: number | null = $state(null);

@@ -2,15 +2,15 @@ import { remember, remembered } from "./remembered";
 
 export type DensityChoice = "comfortable" | "compact";
 
-/** Height of a row of a list, in pixels; `--row` in tokens.css says the same. */
+/** Row height of a list, in pixels; `--row` in tokens.css must match. */
 const rowHeights: Record<DensityChoice, number> = { comfortable: 40, compact: 32 };
 
-/** How close the rows of lists are. A setting of the page alone. */
+/** The density of lists. Stored by the page. */
 class Density {
 	choice: DensityChoice = $state(
 		remembered<string>("density", "comfortable") === "compact" ? "compact" : "comfortable",
 	);
-	/** Height of a row with one line, in pixels. A virtual list has to know it. */
+	/** Height of a one-line row, in pixels, for virtual lists. */
 	rowHeight = $derived(rowHeights[this.choice]);
 
 	constructor() {

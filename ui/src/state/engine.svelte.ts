@@ -8,10 +8,10 @@ import {
 } from "../host/host";
 import { announce } from "./announcer.svelte";
 
-/** The engine as the backend last said it is, and the endpoints that are known. */
+/** The engine's state as last reported by the backend, and the known endpoints. */
 class Engine {
 	state: EngineState = $state.raw({ type: "searching" });
-	/** When the state became what it is, in milliseconds since 1970. */
+	/** Time of the last state change, in milliseconds since 1970. */
 	since = $state(Date.now());
 	endpoints: EndpointView[] = $state.raw([]);
 	probing = $state(false);
@@ -21,17 +21,17 @@ class Engine {
 	/** Name of the endpoint that is being switched to. */
 	switching: string | null = $state(null);
 
-	/** The engine that is connected, or was a moment ago. */
+	/** The engine that is connected, or was until a moment ago. */
 	view: EngineView | null = $derived("engine" in this.state ? this.state.engine : null);
 	connected = $derived(this.state.type === "connected");
-	/** Whether what is on screen may be older than the engine's truth. */
+	/** Whether the data on screen may be out of date. */
 	stale = $derived(this.state.type === "not_responding" || this.state.type === "reconnecting");
 
 	#started = false;
-	/** Something changed while the endpoints were probed. */
+	/** Whether something changed while the endpoints were being probed. */
 	#probeAgain = false;
 
-	/** Follows the engine for as long as the window lives. */
+	/** Follows the engine for the life of the window. */
 	async start() {
 		if (this.#started) return;
 		this.#started = true;
@@ -40,18 +40,19 @@ class Engine {
 			heard = true;
 			this.#become(state);
 		});
-		// Docker contexts and the choice of an engine change in terminals too. What was listed once is listed anew.
+		// Docker contexts and the selected engine can change in a terminal too. A list that was loaded is
+		// loaded again.
 		await host.on("configurationChanged", () => {
 			void this.loadSettings();
 			if (this.endpoints.length) void this.probe();
 		});
 		void this.loadSettings();
 		const state = await host.engineState();
-		// An event that came in the meantime is newer than the answer.
+		// An event that arrived meanwhile is newer than the answer.
 		if (!heard) this.#become(state);
 	}
 
-	/** Asks every known endpoint anew. */
+	/** Probes every known endpoint again. */
 	async probe() {
 		if (this.probing) {
 			this.#probeAgain = true;
@@ -75,11 +76,11 @@ class Engine {
 		try {
 			this.settings = await host.settings();
 		} catch {
-			// They are asked for again when they change, and by the screen that shows them.
+			// They are probed again when they change, and by the screen that shows them.
 		}
 	}
 
-	/** Switches to another engine. Rejects with why that is not possible. */
+	/** Switches to another engine. Rejects with the reason if that is not possible. */
 	async use(name: string) {
 		this.switching = name;
 		try {
@@ -90,7 +91,7 @@ class Engine {
 		}
 	}
 
-	/** Has an engine selected automatically again. */
+	/** Returns to automatic selection of the engine. */
 	async useDefault() {
 		await host.engineUseDefault();
 		await Promise.all([this.loadSettings(), this.probe()]);

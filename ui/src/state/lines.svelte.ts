@@ -1,26 +1,26 @@
 /**
- * The lines of a list that is worked with the keyboard: one of them has it, and some can be ticked. A list adds what
- * its lines are.
+ * Keyboard and selection state of a list's lines: one has the cursor, and some can be ticked. Subclasses
+ * define the lines.
  */
 export abstract class Lines<Line extends { key: string }> {
-	/** Keys that are ticked. May hold some that are gone or filtered out. */
+	/** Keys that are ticked. May contain some that no longer exist or are filtered out. */
 	ticked: ReadonlySet<string> = $state.raw(new Set());
-	/** Key of the line that has the keyboard. */
+	/** Key of the line with the cursor. */
 	cursor: string | null = $state(null);
-	/** Where a range begins that Shift extends. */
+	/** Anchor of a range selection with Shift. */
 	#anchor: string | null = null;
 
 	/** All lines, in their order. */
 	abstract readonly items: readonly Line[];
-	/** Place of each line, by key. */
+	/** Index of each line, by key. */
 	places: ReadonlyMap<string, number> = $derived.by(
 		() => new Map(this.items.map(({ key }, place) => [key, place])),
 	);
 
-	/** Whether a line can be ticked: not if it is there for the lines below it. */
+	/** Whether a line can be ticked: headings cannot. */
 	protected abstract tickable(line: Line): boolean;
 
-	/** Ticks a line or takes its tick away; with `range`, everything between it and the one before. */
+	/** Toggles a line's tick; with `range`, ticks everything between it and the anchor. */
 	toggle(key: string, range = false) {
 		const next = new Set(this.ticked);
 		const from = this.#anchor === null ? undefined : this.places.get(this.#anchor);
@@ -36,7 +36,7 @@ export abstract class Lines<Line extends { key: string }> {
 		this.ticked = next;
 	}
 
-	/** Ticks all of these, or none when all are ticked. */
+	/** Ticks all of these, or unticks them if all are ticked. */
 	toggleAll(keys: readonly string[] = this.allKeys()) {
 		const next = new Set(this.ticked);
 		const all = keys.every((key) => next.has(key));
@@ -47,10 +47,10 @@ export abstract class Lines<Line extends { key: string }> {
 		this.ticked = next;
 	}
 
-	/** What is ticked when everything is, also of groups that are closed. */
+	/** The keys that "tick all" ticks, including those in collapsed groups. */
 	protected abstract allKeys(): readonly string[];
 
-	/** Ticks everything that the filter lets through. */
+	/** Ticks everything that the filter matches. */
 	selectAll() {
 		this.ticked = new Set(this.allKeys());
 	}
@@ -60,7 +60,7 @@ export abstract class Lines<Line extends { key: string }> {
 		this.#anchor = null;
 	}
 
-	/** Puts the cursor on a line. Returns the place it is at now, or -1 in an empty list. */
+	/** Puts the cursor on a line. Returns its index, or -1 in an empty list. */
 	moveTo(place: number): number {
 		const bounded = Math.max(0, Math.min(place, this.items.length - 1));
 		this.cursor = this.items[bounded]?.key ?? null;

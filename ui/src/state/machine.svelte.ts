@@ -9,29 +9,29 @@ import {
 import { announce } from "./announcer.svelte";
 import { engine } from "./engine.svelte";
 
-/** Slipway's own machine as the backend last said it is. */
+/** Slipway's own machine as last reported by the backend. */
 class Machine {
-	/** Null before the first look, and where there can be none. */
+	/** Null before the first status, and on systems without a machine. */
 	view: MachineView | null = $state.raw(null);
-	/** What was asked for, until that is under way. */
+	/** The requested action, until it is under way. */
 	asked: MachineAction | null = $state(null);
 	reclaiming = $state(false);
-	/** Stops containers, and waits until the user agrees to that. */
+	/** A stop or restart that would end running containers, while it waits for confirmation. */
 	confirming: { action: "stop" | "restart"; effect: MachineStopEffect } | null = $state.raw(null);
 
-	/** Whether there is one, running or not. */
+	/** Whether it exists, running or not. */
 	exists = $derived(this.view !== null && this.view.state.is !== "absent");
-	/** What it does while that takes its time: "Booting Linux". */
+	/** The current phase of a start or stop: "Booting Linux". */
 	doing: string | null = $derived(this.view && doing(this.view));
-	/** Whether starting it gives the window an engine that it has not got. */
+	/** Whether starting it would provide an engine that is otherwise missing. */
 	offered = $derived(
 		engine.state.type === "no_engine" &&
 			engine.state.machine_helps &&
 			["absent", "stopped", "broken"].includes(this.view?.state.is ?? ""),
 	);
-	/** Whether the engine that is used is the machine's. */
+	/** Whether the engine in use is the machine's. */
 	used = $derived(this.runs(engine.view));
-	/** Whether it was the engine and has ended: the backend is about to look for another one. */
+	/** Whether its engine was in use and has ended: the backend is about to look for another one. */
 	over = $derived(
 		this.used &&
 			!engine.connected &&
@@ -40,7 +40,7 @@ class Machine {
 
 	#started = false;
 
-	/** Follows the machine for as long as the window lives. */
+	/** Follows the machine for the life of the window. */
 	async start() {
 		if (this.#started) return;
 		this.#started = true;
@@ -50,7 +50,7 @@ class Machine {
 			this.#become(view);
 		});
 		const view = await host.machineState();
-		// An event that came in the meantime is newer than the answer.
+		// An event that arrived meanwhile is newer than the answer.
 		if (!heard && view) this.#become(view);
 	}
 
@@ -64,10 +64,10 @@ class Machine {
 		return address === this.view?.engine_socket;
 	}
 
-	/** Stops or restarts it, after the user agreed if that stops running containers. */
+	/** Stops or restarts it; asks first if that ends running containers. */
 	async askTo(action: "stop" | "restart") {
 		const now = this.view?.state.is;
-		// A start that is cancelled has no containers yet.
+		// A start that is being cancelled has no containers yet.
 		if (now !== "running" && now !== "unresponsive") return this.act(action);
 		this.asked = action;
 		let effect: MachineStopEffect;
@@ -80,7 +80,7 @@ class Machine {
 		this.confirming = { action, effect };
 	}
 
-	/** Begins it; rejects when it is refused. Its state tells the rest. */
+	/** Starts an action; rejects if it is refused. The machine's state tells the rest. */
 	async act(action: MachineAction) {
 		this.asked = action;
 		try {
@@ -94,7 +94,7 @@ class Machine {
 		this.#become(await host.machineSettings(settings));
 	}
 
-	/** Gives unused space back; how many bytes that was. */
+	/** Gives unused space back; resolves to the bytes freed. */
 	async reclaim(): Promise<number> {
 		this.reclaiming = true;
 		try {

@@ -2,10 +2,13 @@ import type { EndpointView } from "../host/host";
 import { engine } from "./engine.svelte";
 import { machine } from "./machine.svelte";
 
-/** What to say, and to offer, where there is no engine. */
+/** The message and the actions for when there is no engine. */
 class MissingEngine {
 	#state = $derived(engine.state.type === "no_engine" ? engine.state : null);
-	/** It is the machine that is missing: the user chose it, it was used until it stopped, or it is there to be started. */
+	/**
+	 * Whether it is the machine that is missing: it was selected, it was in use until it stopped, or it can
+	 * be started.
+	 */
 	ofMachine = $derived(
 		machine.over ||
 			(this.#state?.chosen === "machine" && machine.view !== null) ||
@@ -31,7 +34,10 @@ class MissingEngine {
 		const chosen = this.#state?.chosen;
 		return chosen ? `${chosen} is not responding` : "No engine is responding";
 	});
-	/** Engines that respond and are not used, because the user chose another one or they are on another computer. */
+	/**
+	 * Engines that respond and are not used, because another one was selected or they are on another
+	 * computer.
+	 */
 	others: EndpointView[] = $derived(
 		(this.#state?.tried ?? []).filter(
 			(endpoint) => endpoint.engine !== null && !machine.at(endpoint.address),

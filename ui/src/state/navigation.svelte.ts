@@ -3,7 +3,7 @@ import { remember, remembered } from "./remembered";
 
 export type Screen = "browse" | "containers" | "images" | "engine" | "settings";
 
-/** A place in the window: a screen, and on Containers the selected container and its tab. */
+/** A location in the window: a screen, and on Containers the selected container and its tab. */
 export interface Place {
 	screen: Screen;
 	/** Full id of the selected container. */
@@ -42,12 +42,12 @@ function decode(part: string): string {
 	}
 }
 
-/** The place in the address; in a window that has just opened, the screen that it was left on. */
+/** The location in the address; in a new window, the screen that was open last. */
 function firstPlace(): Place {
 	return fromHash(location.hash || remembered<string>("screen", ""));
 }
 
-/** Where the window is. The place is in the address, so it survives a reload, and Back and Forward work. */
+/** The window's location. It is in the address, so it survives a reload, and Back and Forward work. */
 export class Navigation {
 	place: Place = $state.raw(firstPlace());
 
@@ -62,7 +62,7 @@ export class Navigation {
 		return this.place.screen;
 	}
 
-	/** Shows a screen. `replace` leaves no step to go Back to: for selections that follow the arrow keys. */
+	/** Shows a screen. `replace` adds no history entry: for selections that follow the arrow keys. */
 	go(screen: Screen, at: { id?: string | null; tab?: string | null; replace?: boolean } = {}) {
 		const next: Place = { screen, id: at.id ?? null, tab: at.tab ?? null };
 		const hash = toHash(next);

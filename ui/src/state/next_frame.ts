@@ -1,4 +1,4 @@
-/** Runs a function before the next paint; in a window that is not painted, a little later. */
+/** Runs a function before the next paint; in a hidden window, a little later. */
 export function nextFrame(run: () => void) {
 	let ran = false;
 	const once = () => {

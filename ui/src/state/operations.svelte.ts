@@ -7,11 +7,11 @@ interface OperationStart {
 	title: string;
 	/** Stops it. */
 	cancel?: () => void;
-	/** Brings what shows it to the front. */
+	/** Shows the screen or sheet that it belongs to. */
 	open?: () => void;
 }
 
-/** Something that takes a while, wherever it was started. Shown at the foot of the navigation. */
+/** A long operation, wherever it was started. Shown at the foot of the navigation. */
 export class Operation {
 	readonly id: string;
 	readonly title: string;
@@ -19,9 +19,9 @@ export class Operation {
 	readonly open: (() => void) | null;
 	readonly startedAt = Date.now();
 	state: OperationState = $state("running");
-	/** What it does now: "Pulling, 12 of 72 MB". */
+	/** The current step: "Pulling, 12 of 72 MB". */
 	detail = $state("");
-	/** From 0 to 1; null when that is not known. */
+	/** From 0 to 1; null if unknown. */
 	progress: number | null = $state(null);
 	/** Why it failed. */
 	error: ApiError | null = $state.raw(null);
@@ -37,10 +37,10 @@ export class Operation {
 class Operations {
 	all: Operation[] = $state([]);
 	running = $derived(this.all.filter((operation) => operation.state === "running"));
-	/** Failed while nothing on the screen showed them; they stay until they are dismissed or tried again. */
+	/** Operations that failed while no screen showed them; they stay until they are dismissed or retried. */
 	failed = $derived(this.all.filter((operation) => operation.state === "failed"));
 
-	/** A name for `operation_cancel` to find it by. */
+	/** A unique name for `operation_cancel`. */
 	newId(): string {
 		return crypto.randomUUID();
 	}
@@ -53,8 +53,8 @@ class Operations {
 	}
 
 	/**
-	 * The operation is over and leaves the list: what started it shows the outcome. With an error it stays, because nothing
-	 * else on the screen shows that it failed.
+	 * Ends the operation and removes it from the list; its screen shows the outcome. With an error it stays
+	 * in the list, because nothing else shows that it failed.
 	 */
 	end(operation: Operation, state: Exclude<OperationState, "running">, error: ApiError | null = null) {
 		operation.state = state;
@@ -62,7 +62,7 @@ class Operations {
 		if (error === null) this.dismiss(operation);
 	}
 
-	/** Takes an operation that is over from the list. */
+	/** Removes an ended operation from the list. */
 	dismiss(operation: Operation) {
 		this.all = this.all.filter((other) => other.id !== operation.id);
 	}

@@ -3,9 +3,11 @@ import type { Screen } from "./navigation.svelte";
 let marked = false;
 const waiting: (() => void)[] = [];
 
-/** A screen shows its content and takes input. The first call is where start-up ends: measurements read it. */
+/**
+ * A screen shows its content and is interactive. The first call marks the end of start-up for measurements.
+ */
 export function markReady(screen: Screen) {
-	// After the next frame, when what was rendered is on the screen.
+	// After the next frame, when the rendered content is on the screen.
 	requestAnimationFrame(() => {
 		document.documentElement.dataset.ready = screen;
 		if (marked) return;
@@ -15,7 +17,7 @@ export function markReady(screen: Screen) {
 	});
 }
 
-/** Does what the first screen need not wait for. */
+/** Runs work that the first screen does not need. */
 export function whenReady(task: () => void) {
 	if (marked) setTimeout(task);
 	else waiting.push(task);

@@ -3,7 +3,7 @@ export function remember<T>(key: string, value: T, storage: Storage = localStora
 	try {
 		storage.setItem(`slipway.${key}`, JSON.stringify(value));
 	} catch {
-		// A full or forbidden storage costs the memory of a filter and nothing else.
+		// If storage is full or forbidden, only the saved view is lost.
 	}
 }
 

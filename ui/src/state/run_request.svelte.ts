@@ -1,12 +1,15 @@
 import type { CatalogEntry } from "../host/host";
 
-/** What someone asked to run. The shell shows the run sheet for it, wherever the wish came from. */
+/** A request to run something. The shell shows the run sheet for it, wherever it came from. */
 export interface RunRequest {
 	/** A slug of the catalog, or an image reference. */
 	what: string;
-	/** `now` starts at once when nothing needs changing; `form` always shows the plan first; `show` brings back a run that is going on. */
+	/**
+	 * `now` starts at once if no input is required; `form` always shows the plan first; `show` returns to a
+	 * run in progress.
+	 */
 	how: "now" | "form" | "show";
-	/** The entry, where the caller has it: the sheet shows its name and logo at once. */
+	/** The entry, if the caller has it, so that the sheet shows its name and logo at once. */
 	entry: CatalogEntry | null;
 }
 

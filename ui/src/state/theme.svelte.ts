@@ -2,7 +2,7 @@ import { remember, remembered } from "./remembered";
 
 export type ThemeChoice = "system" | "light" | "dark";
 
-/** Light or dark: as the system says, unless the person chose one. */
+/** Light or dark: the system's theme, unless the user chose one. */
 class Theme {
 	choice: ThemeChoice = $state(remembered<ThemeChoice>("theme", "system"));
 	#systemIsDark = $state(false);

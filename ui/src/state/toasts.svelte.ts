@@ -19,7 +19,7 @@ export interface Toast {
 	actions: ToastAction[];
 	/** An error whose details can be copied. */
 	error: ApiError | null;
-	/** Milliseconds until it goes by itself; null stays until it is closed. */
+	/** Milliseconds until it closes by itself; null if it stays. */
 	lifetime: number | null;
 }
 
@@ -27,7 +27,7 @@ type ToastOptions = Partial<Omit<Toast, "id" | "title">>;
 
 const shownAtOnce = 3;
 
-/** Drops the oldest of too many: first one that would go by itself, then one that stays until it is closed. */
+/** Drops the oldest of too many: first those that close by themselves, then the others. */
 function fewest(all: Toast[]): Toast[] {
 	if (all.length <= shownAtOnce) return all;
 	const gone = all.slice(0, -1).find((toast) => toast.lifetime !== null) ?? all[0];
@@ -51,14 +51,14 @@ class Toasts {
 			lifetime: options.actions?.length ? 10_000 : 5_000,
 			...options,
 		};
-		// What is said again replaces what was said.
+		// An identical message replaces the earlier one.
 		const others = this.all.filter((other) => other.title !== toast.title || other.detail !== toast.detail);
 		this.all = fewest([...others, toast]);
 		announce([toast.title, toast.detail].filter(Boolean).join(". "));
 		return toast.id;
 	}
 
-	/** Shows what a call rejected with. Cancelled is an outcome, not an error: it shows nothing. */
+	/** Shows the error of a rejected call. Cancelled is an outcome, not an error: it shows nothing. */
 	error(thrown: unknown, options: ToastOptions & { title?: string } = {}) {
 		const { error, kind } = HostError.from(thrown);
 		if (kind === "cancelled") return;

@@ -14,7 +14,7 @@ test("a notch of the wheel is one step, and so are the small turns of a touch pa
 	for (let turn = 0; turn < 4; turn += 1) await zoom.wheel(20);
 	expect(zoom.level).toBe(100);
 	await zoom.wheel(40);
-	// The other way begins anew.
+	// The other direction starts over.
 	await zoom.wheel(-60);
 	expect(zoom.level).toBe(100);
 	expect(zoomed).toHaveBeenCalledTimes(2);

@@ -2,18 +2,18 @@ import { host } from "../host/host";
 import { announce } from "./announcer.svelte";
 import { remember, remembered } from "./remembered";
 
-/** Percent. Every step can be chosen, and nothing between them. */
+/** The zoom levels, in percent. */
 export const steps = [50, 67, 75, 80, 90, 100, 110, 125, 150, 175, 200, 250, 300] as const;
-/** So much of the wheel is one step. A wheel's notch is 100 or 120; a touch pad sends many small ones. */
+/** Wheel distance of one step. A wheel's notch is 100 or 120; a touch pad sends many small ones. */
 const NOTCH = 80;
 
-/** How large the page is shown. A setting of the page alone; the backend has the web view do it. */
+/** The zoom of the page. Stored by the page; the backend applies it to the web view. */
 class Zoom {
 	/** Percent. */
 	level: number = $state(nearest(remembered<number>("zoom", 100)));
 	#turned = 0;
 
-	/** Shows the page as large as it was the last time. */
+	/** Restores the last zoom. */
 	async start() {
 		if (this.level !== 100) await this.#apply();
 	}
@@ -27,13 +27,13 @@ class Zoom {
 		await this.#apply();
 	}
 
-	/** The next larger step, or the next smaller one. */
+	/** The next larger or smaller step. */
 	step(by: 1 | -1): Promise<void> {
 		const at = (steps as readonly number[]).indexOf(this.level) + by;
 		return this.set(steps[Math.min(Math.max(at, 0), steps.length - 1)] ?? 100);
 	}
 
-	/** `delta` is how far the wheel was turned: towards the user is smaller. */
+	/** `delta` is the wheel's movement: positive is smaller. */
 	wheel(delta: number): Promise<void> {
 		if (Math.sign(delta) !== Math.sign(this.#turned)) this.#turned = 0;
 		this.#turned += delta;
@@ -48,7 +48,7 @@ class Zoom {
 	}
 }
 
-/** What is remembered may be anything. */
+/** The stored value may be invalid. */
 function nearest(level: number): number {
 	if (!Number.isFinite(level)) return 100;
 	return steps.reduce<number>(

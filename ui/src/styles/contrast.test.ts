@@ -27,7 +27,7 @@ function contrast(a: string, b: string): number {
 
 const grounds = ["bg", "surface", "raised", "sunken", "hover"];
 const ansi = Array.from({ length: 16 }, (_, n) => `ansi-${n}`);
-/** Which text stands on which grounds. */
+/** Pairs of text and background colours. */
 const text: [string, string[]][] = [
 	["text", [...grounds, "accent-soft", "ok-soft", "warn-soft", "bad-soft"]],
 	["muted", grounds],
@@ -40,7 +40,7 @@ const text: [string, string[]][] = [
 	["bad-fill-ink", ["bad-fill", "bad-fill-hover"]],
 	...ansi.map((name): [string, string[]] => [name, ["sunken"]]),
 ];
-/** What is no text but must be seen: borders of controls, dots, bars. */
+/** Graphics that must be visible: borders of controls, dots, bars. */
 const parts: [string, string[]][] = [
 	["control-line", ["bg", "surface", "raised"]],
 	["accent", grounds],

@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::shell;
 
-/// How long `slipwayd` may take to notice that it has nothing to own.
+/// Timeout for an idle `slipwayd` to exit.
 const END_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Lines of each log that are shown after a failure: a kernel's last words take about 60.
+/// Lines of each log that are shown after a failure: a kernel panic takes about 60.
 const LOG_LINES: usize = 80;
 
 /// From no machine to a page that answers, and back to no machine.
@@ -47,7 +47,7 @@ fn start_and_run(installed: &Installed) -> Result<()> {
     shell::run(&mut installed.slipway(&["machine", "delete", "--yes"]))
 }
 
-/// The command of a package, with a home of its own. Dropping it removes the machine and the home.
+/// The command of a package, with a separate home directory. Dropping it removes the machine and the home.
 struct Installed {
     program: PathBuf,
     home: PathBuf,
@@ -77,7 +77,7 @@ impl Installed {
         command
     }
 
-    /// The end of what the guest and the programs around it said: what tells why a machine ended.
+    /// The end of the logs of the guest and its programs, to show why a machine ended.
     fn print_logs(&self) {
         for log in [
             "run/slipway/console.log",
@@ -99,9 +99,9 @@ impl Installed {
 
 impl Drop for Installed {
     fn drop(&mut self) {
-        // Gone already, unless something failed before.
+        // It is gone already, unless an earlier step failed.
         let _ = self.slipway(&["machine", "delete", "--yes"]).output();
-        // The lock goes when nobody owns the machine any more.
+        // The lock is released when the machine's owner exits.
         let lock = self.home.join(".local/share/slipway/machine.lock");
         let began = Instant::now();
         while lock.exists() && began.elapsed() < END_PATIENCE {

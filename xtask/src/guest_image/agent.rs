@@ -1,4 +1,4 @@
-//! The guest's first process, linked statically for the guest's architecture.
+//! The guest agent, linked statically for the guest's architecture.
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use crate::arch::Arch;
 use crate::packages::Consent;
 use crate::static_program;
 
-/// A program to be `/init`.
+/// The program that becomes `/init`.
 pub(super) struct Agent {
     path: PathBuf,
     pub(super) sha256: String,
 }
 
 impl Agent {
-    /// One that somebody made otherwise.
+    /// A program that was built elsewhere.
     pub(super) fn given(path: &Path) -> Result<Self> {
         Ok(Self {
             path: path.to_owned(),

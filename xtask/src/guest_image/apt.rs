@@ -1,4 +1,4 @@
-//! Debian's packages, by an apt that has a directory, lists and an architecture of its own.
+//! Debian's packages, through an apt with a separate directory, lists and architecture.
 //!
 //! The computer's own apt is asked where it gets packages from and how (mirror, proxy); nothing of it is changed.
 
@@ -12,7 +12,7 @@ use super::recipe;
 use crate::arch::Arch;
 use crate::{mirrors, packages, shell};
 
-/// Where packages are when the computer's own apt knows no Debian mirror.
+/// The mirror to use if the computer's own apt knows none for Debian.
 const DEBIAN: [(&str, &str); 2] = [
     ("http://deb.debian.org/debian", ""),
     ("http://deb.debian.org/debian-security", "-security"),
@@ -96,8 +96,8 @@ impl Apt {
         output.lines().map(offered).collect()
     }
 
-    /// Downloads one package, with the version that was asked for. Apt checks it against its signed lists. `None` when
-    /// no mirror has it any more.
+    /// Downloads one package in the given version. Apt checks it against its signed lists. `None` if no mirror has it
+    /// any more.
     pub(super) fn download(&mut self, package: &Offered) -> Result<Option<PathBuf>> {
         self.update()?;
         let directory = self.directory.join("download");
@@ -126,7 +126,7 @@ impl Apt {
     }
 }
 
-/// What a line of `--print-uris` names: `'URI' NAME_VERSION_ARCH.deb SIZE HASH`.
+/// Parses a line of `--print-uris`: `'URI' NAME_VERSION_ARCH.deb SIZE HASH`.
 fn offered(line: &str) -> Result<Offered> {
     let file = line.split_whitespace().nth(1).unwrap_or_default();
     let mut parts = file.split('_');

@@ -1,4 +1,4 @@
-//! Which versions of which packages an image is made of, and their files.
+//! Lock files, which pin the packages of an image, and the download of these packages.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ pub(super) struct Pinned {
 pub(super) struct Lock(Vec<Pinned>);
 
 impl Lock {
-    /// `None` when there is none.
+    /// `None` if there is none.
     fn read(name: &str) -> Result<Option<Self>> {
         let path = recipe::directory().join(name);
         if !path.exists() {
@@ -77,18 +77,18 @@ impl From<&[Pinned]> for Lock {
     }
 }
 
-/// Packages whose files are here.
+/// Downloaded packages.
 pub(super) struct Taken(pub(super) Vec<Pinned>);
 
-/// An unpacked package, and the paths of what it has.
+/// An unpacked package, and the paths it contains.
 pub(super) struct Unpacked {
     pinned: Pinned,
     paths: BTreeSet<PathBuf>,
 }
 
 impl Taken {
-    /// What the lock pins. When there is no lock, when it is to be renewed, and when some of it is gone from the mirrors:
-    /// the newest of `packages`, with what they depend on.
+    /// The pinned packages. Without a lock, on renewal, and if a pinned package is gone from the mirrors: the newest of
+    /// `packages`, with their dependencies.
     pub(super) fn packages(
         lock: &str,
         arch: Arch,
@@ -177,7 +177,7 @@ impl Unpacked {
     }
 }
 
-/// Puts a downloaded file where it is found by its content.
+/// Stores a downloaded file by its content's hash.
 fn keep(file: &Path) -> Result<String> {
     let sha256 = recipe::sha256(file)?;
     let kept = kept(&sha256);

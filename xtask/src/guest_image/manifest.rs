@@ -1,4 +1,4 @@
-//! What an image consists of: the file beside it by which the machine checks it before it boots.
+//! The manifest of an image, against which the machine verifies the image before it boots.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::lock::Pinned;
 use super::{INITRD, Image, ROOT, VMLINUZ, recipe};
 
-/// Grows when an older Slipway could no longer boot what this describes.
+/// Incremented when an older Slipway could no longer boot the described image.
 const FORMAT: u32 = 1;
 
 #[derive(Serialize)]
@@ -18,11 +18,11 @@ pub(super) struct Manifest {
     arch: &'static str,
     suite: &'static str,
     kernel_version: String,
-    /// What the kernel is always told; a driver may add to it.
+    /// Kernel arguments; a driver may add to them.
     command_line: String,
     agent: Agent,
     files: BTreeMap<&'static str, File>,
-    /// Version by name of each package that something came from.
+    /// Versions by name of the packages that contributed to the image.
     packages: BTreeMap<String, String>,
 }
 
@@ -80,7 +80,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// What the files take together.
+    /// Total size of the files.
     pub(super) fn size(&self) -> u64 {
         self.files.values().map(|file| file.size).sum()
     }

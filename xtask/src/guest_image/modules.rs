@@ -1,4 +1,4 @@
-//! The kernel, and of its thousands of modules those that the machine needs.
+//! The kernel, and the few of its modules that the machine needs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use super::tools::Tools;
 use crate::arch::Arch;
 use crate::shell;
 
-/// Where a package has modules, and the root has them too.
+/// Directory of modules in a package and in the root.
 const MODULES: &str = "usr/lib/modules";
 
 /// Lists of depmod that something in the guest reads; the others are for programs that it does not have.
@@ -89,7 +89,7 @@ impl Kernel {
         Path::new(MODULES).join(&self.version)
     }
 
-    /// Lays the root's modules and the lists that tell which needs which.
+    /// Installs the root's modules and their dependency lists.
     pub(super) fn lay_modules(
         &self,
         recipe: &Recipe,
@@ -126,7 +126,7 @@ impl Kernel {
         Ok(())
     }
 
-    /// The first root: the agent, and the modules by which it finds the second.
+    /// The initial root: the agent, and the modules it needs to find the real root.
     pub(super) fn initrd(
         &self,
         recipe: &Recipe,
@@ -153,7 +153,7 @@ impl Kernel {
         Ok(cpio.finish())
     }
 
-    /// These modules and all that they need, each after what it needs.
+    /// These modules with all of their dependencies, dependencies first.
     fn with_dependencies(&self, tools: &Tools, wanted: &[String]) -> Result<Vec<Module>> {
         let mut loaded: Vec<Module> = Vec::new();
         for name in wanted {
@@ -187,7 +187,7 @@ impl Kernel {
     }
 }
 
-/// The names that a module's own information says it depends on.
+/// The dependencies in a module's own metadata.
 fn dependencies(content: &[u8]) -> Vec<String> {
     const KEY: &[u8] = b"\0depends=";
     let Some(at) = content.windows(KEY.len()).position(|window| window == KEY) else {

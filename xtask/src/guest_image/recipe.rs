@@ -1,6 +1,6 @@
 //! The recipe: text files in `installers/guest-image`, with an item a line.
 //!
-//! What follows a `#` is a comment. A line that ends in `[amd64]` or `[arm64]` is for that architecture only.
+//! Text after a `#` is a comment. A line that ends in `[amd64]` or `[arm64]` applies to that architecture only.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use sha2::Digest as _;
 use crate::arch::Arch;
 use crate::workspace::root;
 
-/// Where the recipe is.
+/// The recipe's directory.
 pub(super) fn directory() -> PathBuf {
     root().join("installers/guest-image")
 }
@@ -19,7 +19,7 @@ pub(super) fn directory() -> PathBuf {
 /// The Debian release that all comes from.
 pub(super) const SUITE: &str = "trixie";
 
-/// What the image is made of.
+/// The parsed recipe.
 pub(super) struct Recipe {
     packages: Vec<Line>,
     tools: Vec<Line>,
@@ -28,23 +28,23 @@ pub(super) struct Recipe {
     command_line: Vec<Line>,
 }
 
-/// An item of a list, and whom it is for.
+/// An item of a list, with its architecture.
 #[derive(Debug, PartialEq, Eq)]
 struct Line {
     words: Vec<String>,
     arch: Option<Arch>,
 }
 
-/// What `contents.txt` says of the root.
+/// An item of `contents.txt`, which describes the root.
 #[derive(Debug)]
 pub(super) enum Content {
-    /// What this pattern matches in the packages is taken.
+    /// Copies the packages' files that match this pattern.
     Take(String),
-    /// A symbolic link, and what it leads to.
+    /// A symbolic link and its target.
     Link(String, String),
     /// An empty directory.
     Directory(String),
-    /// Names under which busybox is to be found.
+    /// Names of busybox links.
     Busybox(Vec<String>),
 }
 
@@ -81,7 +81,7 @@ impl Recipe {
             .collect()
     }
 
-    /// What the kernel is told at every boot.
+    /// Kernel arguments.
     pub(super) fn command_line(&self, arch: Arch) -> String {
         of(&self.command_line, arch)
             .flatten()
@@ -111,7 +111,7 @@ impl Recipe {
             .collect()
     }
 
-    /// A digest of all its files, and of the code that follows it.
+    /// A digest of all its files, and of the code that interprets it.
     pub(super) fn digest() -> Result<String> {
         let mut digest = Digest::default();
         for directory in [directory(), root().join("xtask/src/guest_image")] {
@@ -122,7 +122,7 @@ impl Recipe {
     }
 }
 
-/// A digest of several things, that tells "a" and "bc" from "ab" and "c".
+/// A digest of several strings, in which "a" and "bc" differ from "ab" and "c".
 #[derive(Default)]
 pub(super) struct Digest(sha2::Sha256);
 
@@ -164,7 +164,7 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// What a directory has, in an order that does not depend on the file system.
+/// The content of a directory, in a stable order.
 pub(super) fn sorted(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = std::fs::read_dir(directory)
         .with_context(|| format!("{} cannot be read", directory.display()))?

@@ -1,5 +1,5 @@
-//! The guest's root file system: what `contents.txt` takes from the packages, the libraries which that needs, and the
-//! recipe's own files.
+//! The guest's root file system: files from packages by `contents.txt`, the libraries they need, and the recipe's own
+//! files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,14 +19,14 @@ const CERTIFICATES: &str = "usr/share/ca-certificates/mozilla";
 const BUNDLE: &str = "etc/ssl/certs/ca-certificates.crt";
 const BUSYBOX: &str = "usr/bin/busybox";
 
-/// A file system has to have a name; two builds have to have the same.
+/// UUID of the file system, which has to be the same in every build.
 const UUID: &str = "51190a11-0000-4000-8000-000000000001";
 
 /// How `root.erofs` is compressed. zstd makes it a fifth smaller, but a boot without hardware acceleration takes 8 % more
 /// of the processor, and the file system thirty times as long to make. Fragments and deduplication win 1 %.
 const COMPRESSION: &[&str] = &["-zlz4hc,9", "-C65536", "-Eztailpacking"];
 
-/// A root that is being laid out of unpacked packages.
+/// A root under construction, from unpacked packages.
 pub(super) struct Root<'a> {
     tree: &'a Path,
     directory: &'a Path,
@@ -46,17 +46,17 @@ impl<'a> Root<'a> {
         self.directory
     }
 
-    /// Paths in the packages that something came from.
+    /// Paths in the packages that contributed files.
     pub(super) fn into_taken(self) -> BTreeSet<PathBuf> {
         self.taken
     }
 
-    /// Notes that something came from a path in the packages.
+    /// Records that a path in the packages contributed a file.
     pub(super) fn note(&mut self, path: &Path) {
         self.taken.insert(path.to_owned());
     }
 
-    /// Lays all but the kernel's modules.
+    /// Installs everything except the kernel's modules.
     pub(super) fn lay(&mut self, recipe: &Recipe, arch: Arch) -> Result<()> {
         for content in recipe.contents(arch)? {
             match content {
@@ -104,7 +104,7 @@ impl<'a> Root<'a> {
         Ok(())
     }
 
-    /// Takes a file; of a symbolic link, also what it leads to.
+    /// Installs a file; of a symbolic link, its target too.
     fn take(&mut self, path: &Path) -> Result<()> {
         if !self.taken.insert(path.to_owned()) {
             return Ok(());
@@ -141,7 +141,7 @@ impl<'a> Root<'a> {
         symlink(target, &path).with_context(|| format!("{} cannot be made", path.display()))
     }
 
-    /// Takes the libraries and the loader that programs name, those that these name, and so on.
+    /// Installs the libraries and the loader that programs need, recursively.
     fn libraries(&mut self, arch: Arch) -> Result<()> {
         let mut looked_at = BTreeSet::new();
         loop {
@@ -172,7 +172,7 @@ impl<'a> Root<'a> {
         }
     }
 
-    /// The one file of certificates that a maintainer script would make.
+    /// The certificate bundle, which a maintainer script would otherwise create.
     fn certificates(&mut self) -> Result<()> {
         let mut bundle = Vec::new();
         for path in sorted(&self.tree.join(CERTIFICATES))? {
@@ -187,7 +187,7 @@ impl<'a> Root<'a> {
     }
 }
 
-/// What a line of readelf says that a program needs: a library's name, or the loader's path.
+/// Parses a dependency in the output of readelf: a library's name, or the loader's path.
 fn needed(line: &str) -> Option<&str> {
     let (before, rest) = if line.contains("(NEEDED)") {
         ("[", line)
@@ -221,7 +221,7 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes all modes those that matter: they must not depend on who checked the project out, or how.
+/// Normalises all modes: they must not depend on the umask of the checkout.
 fn settle_modes(directory: &Path) -> Result<()> {
     for path in sorted(directory)? {
         let meta = fs::symlink_metadata(&path)?;
@@ -238,7 +238,7 @@ fn settle_modes(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes the file system.
+/// Builds the file system.
 pub(super) fn pack(tools: &Tools, directory: &Path, image: &Path) -> Result<()> {
     settle_modes(directory)?;
     shell::output(

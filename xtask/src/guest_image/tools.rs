@@ -1,4 +1,5 @@
-//! The programs that make file systems and module lists: pinned packages too, so that every computer makes the same.
+//! The programs that build file systems and module lists: also from pinned packages, so that every computer gets the
+//! same result.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,7 +23,7 @@ impl Tools {
         let taken = Taken::packages(&lock, arch, &recipe.tools(arch)?, renew)?;
         let pinned = Lock::from(&taken.0[..]);
         let tree = super::directory().join("work/tools");
-        // Unpacked anew only when they are others.
+        // Unpacked again only if the packages have changed.
         let mark = tree.join("packages");
         if std::fs::read_to_string(&mark).unwrap_or_default() != pinned.text() {
             let _ = std::fs::remove_dir_all(&tree);
@@ -51,7 +52,7 @@ impl Tools {
         command
             .arg("--library-path")
             .arg(&libraries)
-            // Programs of several names go by the one that they are called with.
+            // Programs with several names depend on the name they are called by.
             .arg("--argv0")
             .arg(program)
             .arg(path)
@@ -60,7 +61,7 @@ impl Tools {
         Ok(command)
     }
 
-    /// What `xz` makes of a compressed file.
+    /// Decompresses a file with `xz`.
     pub(super) fn unxz(&self, path: &Path) -> Result<Vec<u8>> {
         let output = self
             .command("xz")?

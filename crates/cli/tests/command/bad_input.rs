@@ -1,4 +1,4 @@
-//! What cannot be run is refused with the right exit code, a message, a hint, and nothing left behind.
+//! Invalid input is refused with the right exit code, a message, a hint, and nothing left behind.
 
 use std::net::TcpListener;
 
@@ -6,7 +6,7 @@ use slipway_testkit::shared;
 
 use crate::slipway::{Slipway, containers};
 
-/// Runs `slipway run …` as a container called `name`, and wants it to be refused.
+/// Runs `slipway run …` as a container called `name`, and expects a refusal.
 #[track_caller]
 fn check(name: &str, arguments: &[&str], code: i32, kind: &str, error: &str, hint: &str) {
     let engine = shared();
@@ -119,7 +119,7 @@ fn a_port_of_another_container() {
         &format!("Port {port} is in use by `holder`"),
         "Use port",
     );
-    // A port that nobody asked for moves.
+    // A port without an explicit host port moves.
     let second = slipway.json(&["run", "slipway/webapp", "--name", "second"]);
     assert_ne!(second["ports"][0]["host_port"], port);
     assert_eq!(second["ready"], true);
@@ -137,7 +137,7 @@ fn images() {
         "Not An Image",
         "",
     );
-    // Asked for by its address: for a name of Docker Hub, the engine would go there after its mirror.
+    // By the registry's address: for a name on Docker Hub, the engine would fall back to Docker Hub after its mirror.
     let tag = format!("{}/library/nginx:9.99", shared().registry().address());
     check(
         "bad-tag",
@@ -198,8 +198,8 @@ fn images() {
     );
 }
 
-/// The engine keeps no order between the two outputs: what was written to the error output explains the end, also when
-/// something else comes after it in the log.
+/// The engine does not preserve the order between the two outputs: standard error explains the end, even if other
+/// output follows it in the log.
 #[test]
 fn what_a_container_complained_of_is_its_last_word() {
     let script = "echo 'error: no licence' >&2; sleep 0.1; seq 40; echo bye; exit 3";
@@ -213,7 +213,7 @@ fn what_a_container_complained_of_is_its_last_word() {
     );
 }
 
-/// The sample says that it is for arm64, but what is in it runs here: its shell is replaced by one that does not.
+/// The sample claims to be for arm64, but its content runs here: its shell is replaced by one that does not.
 #[test]
 fn an_image_for_another_architecture() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -265,7 +265,7 @@ fn command_lines() {
     assert_eq!(ended.error()["kind"], "invalid_input");
 }
 
-/// What the engine refuses names the field that it is about, by which the window marks it.
+/// The engine's refusal names the field that it is about, which the window marks.
 #[test]
 fn a_refusal_names_its_field() {
     let slipway = Slipway::with(shared());

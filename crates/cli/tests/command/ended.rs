@@ -1,10 +1,10 @@
-//! What a command printed and how it exited.
+//! The output and the exit status of a command.
 
 use std::process::Output;
 
 use serde_json::Value;
 
-/// How it ended.
+/// A command's result.
 #[derive(Debug)]
 pub(crate) struct Ended {
     #[expect(dead_code, reason = "shown when a test fails")]
@@ -51,7 +51,7 @@ impl Ended {
         serde_json::from_str(line).expect("JSON")
     }
 
-    /// Wants an `error:` line with these words and a `hint:` line with those.
+    /// Expects an `error:` line and a `hint:` line with these texts.
     #[track_caller]
     pub(crate) fn says(self, error: &str, hint: &str) -> Self {
         let line = |label: &str| {

@@ -1,4 +1,4 @@
-//! A `slipwayd` that says of its machine what a test wants.
+//! A fake `slipwayd` that reports any state of its machine.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -13,7 +13,7 @@ use slipway_api::machine::{
 
 use crate::slipway::Slipway;
 
-/// The machine of one home, which is in a state until another one is told to those who watch.
+/// The machine of one home directory; its state can be set, and watchers are notified.
 pub(crate) struct FakeMachine {
     runtime: PathBuf,
     states: Sender<MachineState>,
@@ -28,7 +28,7 @@ impl FakeMachine {
         let (states, later) = channel();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                // Who only looks whether somebody listens hangs up.
+                // A client that only probes the socket hangs up.
                 let _ = answer(stream.expect("a connection"), &state, &later);
             }
         });

@@ -1,4 +1,4 @@
-//! Images in full, and the removal of those that no container uses.
+//! Image details, and the removal of unused images.
 
 use serde_json::json;
 use slipway_testkit::Engine;

@@ -15,7 +15,7 @@ fn interrupt(child: &Child) {
     assert!(sent.expect("kill").success());
 }
 
-/// Starts a pull or a run whose pull is slow, and interrupts it in the middle.
+/// Starts a pull or a run with a slow pull, and interrupts it midway.
 fn interrupted(engine: &Engine, arguments: &[&str]) -> Ended {
     let slipway = Slipway::with(engine);
     let mut child = slipway.start(arguments);
@@ -60,7 +60,7 @@ fn a_pull_stops_within_two_seconds_and_leaves_nothing() {
     assert_eq!(engine.docker_ok(&["images", "-q"]), "");
 }
 
-/// Starts something that answers only after ten minutes, and waits until it is waited for.
+/// Starts a container that answers only after ten minutes, and waits until the command is waiting for it.
 fn waiting(slipway: &Slipway) -> (Child, BufReader<ChildStderr>, String) {
     let mut child = slipway.start(&["run", "slipway/webapp", "--name", "slow", "-e", "DELAY=600"]);
     let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));

@@ -1,4 +1,4 @@
-//! From an image to a page, and everything that is done to a container afterwards.
+//! From an image to a web page, and all actions on the container afterwards.
 
 use serde_json::{Value, json};
 use slipway_testkit::shared;
@@ -78,7 +78,7 @@ fn an_image_becomes_a_page_and_goes_again() {
     let renamed = slipway.json(&["rename", "journey", "journey-2"]);
     assert_eq!(renamed["id"], run["id"]);
     assert_eq!(renamed["name"], "journey-2");
-    // The name that it has already is no error.
+    // Renaming to the current name is no error.
     slipway.ok(&["rename", "journey-2", "journey-2"]);
     assert_eq!(slipway.ok(&["rm", "journey-2"]), "journey-2 removed\n");
     assert!(!containers(shared()).contains(&"journey-2".to_owned()));
@@ -228,7 +228,7 @@ fn logs_are_read_filtered_followed_and_saved() {
         1
     );
     assert!(lines[0]["at"].as_str().is_some_and(|at| at.ends_with('Z')));
-    // The container has ended, and so does its log.
+    // The container has ended, and its log with it.
     let followed = slipway.ok(&["logs", "talker", "-f", "--json"]);
     assert_eq!(followed.lines().count(), 5);
     for line in followed.lines() {
@@ -294,7 +294,7 @@ fn what_a_container_uses_is_measured() {
     slipway.ok(&["rm", "busy"]);
 }
 
-/// A generated password does not fit the data of an earlier container: the two are never mixed without a word.
+/// A generated password does not fit the data of an earlier container: the two are never combined silently.
 #[test]
 fn the_data_of_an_earlier_container_is_neither_lost_nor_mixed_with_a_new_one() {
     let engine = shared();
@@ -325,7 +325,7 @@ fn the_data_of_an_earlier_container_is_neither_lost_nor_mixed_with_a_new_one() {
     engine.docker_ok(&["volume", "rm", "pgagain-data", "pgagain-data-2"]);
 }
 
-/// The list and the details say the same of an end that was asked for.
+/// The list and the details agree about a requested end.
 #[test]
 fn a_stop_is_no_failure() {
     let slipway = Slipway::with(shared());

@@ -1,4 +1,4 @@
-//! Where no engine answers.
+//! Commands without an engine.
 
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,7 @@ fn what_needs_no_engine_works_without() {
     let found = slipway.json(&["search", "postgres", "--source", "catalog"]);
     assert_eq!(found["entries"][0]["slug"], "postgres");
     assert!(slipway.ok(&["search", "postgres"]).contains("postgres:"));
-    // A category narrows, and does not hide that others have it.
+    // A category filters the list, but matches in others are mentioned.
     let shelf = slipway.run(&["search", "nginx", "--category", "monitoring"]);
     let shelf = shelf.exits(0);
     assert!(
@@ -84,7 +84,7 @@ fn an_engine_is_chosen_and_the_choice_forgotten() {
     let slipway = Slipway::at("unix:///nowhere/docker.sock");
     slipway.run(&["ps"]).exits(3);
     let host = engine.host();
-    // For one command …
+    // For a single command …
     slipway.ok(&["ps", "--engine", &host]);
     let output = slipway
         .command(&["ps"])
@@ -92,7 +92,7 @@ fn an_engine_is_chosen_and_the_choice_forgotten() {
         .output();
     assert!(output.is_ok_and(|output| output.status.success()));
     slipway.run(&["ps"]).exits(3);
-    // … and from now on.
+    // … and permanently.
     let chosen = slipway.json(&["use", &host]);
     assert_eq!(chosen["current"], true);
     assert_eq!(chosen["engine"]["product"], "Docker");
@@ -132,7 +132,7 @@ fn settings_are_shown_and_changed() {
     slipway.ok(&["settings", "engine", "automatic"]);
     assert_eq!(slipway.ok(&["settings", "engine"]), "automatic\n");
     slipway.run(&["ps"]).exits(3);
-    // One that does not respond is not chosen.
+    // An engine that does not respond is not selected.
     slipway
         .run(&["settings", "engine", "nonesuch"])
         .exits(3)

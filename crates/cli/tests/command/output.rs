@@ -1,4 +1,4 @@
-//! Who reads the output: programs, pipes that close, and terminals.
+//! Output for programs, closed pipes, and terminals.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -80,7 +80,7 @@ fn scripts_are_made_for_each_shell() {
     assert!(slipway.ok(&["man"]).contains(".TH SLIPWAY 1"));
 }
 
-/// Runs a command on a terminal of its own, and returns what the terminal was sent.
+/// Runs a command on a terminal, and returns the terminal's output.
 fn on_a_terminal(slipway: &Slipway, arguments: &[&str]) -> String {
     let mut line = env!("CARGO_BIN_EXE_slipway").to_owned();
     for argument in arguments {

@@ -1,4 +1,4 @@
-//! Images: pulled, listed, removed, and pulls that fail in the middle.
+//! Images: pull, list, remove, and pulls that fail midway.
 
 use slipway_testkit::{Engine, Fault, FaultProxy};
 
@@ -58,7 +58,7 @@ fn an_image_comes_and_goes() {
 
 #[test]
 fn a_pull_that_is_cut_is_an_error_and_leaves_no_container() {
-    // The engine would try again for a minute.
+    // The engine itself would retry for a minute.
     let engine = Engine::options()
         .argument("--max-download-attempts=1")
         .start()
@@ -85,6 +85,6 @@ fn a_pull_that_is_cut_is_an_error_and_leaves_no_container() {
     ended.says("broke off", "Try again");
     engine.registry().set(Fault::Pass);
     assert_eq!(containers(&engine), [""; 0]);
-    // Nothing stands in the way of the next try.
+    // Nothing blocks another attempt.
     slipway.ok(&["run", "nginx:latest", "-q"]);
 }

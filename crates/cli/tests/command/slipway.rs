@@ -1,4 +1,4 @@
-//! Runs the binary with a home and a configuration of its own.
+//! Runs the binary with a separate home directory and configuration.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 pub(crate) use crate::ended::{Ended, get};
 
-/// The command, as a person without any configuration has it, aimed at one engine.
+/// The command of a user without any configuration, with one engine.
 pub(crate) struct Slipway {
     home: TempDir,
     host: String,
@@ -54,13 +54,13 @@ impl Slipway {
         Ended::of(arguments, &output)
     }
 
-    /// Runs it and wants it to succeed. Returns what it printed.
+    /// Runs it and expects success. Returns its output.
     #[track_caller]
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         self.run(arguments).exits(0).stdout
     }
 
-    /// Runs it with `--json`, wants it to succeed, and returns the document.
+    /// Runs it with `--json`, expects success, and returns the document.
     #[track_caller]
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let ended = self.run(&[arguments, &["--json"]].concat()).exits(0);

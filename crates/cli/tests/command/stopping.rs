@@ -1,4 +1,4 @@
-//! While the machine stops.
+//! Commands while the machine is stopping.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use slipway_api::machine::MachineState;
 use crate::fake_machine::FakeMachine;
 use crate::slipway::{Ended, Slipway};
 
-/// How long it is until the advice, which takes five seconds.
+/// Time until the advice, which appears after five seconds.
 const SOON: Duration = Duration::from_mins(1);
 
 #[test]

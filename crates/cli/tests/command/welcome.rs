@@ -1,4 +1,4 @@
-//! The image that ships with Slipway: it runs on an engine that has nothing, and nowhere to get anything from.
+//! The image that ships with Slipway runs on an engine without any images or registry.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -29,7 +29,7 @@ fn run_with(slipway: &Slipway, archives: &std::path::Path, arguments: &[&str]) -
     Ended::of(arguments, &command.output().expect("the binary runs"))
 }
 
-/// From nothing to its page and back to nothing.
+/// From nothing to its page, and back.
 #[track_caller]
 fn check(host: &str) {
     let slipway = Slipway::at(host);
@@ -51,7 +51,7 @@ fn check(host: &str) {
     let page = get(url);
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     assert!(page.contains("Welcome"), "{page}");
-    // It has no more rights than it needs, and ends when it is asked to.
+    // It has no unnecessary privileges, and ends on request.
     let detail = slipway.json(&["inspect", "welcome-2", "--raw"]);
     assert_eq!(detail["Config"]["User"], "65534:65534", "{detail}");
     assert_eq!(slipway.ok(&["stop", "welcome-2"]), "welcome-2 stopped\n");
@@ -67,7 +67,7 @@ fn docker_runs_it_without_a_network() {
     let engine = engine.expect("an engine");
     check(&engine.host());
 
-    // What stands in its way is said, and nothing is left behind.
+    // Obstacles are reported, and nothing is left behind.
     let slipway = Slipway::with(&engine);
     let directory = tempfile::tempdir().expect("a temporary directory");
     let missing = run_with(&slipway, directory.path(), &["run", "welcome"]);
@@ -88,7 +88,7 @@ fn docker_runs_it_without_a_network() {
     assert_eq!(engine.docker_ok(&["ps", "-aq"]), "");
     assert_eq!(engine.docker_ok(&["images", "-q"]), "");
 
-    // One that another version of Slipway left is replaced.
+    // An image left by another version of Slipway is replaced.
     let build = engine.docker(&[
         "import",
         "-c",

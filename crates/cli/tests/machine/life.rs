@@ -1,4 +1,4 @@
-//! From a computer with neither an engine nor a network to a web page, and back to nothing.
+//! From a computer with neither an engine nor a network to a web page, and back.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
@@ -57,7 +57,7 @@ fn without_a_machine(own: &Own) {
         own.ok(&["machine", "delete", "--yes"]),
         "There is no machine\n"
     );
-    // Looking has started nothing.
+    // Looking at the state has started nothing.
     assert!(!own.data().exists());
     for line in [&["ps"][..], &["run", "welcome"], &["pull", "nginx"]] {
         own.run(line).exits(3).says("", "slipway machine start");
@@ -141,7 +141,7 @@ fn runs_its_first_container(own: &Own) {
     let page = get(url);
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     assert!(own.ok(&["ps"]).contains("welcome"));
-    // What is on the internet is not to be had, and where to look is said.
+    // Images on the internet are not available, and the hint says where to look.
     let ended = own.run(&["pull", "nginx"]).exits(1);
     ended.says("could not be pulled", "this computer's network");
 }
@@ -173,7 +173,7 @@ fn tells_how_it_is(own: &Own) {
     let kernel = own.json(&["machine", "log", "kernel"]);
     let kernel = kernel["text"].as_str().expect("text");
     assert!(kernel.contains("Linux version"), "{kernel}");
-    // Followed, it goes on until Ctrl-C, which is no failure.
+    // With -f it continues until Ctrl-C, which is no failure.
     let mut child = own.start(&["machine", "log", "agent", "--follow", "--json"]);
     let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
     let mut first = String::new();
@@ -187,7 +187,7 @@ fn tells_how_it_is(own: &Own) {
     assert!(checks.contains("Running Docker"), "{checks}");
 }
 
-/// As under cron or su: the same home, and another place for sockets.
+/// As under cron or su: the same home directory, and another runtime directory.
 fn is_found_from_another_session(own: &Own) {
     let other = own.home().join("other-session");
     std::fs::create_dir(&other).expect("writable");
@@ -236,7 +236,7 @@ fn runs_what_is_typed(own: &Own) {
     let ended = Ended::of(&["machine", "shell"], &output).exits(3);
     assert_eq!(ended.stdout, "42\n", "{ended:#?}");
 
-    // A person has a terminal.
+    // The user has a terminal.
     let mut terminal = Terminal::open(own, "machine shell");
     terminal.shows("# ").types("tty && exit 5\r");
     let (code, shown) = terminal.ends();
@@ -267,14 +267,14 @@ fn restarts_with_other_settings(own: &Own) {
     assert_eq!(view["state"]["is"], "running", "{view}");
     assert_eq!(view["restart_needed"], false, "{view}");
     assert_eq!(own.ok(&["machine", "shell", "--", "nproc"]).trim(), "1");
-    // The container is still there. Nobody asked for it to run again.
+    // The container still exists. It has no restart policy.
     let containers = own.json(&["ps", "-a"]);
     assert_eq!(containers[0]["name"], "welcome", "{containers}");
     let url = a_port_that_something_else_has(own);
     assert!(get(&url).starts_with("HTTP/1.1 200"), "{url}");
 }
 
-/// Starts the container while its port is held by this test, and lets go. Returns where it is reached then.
+/// Starts the container while this test holds its port, then releases the port. Returns where it is reachable then.
 fn a_port_that_something_else_has(own: &Own) -> String {
     let raw = own.json(&["inspect", "--raw", "welcome"]);
     let port = raw["HostConfig"]["PortBindings"]["8080/tcp"][0]["HostPort"]
@@ -321,7 +321,7 @@ fn is_stopped_and_deleted(own: &Own) {
     assert_eq!(view["state"]["is"], "absent", "{view}");
     assert_eq!(view["accelerator"], Value::Null, "{view}");
     assert!(!own.home().join(".docker").exists());
-    // Nobody needs slipwayd any more. What is known of this computer and of the image stays.
+    // slipwayd is no longer needed. What is known about this computer and the image stays.
     eventually("slipwayd has ended", || own.daemon().is_none());
     let mut left: Vec<_> = std::fs::read_dir(own.data())
         .expect("it stays")

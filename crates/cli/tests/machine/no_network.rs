@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-/// Takes every network but the loopback from this thread and from what it starts.
+/// Removes every network but the loopback from this thread and its children.
 pub(crate) fn leave_the_network() {
     let mut holder = Command::new("unshare")
         .args([

@@ -1,4 +1,4 @@
-//! The command with a machine of its own.
+//! The command with its own machine.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,16 +9,16 @@ use tempfile::TempDir;
 
 use crate::ended::Ended;
 
-/// A boot on an emulated processor of a computer that has other things to do.
+/// Timeout of a boot on an emulated processor, on a computer that is busy with other work too.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Places of its own. Dropping it ends whatever runs.
+/// Directories of one test. Dropping it ends everything that runs there.
 pub(crate) struct Own {
     home: TempDir,
 }
 
 impl Own {
-    /// `None` after saying what is missing.
+    /// `None` after reporting what is missing.
     pub(crate) fn new() -> Option<Self> {
         let target = target();
         for (needed, how) in [
@@ -54,7 +54,7 @@ impl Own {
         command
     }
 
-    /// Gives a program this home, and the machine as the engine: the computer may have another one.
+    /// Sets a program's home directory, and selects the machine's engine, because the computer may have another one.
     pub(crate) fn equip(&self, command: &mut Command) {
         command
             .env_clear()
@@ -75,7 +75,7 @@ impl Own {
         Ended::of(arguments, &output)
     }
 
-    /// Runs it and wants it to succeed. Returns what it printed.
+    /// Runs it and expects success. Returns its output.
     #[track_caller]
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments);
@@ -85,7 +85,7 @@ impl Own {
         ended.exits(0).stdout
     }
 
-    /// Runs it with `--json`, wants it to succeed, and returns the document.
+    /// Runs it with `--json`, expects success, and returns the document.
     #[track_caller]
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let ended = self.run(&[arguments, &["--json"]].concat());
@@ -95,7 +95,7 @@ impl Own {
         ended.exits(0).document()
     }
 
-    /// How the machine is: `absent`, `stopped`, `running`.
+    /// The machine's state: `absent`, `stopped`, `running`.
     #[track_caller]
     pub(crate) fn state(&self) -> String {
         let state = self.json(&["machine", "status"])["state"]["is"].clone();
@@ -119,7 +119,7 @@ impl Own {
         (name.trim() == "slipwayd").then_some(pid)
     }
 
-    /// Whether a QEMU of ours runs.
+    /// Whether our QEMU is running.
     pub(crate) fn qemu_runs(&self) -> bool {
         let wanted = self.home().to_string_lossy().into_owned();
         std::fs::read_dir("/proc")
@@ -133,7 +133,7 @@ impl Own {
             })
     }
 
-    /// What `slipwayd` says, for a failure.
+    /// The log of `slipwayd`, for a failure message.
     pub(crate) fn log(&self) -> String {
         let text = std::fs::read(self.data().join("slipwayd.log")).unwrap_or_default();
         String::from_utf8_lossy(&text[text.len().saturating_sub(6000)..]).into_owned()

@@ -1,4 +1,4 @@
-//! A person at a terminal.
+//! A user at a terminal.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -65,7 +65,7 @@ impl Terminal {
         self
     }
 
-    /// Waits for the end. Returns the exit code and all that was shown.
+    /// Waits for the end. Returns the exit code and all output.
     pub(crate) fn ends(mut self) -> (Option<i32>, String) {
         while let Ok(chunk) = self.screen.recv_timeout(PATIENCE) {
             self.shown.push_str(&String::from_utf8_lossy(&chunk));

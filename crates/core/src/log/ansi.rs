@@ -1,9 +1,9 @@
-//! Terminal output as styled text: colours are kept, every other escape and control character goes.
+//! Terminal output as styled text: colours are kept, all other escapes and control characters are dropped.
 
 use slipway_api::log::LogSpan;
 use vte::{Params, Parser, Perform};
 
-/// A row has at most this many runs of style; a hostile line that changes colour at every character is cut.
+/// Limit of style runs in a row; a hostile line that changes colour at every character is cut.
 const MAX_SPANS: usize = 1000;
 
 #[derive(Clone, Default, PartialEq)]
@@ -53,14 +53,14 @@ impl Color {
 struct Row {
     style: Style,
     spans: Vec<(Style, String)>,
-    /// The cursor is back at the start of the line: what is printed next writes over what is there.
+    /// The cursor was returned to the start of the line: the next text overwrites what is there.
     returned: bool,
 }
 
 /// A line as runs of one style.
 pub(crate) fn spans(line: &[u8]) -> Vec<LogSpan> {
     if !line.iter().any(u8::is_ascii_control) {
-        // Most lines of most logs.
+        // The case for most lines of most logs.
         return match line {
             [] => Vec::new(),
             _ => vec![span(
@@ -88,7 +88,7 @@ pub(crate) fn plain_text(line: &str, limit: usize) -> String {
     }
 }
 
-/// The bytes of a line as a search sees them.
+/// The bytes of a line that a search matches.
 pub(crate) fn without_escapes(line: &[u8]) -> std::borrow::Cow<'_, [u8]> {
     if line.contains(&0x1b) || line.contains(&b'\r') {
         let mut row = Row::default();
@@ -140,7 +140,7 @@ impl Row {
         while let Some(group) = groups.next() {
             any = true;
             let [value, rest @ ..] = group else { continue };
-            // A colour comes with its parts in one group, `38:5:n`, or as parameters of their own, `38;5;n`.
+            // The components of a colour come in one group, `38:5:n`, or as separate parameters, `38;5;n`.
             let mut color = || match rest {
                 [] => extended(&mut groups.by_ref().filter_map(|group| group.first().copied())),
                 [2, _colour_space, rgb @ ..] if rgb.len() >= 3 => {
@@ -159,7 +159,7 @@ impl Row {
                 23 => style.italic = false,
                 24 => style.underline = false,
                 27 => style.reverse = false,
-                // The colour of an underline is not shown, but its parts are no styles.
+                // Underline colours are not shown, but their components must not be read as styles.
                 58 => drop(color()),
                 value @ 30..=37 => style.fg = Some(Color::Theme(low_byte(value - 30))),
                 38 => style.fg = color(),
@@ -182,7 +182,7 @@ fn low_byte(value: u16) -> u8 {
     u8::try_from(value).unwrap_or(u8::MAX)
 }
 
-/// The rest of `38;5;n` or `38;2;r;g;b`.
+/// The remaining parameters of `38;5;n` or `38;2;r;g;b`.
 fn extended(values: &mut impl Iterator<Item = u16>) -> Option<Color> {
     match values.next()? {
         5 => values.next().map(|index| Color::indexed(low_byte(index))),
@@ -196,7 +196,7 @@ fn extended(values: &mut impl Iterator<Item = u16>) -> Option<Color> {
 
 impl Perform for Row {
     fn print(&mut self, c: char) {
-        // The parser takes DEL for a character.
+        // The parser treats DEL as a printable character.
         if !c.is_control() {
             self.push(c);
         }
@@ -243,7 +243,7 @@ mod tests {
         check("\x1b[38;2;1;2;3mx", &[("x", Some("#010203"))]);
         check("\x1b[mreset\x1b[2J\x1b[H!", &[("reset!", None)]);
         check("10%\r50%\r100%", &[("100%", None)]);
-        // A terminal ends lines with both.
+        // A terminal ends lines with CR LF.
         check("line\r", &[("line", None)]);
         check("a\x7fb", &[("ab", None)]);
         check(
@@ -278,7 +278,7 @@ mod tests {
         check("\x1b[38:5:9mx", &[("x", Some("9"), None)]);
         check("\x1b[38:2:1:2:3mx", &[("x", Some("#010203"), None)]);
         check("\x1b[48:2::1:2:3mx", &[("x", None, Some("#010203"))]);
-        // The parts of a colour are not taken for styles.
+        // The components of a colour are not read as styles.
         check("\x1b[58;5;7;32mx", &[("x", Some("2"), None)]);
     }
 

@@ -1,17 +1,17 @@
-//! The newest lines of a log, numbered, within a limit of bytes.
+//! The newest lines of a log, numbered, within a memory limit.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use slipway_engine::{LineRef, LogChunk};
 
-/// Small chunks are joined up to this size, so that there are few of them.
+/// Small chunks are merged up to this size, to limit their number.
 const BLOCK_BYTES: usize = 128 * 1024;
 
-/// Number of the first line that is added. Older ones, which may come later, have lower numbers.
+/// Number of the first line that is appended. Older lines, which may come later, have lower numbers.
 pub(crate) const ORIGIN: u64 = 1 << 32;
 
-/// Lines `first()..end()`. When the limit is reached, the oldest go.
+/// The lines `first()..end()`. At the limit, the oldest are dropped.
 pub(crate) struct LogBuffer {
     blocks: VecDeque<Block>,
     /// Number after the newest line.
@@ -21,7 +21,7 @@ pub(crate) struct LogBuffer {
     dropped: bool,
 }
 
-/// Lines that lie together. Shared with searches, which run beside the buffer.
+/// A block of consecutive lines. Shared with searches, which run concurrently.
 #[derive(Clone)]
 pub(crate) struct Block {
     /// Number of its first line.
@@ -58,7 +58,7 @@ impl LogBuffer {
         self.bytes
     }
 
-    /// Whether lines had to go.
+    /// Whether lines were dropped.
     pub(crate) fn dropped(&self) -> bool {
         self.dropped
     }
@@ -71,7 +71,7 @@ impl LogBuffer {
         self.end
     }
 
-    /// Adds lines at the end.
+    /// Appends lines.
     pub(crate) fn append(&mut self, chunk: LogChunk) {
         if chunk.lines.is_empty() {
             return;
@@ -93,7 +93,7 @@ impl LogBuffer {
         self.keep_within(self.limit);
     }
 
-    /// Drops the oldest lines until the rest take no more than so many bytes.
+    /// Drops the oldest lines until the rest take at most this many bytes.
     pub(crate) fn keep_within(&mut self, bytes: usize) {
         while self.bytes > bytes && self.blocks.len() > 1 {
             if let Some(oldest) = self.blocks.pop_front() {
@@ -103,7 +103,7 @@ impl LogBuffer {
         }
     }
 
-    /// Puts the lines of another buffer before the oldest line, whose number stays as it is.
+    /// Prepends the lines of another buffer; the numbers of existing lines do not change.
     pub(crate) fn prepend(&mut self, older: Self) {
         let mut first = self.first();
         for mut block in older.blocks.into_iter().rev() {
@@ -136,7 +136,7 @@ impl LogBuffer {
         }
     }
 
-    /// Drops lines at the end for as long as `unwanted` says so of the last one.
+    /// Drops lines from the end while `unwanted` holds for the last one.
     pub(crate) fn drop_last_while(&mut self, mut unwanted: impl FnMut(&LineRef) -> bool) {
         while let Some(block) = self.blocks.back_mut() {
             self.bytes -= block.bytes();
@@ -152,7 +152,7 @@ impl LogBuffer {
         }
     }
 
-    /// Calls `each` for the lines from `first` on, as many of `count` as are held.
+    /// Calls `each` for up to `count` of the held lines from `first` on.
     pub(crate) fn lines(&self, first: u64, count: u64, mut each: impl FnMut(u64, &LineRef, &[u8])) {
         let start = first.max(self.first());
         let end = first.saturating_add(count).min(self.end);
@@ -172,13 +172,13 @@ impl LogBuffer {
         }
     }
 
-    /// All blocks as they are now.
+    /// All blocks as of now.
     pub(crate) fn blocks(&self) -> Vec<Block> {
         self.blocks.iter().cloned().collect()
     }
 }
 
-/// Joins a chunk to the last block, unless a search is reading that.
+/// Merges a chunk into the last block, unless a search is reading that block.
 fn join(last: &mut Block, chunk: &LogChunk) -> bool {
     let Some(target) = Arc::get_mut(&mut last.chunk) else {
         return false;
@@ -216,7 +216,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever pieces lines arrive in, line `n` is line `n`, and memory stays within the limit.
+        /// However lines are split into chunks, line `n` is line `n`, and memory stays within the limit.
         #[test]
         fn numbers_stay_true(pieces in prop::collection::vec(0_usize..400, 1..60), limit in 1_000_usize..200_000) {
             let mut buffer = LogBuffer::new(limit);
@@ -237,14 +237,14 @@ mod tests {
             prop_assert_eq!(expected, ORIGIN + next);
         }
 
-        /// Lines that are put before others end where those begin, and are the newest of the older ones.
+        /// Prepended lines end where the existing ones begin, and are the newest of the older ones.
         #[test]
         fn older_lines_come_before_newer_ones(
             older in 0_usize..3_000, newer in 1_usize..3_000, unwanted in 0_usize..50, limit in 60_000_usize..400_000,
         ) {
             let lines = |range: std::ops::Range<usize>| -> Vec<String> { range.map(|i| format!("line {i}")).collect() };
             let mut buffer = LogBuffer::new(1 << 20);
-            // The first line may be half a one: the older lines have it whole.
+            // The first line may be cut in half; the older lines have it whole.
             buffer.append(chunk(&[vec!["ne".to_owned()], lines(older..older + newer)].concat()));
             buffer.drop_first();
             buffer.limit = limit.max(buffer.bytes);

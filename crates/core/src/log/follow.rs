@@ -1,4 +1,4 @@
-//! A log handed on as the engine sends it, for a caller that keeps nothing of it.
+//! Passes a log on as the engine sends it, for a caller that needs no history.
 
 use futures_util::StreamExt as _;
 use slipway_api::ApiError;
@@ -9,7 +9,7 @@ use crate::error::api_error;
 
 impl Slipway {
     /// Reads the log of a container (id or name) and calls `each` with its lines, in order, until the log ends or
-    /// `each` says false.
+    /// `each` returns false.
     pub async fn log_follow(
         &self,
         id: &str,

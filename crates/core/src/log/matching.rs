@@ -1,4 +1,4 @@
-//! The lines of an open log that match a query, numbered without gaps as if they were a log of their own.
+//! The lines of an open log that match a query, numbered without gaps like a log of their own.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -28,7 +28,7 @@ impl Drop for MatchingSession {
 }
 
 impl MatchingSession {
-    /// Searches the log, and what is added to it. `listener` is told the extent of the matching lines.
+    /// Searches the log and every line appended to it. `listener` receives the extent of the matching lines.
     pub(crate) fn open(log: Arc<OpenLog>, regex: Regex, listener: Listener) -> Self {
         let matching = Arc::new(Matching {
             regex,
@@ -84,16 +84,17 @@ async fn follow(log: Arc<OpenLog>, matching: Arc<Matching>, listener: Listener) 
 struct Matching {
     regex: Regex,
     found: Mutex<Found>,
-    /// Nobody waits for a search any more.
+    /// Cancels the search.
     over: AtomicBool,
 }
 
 /// Numbers of the matching lines, ascending.
 struct Found {
     lines: VecDeque<u64>,
-    /// Place of the first of `lines`. Like a line's number it stays when older ones are found or have to go.
+    /// Position of the first of `lines`. Like a line's number, a position does not change when older matches are found
+    /// or dropped.
     first: u64,
-    /// Lines that were searched.
+    /// Range of the lines that were searched.
     searched: Range<u64>,
 }
 
@@ -112,7 +113,7 @@ impl Found {
         self.first..self.first + self.lines.len() as u64
     }
 
-    /// Forgets lines that are not held any more.
+    /// Drops matches whose lines are no longer held.
     fn keep_from(&mut self, first: u64) {
         while self.lines.front().is_some_and(|line| *line < first) {
             self.lines.pop_front();
@@ -124,8 +125,8 @@ impl Found {
 }
 
 impl Matching {
-    /// Searches the lines that are new since the last time, at both ends. Returns the places of all matching lines;
-    /// `None` if nobody wants them any more.
+    /// Searches the lines added at both ends since the last time. Returns the positions of all matching lines; `None`
+    /// if cancelled.
     fn search(&self, log: &OpenLog) -> Option<Range<u64>> {
         let (first, blocks) = {
             let lines = log.lines();
@@ -177,14 +178,14 @@ impl Matching {
     }
 }
 
-/// The matching lines, to be read by their places.
+/// The matching lines, addressed by position.
 pub(crate) struct MatchingLines {
     log: Arc<OpenLog>,
     matching: Arc<Matching>,
 }
 
 impl MatchingLines {
-    /// Calls `each` for the lines from place `first` on, as many of `count` as there are, with their places.
+    /// Calls `each` for up to `count` lines from position `first` on, with their positions.
     pub(crate) fn lines(&self, first: u64, count: u64, mut each: impl FnMut(u64, &LineRef, &[u8])) {
         let held = self.log.lines();
         let mut found = lock(&self.matching.found);
@@ -198,7 +199,7 @@ impl MatchingLines {
         }
     }
 
-    /// Number of the line at a place in the whole log.
+    /// Number in the whole log of the line at a position.
     pub(crate) fn number(&self, place: u64) -> Option<u64> {
         lock(&self.matching.found).number(place)
     }
@@ -284,7 +285,7 @@ mod tests {
             (1002, "yes 3"),
         ]);
         assert_eq!(view.number(ORIGIN + 2), Some(ORIGIN + 4));
-        // The oldest line goes, before it is searched again.
+        // The oldest line is dropped before it is searched again.
         log.lines().drop_first();
         assert_eq!(shown(&view).first().map(|(place, _)| *place), Some(999));
         log.lines().append(lines(&["yes 4"]));

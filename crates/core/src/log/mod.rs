@@ -1,4 +1,4 @@
-//! Container logs: held in bounded memory here, so that a window needs only the rows that it shows.
+//! Container logs, held here in bounded memory, so that a window needs only the rows that it shows.
 
 mod ansi;
 mod buffer;

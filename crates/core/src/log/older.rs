@@ -1,25 +1,24 @@
-//! The lines before those that a log was opened with, read behind them.
+//! Backfill: reads the lines before those that a log was opened with.
 //!
-//! A log is opened with its newest lines, so that they show at once. What is before them comes in a request of its
-//! own, oldest first, and ends where the lines that are here begin. That place is found by a line itself, its time and
-//! text, rather than by asking for lines until a time: clocks are set back, and what was written to two outputs at
-//! once is not in the order of its times.
+//! A log is opened with its newest lines, so that they show at once. Older lines come in a second request, oldest
+//! first, up to where the held lines begin. That position is found by comparing a line's time and text instead of
+//! requesting lines up to a time: clocks can be set back, and lines of the two outputs are not ordered by time.
 
 use futures_util::StreamExt as _;
 use slipway_engine::{Engine, EngineError, LogOptions, LogOutput, LogStream, Tail, Timestamp};
 
 use crate::log::buffer::{LogBuffer, ORIGIN};
 
-/// A log is opened with so many of its newest lines.
+/// Number of lines that a log is opened with.
 pub(crate) const NEWEST_LINES: u64 = 2_000;
-/// So many lines are held at most.
+/// Limit of lines held.
 const MOST_LINES: u64 = 500_000;
-/// No engine cuts lines into shorter pieces; each counts as a line of those that are asked for.
+/// The shortest piece into which engines split lines; each piece counts as one requested line.
 const PIECE_BYTES: u64 = 4096;
 
-/// Where the older lines are to be had.
+/// Source of the older lines.
 pub(crate) trait Source: Send + Sync + 'static {
-    /// So many of the newest lines that there are now, oldest first.
+    /// The newest `n` lines at the time of the call, oldest first.
     fn lines(&self, tail: u64) -> impl Future<Output = Result<LogStream, EngineError>> + Send;
 }
 
@@ -31,7 +30,7 @@ pub(crate) struct ContainerLog {
 }
 
 impl ContainerLog {
-    /// Follows the log from its newest lines on.
+    /// Follows the log, beginning with its newest lines.
     pub(crate) async fn follow(&self) -> Result<LogStream, EngineError> {
         self.read(true, NEWEST_LINES).await
     }
@@ -61,21 +60,21 @@ struct Mark {
     text: Vec<u8>,
 }
 
-/// Older lines on their way.
+/// A backfill in progress.
 pub(crate) struct OlderLines {
     stream: LogStream,
     lines: LogBuffer,
-    /// The second line of those that are here. Of the first one there may be only the end: engines count the pieces
-    /// of a long line as lines.
+    /// The second of the held lines. The first may be only the end of a line, because engines count the pieces of a
+    /// long line as lines.
     mark: Mark,
-    /// So many were asked for.
+    /// Number of lines requested.
     tail: u64,
-    /// So many have come.
+    /// Number of lines received.
     pub(crate) received: u64,
 }
 
 impl OlderLines {
-    /// Asks for what is before the lines that are here, of which there are two or more.
+    /// Requests the lines before the held ones, of which there must be at least two.
     pub(crate) async fn before(newest: Newest, source: &impl Source) -> Result<Self, EngineError> {
         let stream = source.lines(newest.tail).await?;
         Ok(Self {
@@ -87,10 +86,10 @@ impl OlderLines {
         })
     }
 
-    /// Takes in the lines that come next; `true` when they are all here.
+    /// Adds received lines; returns `true` once the backfill is complete.
     pub(crate) async fn read(&mut self) -> Result<bool, EngineError> {
         let Some(chunk) = self.stream.next().await else {
-            // The place was not found. The log was rotated meanwhile, or the line has only its end there.
+            // The position was not found: the log was rotated meanwhile, or it contains only the end of that line.
             let at = self.mark.at;
             self.lines
                 .drop_last_while(|line| at.is_none() || line.timestamp >= at);
@@ -110,12 +109,12 @@ impl OlderLines {
         Ok(mark.is_some())
     }
 
-    /// Makes room for lines that came meanwhile.
+    /// Makes room for new lines that arrived meanwhile.
     pub(crate) fn keep_within(&mut self, bytes: usize) {
         self.lines.keep_within(bytes);
     }
 
-    /// Puts the lines before those in a buffer. Whether there are still older ones.
+    /// Prepends the lines to a buffer. Returns whether there are still older ones.
     pub(crate) fn put_before(self, newest: &mut LogBuffer) -> bool {
         let since = newest.end() - ORIGIN;
         if newest.first() == ORIGIN && self.lines.end() > ORIGIN {
@@ -126,7 +125,7 @@ impl OlderLines {
     }
 }
 
-/// What has to be known of the newest lines to ask for those before.
+/// The facts about the newest lines that a request for older ones needs.
 pub(crate) struct Newest {
     mark: Mark,
     tail: u64,
@@ -134,7 +133,7 @@ pub(crate) struct Newest {
 }
 
 impl Newest {
-    /// `None` while there are so few lines that there are none before them.
+    /// `None` if there are so few lines that none can precede them.
     pub(crate) fn of(lines: &LogBuffer, limit: usize) -> Option<Self> {
         let (count, bytes) = (lines.end() - ORIGIN, lines.bytes() as u64);
         if count + bytes / PIECE_BYTES < NEWEST_LINES || lines.first() != ORIGIN {
@@ -148,7 +147,7 @@ impl Newest {
                 text: text.to_vec(),
             });
         });
-        // More than can be held are not asked for, going by how long the newest lines are.
+        // No more are requested than can be held, estimated from the length of the newest lines.
         let usual = (bytes / count).max(1);
         Some(Self {
             mark: mark?,

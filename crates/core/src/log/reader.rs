@@ -1,4 +1,4 @@
-//! The task that reads one open log: what is written now, and behind it what was written before.
+//! The task that reads one open log: new lines, and a backfill of older ones.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,30 +17,30 @@ use crate::log::buffer::{LogBuffer, ORIGIN};
 use crate::log::older::{Newest, OlderLines, Source};
 use crate::log::search::Searches;
 
-/// Memory for the lines of one open log.
+/// Memory limit of one open log.
 const LIMIT_BYTES: usize = 64 << 20;
-/// The extent is told at most once a frame.
+/// The extent is sent at most once a frame.
 const FRAME: Duration = Duration::from_millis(33);
-/// In a flood it is told less often: nobody reads that fast, and drawing is most of what a flood costs.
+/// In a flood it is sent less often: nobody reads that fast, and drawing is most of what a flood costs.
 const FRAME_OF_FLOOD: Duration = Duration::from_millis(100);
-/// So many new lines at once are a flood: more than a window shows.
+/// Number of new lines that counts as a flood: more than a window shows.
 const FLOOD_LINES: u64 = 100;
-/// How far older lines have come is told this often.
+/// Interval of progress reports of a backfill.
 const PROGRESS: Duration = Duration::from_millis(500);
 
-/// Is told the extent, until it says false.
+/// Receives the extent, until it returns false.
 pub(crate) type Listener = Box<dyn Fn(LogExtent) -> bool + Send>;
 
-/// An open log, as its reader and the window share it.
+/// An open log, shared by its reader and the window.
 pub(crate) struct OpenLog {
     lines: Mutex<LogBuffer>,
     pub(crate) searches: Searches,
     listener: Mutex<Option<Listener>>,
-    /// What was told last, for those who show a part of this log.
+    /// The last extent, for views that show a part of this log.
     extent: watch::Sender<Option<LogExtent>>,
-    /// Somebody new listens.
+    /// A new listener was added.
     listens: Notify,
-    /// Its stream has not ended, and nothing of it could not be read.
+    /// Its stream has not ended, and reading has not failed.
     sound: AtomicBool,
 }
 
@@ -48,13 +48,13 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is done about older lines.
+/// State of the backfill.
 enum Older<'a> {
-    /// It is not known whether there are any.
+    /// It is unknown whether there are older lines.
     Unknown,
     Asked(BoxFuture<'a, Result<OlderLines, EngineError>>),
     Coming(Box<OlderLines>),
-    /// All that can be held are here. Whether there are still older ones.
+    /// Everything that can be held is here. Whether there are still older lines.
     Here(bool),
 }
 
@@ -80,18 +80,18 @@ impl OpenLog {
         lock(&self.lines)
     }
 
-    /// Every extent that is told, and the last one.
+    /// The last extent, and the listeners.
     pub(crate) fn extents(&self) -> watch::Receiver<Option<LogExtent>> {
         self.extent.subscribe()
     }
 
-    /// From now on this one is told, beginning with what there is.
+    /// Adds a listener, which receives the current extent first.
     pub(crate) fn listen(&self, listener: Listener) {
         *lock(&self.listener) = Some(listener);
         self.listens.notify_one();
     }
 
-    /// Nobody is told any more, nor waits for a search.
+    /// Removes all listeners and cancels searches.
     pub(crate) fn rest(&self) {
         *lock(&self.listener) = None;
         self.searches.begin();
@@ -101,22 +101,22 @@ impl OpenLog {
         self.sound.load(Ordering::Relaxed)
     }
 
-    /// Reads the log until it ends or nobody wants to be told any more.
+    /// Reads the log until it ends or there are no more listeners.
     pub(crate) async fn read(&self, mut newest: LogStream, source: impl Source) {
         let mut rate = Rate::new();
         let mut told: Option<LogExtent> = None;
         let mut error: Option<ApiError> = None;
         let mut following = true;
         let mut older = Older::Unknown;
-        // When the next extent is due; `None` while there is nothing to tell, so that a quiet log costs nothing.
+        // When the next extent is due; `None` while there is none to send, so that a quiet log costs nothing.
         let mut due = Some(Instant::now());
         let mut last = Instant::now();
         let mut pause = Duration::ZERO;
         loop {
-            // What there is of older lines is still wanted when the container ends.
+            // The backfill goes on after the container has ended.
             let waits_for_older = matches!(older, Older::Asked(_) | Older::Coming(_));
             let came = tokio::select! {
-                // In this order: what is due is told however much comes, and whoever reads sees the newest.
+                // Order matters: a due extent is sent however much arrives, and readers see the newest lines.
                 biased;
                 () = self.listens.notified() => {
                     told = None;
@@ -137,7 +137,7 @@ impl OpenLog {
                                 older = Older::Asked(Box::pin(OlderLines::before(newest, &source)));
                             }
                         }
-                        // The newest take all the room there is.
+                        // The newest lines fill the whole buffer.
                         Older::Asked(_) | Older::Coming(_) if lines.first() > ORIGIN => {
                             older = Older::Here(true);
                         }
@@ -190,7 +190,7 @@ impl OpenLog {
                 FRAME
             };
             last = Instant::now();
-            // Lines that stopped coming leave a rate that has to fall.
+            // When no more lines arrive, the rate has to fall.
             due = (extent.lines_per_second > 0).then(|| rate.next());
             if told.as_ref() != Some(&extent) {
                 if !self.tell(extent.clone()) {
@@ -204,7 +204,7 @@ impl OpenLog {
         }
     }
 
-    /// False if who is told does not want to be.
+    /// Returns false if the listener is gone.
     fn tell(&self, extent: LogExtent) -> bool {
         self.extent.send_replace(Some(extent.clone()));
         lock(&self.listener)
@@ -214,7 +214,7 @@ impl OpenLog {
 }
 
 impl Older<'_> {
-    /// The next step; `true` when all that can be held are here.
+    /// The next step of the backfill; `true` once it is complete.
     async fn advance(&mut self) -> Result<bool, EngineError> {
         match self {
             Self::Asked(asked) => {
@@ -239,10 +239,10 @@ impl Older<'_> {
     }
 }
 
-/// Lines per second over about the last second.
+/// Lines per second, over about the last second.
 struct Rate {
     since: Instant,
-    /// `None` in the first second, when what was written long ago comes too.
+    /// `None` in the first second, in which old lines arrive too.
     from: Option<u64>,
     last: u32,
 }
@@ -268,7 +268,7 @@ impl Rate {
         self.last
     }
 
-    /// When it is another one if nothing more comes.
+    /// When the rate changes next if no more lines arrive.
     fn next(&self) -> Instant {
         self.since + Duration::from_secs(1)
     }
@@ -285,7 +285,7 @@ mod tests {
 
     type Line = (i64, String);
 
-    /// What an engine has of a log.
+    /// A simulated log of an engine.
     #[derive(Clone, Default)]
     struct Written(Vec<Line>);
 
@@ -319,7 +319,7 @@ mod tests {
         lines.map(|n| (n, format!("line {n}"))).collect()
     }
 
-    /// Chunks of so many lines that come 10 ms apart, and the quiet after them.
+    /// Chunks of this many lines, 10 ms apart, followed by silence.
     fn slowly(chunks: usize, lines: i64, quiet: Duration) -> LogStream {
         Box::pin(stream::unfold(0, move |number| async move {
             let pause = if number < chunks {
@@ -332,7 +332,7 @@ mod tests {
         }))
     }
 
-    /// Reads a log to its end: what was told, and the lines held then.
+    /// Reads a log to its end; returns the extents sent and the lines held.
     async fn read(newest: LogStream, source: impl Source) -> (Vec<LogExtent>, Vec<String>) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&told);
@@ -353,7 +353,7 @@ mod tests {
         Box::pin(stream::iter(vec![Ok(chunk_of(lines))]))
     }
 
-    /// A log is opened with its newest lines while `all` of it is there, and `later` ones come.
+    /// Opens a log that contains `all`, and then receives `later`.
     async fn check(all: Vec<Line>, later: &[Line], wanted: &[Line]) {
         let all = Written(all);
         let newest = [all.newest(NEWEST_LINES), later].concat();
@@ -427,7 +427,7 @@ mod tests {
     #[tokio::test]
     async fn a_flood_is_told_ten_times_a_second() {
         let (told, _) = read(slowly(50, 200, Duration::ZERO), Written::default()).await;
-        // Half a second or more, at once at its beginning and its end, and when older lines are asked for.
+        // Every half a second or more, and at once at its beginning, at its end, and when the backfill starts.
         assert!(told.len() <= 20, "{} times", told.len());
         let last = told.last().expect("the end is told");
         assert_eq!((last.end - last.first, last.following), (10_000, false));

@@ -1,4 +1,4 @@
-//! The whole log of a container, as far as the engine has it, into a file.
+//! Saves a container's log, as far as the engine has it, to a file.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::Slipway;
 use crate::error::{api_error, file_error};
 
-/// Chunks that wait for the disk, each of about 128 KB.
+/// Capacity of the write queue, in chunks of about 128 KB.
 const WAITING: usize = 8;
 
 impl Slipway {
@@ -46,20 +46,20 @@ enum Failed {
     Writing(io::Error),
 }
 
-/// What is read, until it is complete: a break-off ends it with an error.
+/// The log's chunks until it is complete; a broken stream ends it with an error.
 struct Chunks(mpsc::Receiver<Option<LogChunk>>);
 
 impl Chunks {
-    /// The next one; `None` at the end.
+    /// The next chunk; `None` at the end.
     fn next(&mut self) -> io::Result<Option<LogChunk>> {
-        // The sender goes without a word when the log broke off or nobody wants the file any more.
+        // The sender is dropped without a final message when the log broke off or the write failed.
         self.0
             .blocking_recv()
             .ok_or_else(|| io::ErrorKind::Interrupted.into())
     }
 }
 
-/// Reads the log here and has it written on a thread that may wait for a disk.
+/// Reads the log here; a blocking thread writes it.
 async fn save(
     mut stream: LogStream,
     write: impl FnOnce(Chunks) -> io::Result<()> + Send + 'static,
@@ -69,7 +69,7 @@ async fn save(
     loop {
         let chunk = stream.next().await.transpose().map_err(Failed::Reading)?;
         let last = chunk.is_none();
-        // Nobody receives any more when writing has failed, which it tells below.
+        // The receiver is gone if writing has failed; that error is returned below.
         if sender.send(chunk).await.is_err() || last {
             break;
         }
@@ -84,7 +84,7 @@ fn write<W: Write>(mut chunks: Chunks, mut file: W) -> io::Result<W> {
     let mut continues = false;
     while let Some(chunk) = chunks.next()? {
         for line in &chunk.lines {
-            // A line that is too long comes in pieces, each with the time of the line.
+            // A line that is too long comes in pieces, each with the line's timestamp.
             if let Some(at) = line.timestamp.filter(|_| !continues) {
                 write!(file, "{at} ")?;
             }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use crate::log::older::chunk_of;
 
-    /// A disk that takes a line only once somebody else could do something meanwhile.
+    /// A disk that accepts a line only after another task has run.
     struct Slow(std::sync::mpsc::Receiver<()>);
 
     impl Write for Slow {
@@ -132,7 +132,7 @@ mod tests {
         });
         let others = async {
             tokio::task::yield_now().await;
-            // More than enough for one line.
+            // Ample time for one line.
             for _ in 0..100 {
                 let _ = go_on.send(());
             }

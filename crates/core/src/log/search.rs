@@ -10,9 +10,9 @@ use crate::error::invalid;
 use crate::log::ansi;
 use crate::log::buffer::Block;
 
-/// More matches than this are of no use to a person.
+/// Limit of matches; a person has no use for more.
 const MAX_MATCHES: usize = 20_000;
-/// No expression of a person needs a bigger automaton.
+/// Limit of the compiled expression's size; no sensible expression needs more.
 const MAX_REGEX_BYTES: usize = 4 << 20;
 
 pub(crate) const NOTHING: LogMatches = LogMatches {
@@ -20,14 +20,14 @@ pub(crate) const NOTHING: LogMatches = LogMatches {
     total: 0,
 };
 
-/// The searches of one log, of which only the last one counts.
+/// The searches of one log; only the latest is valid.
 #[derive(Default)]
 pub(crate) struct Searches {
     last: AtomicU64,
 }
 
 impl Searches {
-    /// Begins a search, or only ends the one before.
+    /// Starts a search, or only cancels the previous one.
     pub(crate) fn begin(&self) -> u64 {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -36,10 +36,10 @@ impl Searches {
         self.last.load(Ordering::Relaxed) == search
     }
 
-    /// Looks through all blocks; `None` as soon as another search has begun.
+    /// Searches all blocks; `None` as soon as another search has started.
     pub(crate) fn run(&self, search: u64, blocks: &[Block], regex: &Regex) -> Option<LogMatches> {
         let mut found = NOTHING;
-        // From the newest on, so that the ones kept are the newest.
+        // From the newest block on, so that the newest matches are kept.
         for block in blocks.iter().rev() {
             if !self.is_last(search) {
                 return None;

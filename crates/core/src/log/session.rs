@@ -1,4 +1,5 @@
-//! The open logs of a window: one task reads each, its lines are held here, and the window is told how many there are.
+//! The open logs of a window: one task reads each log, its lines are held here, and the window receives only the
+//! extent.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,15 +20,15 @@ use crate::log::reader::{Listener, OpenLog, lock};
 use crate::log::thread::LogThread;
 use crate::log::{ansi, search};
 
-/// A window has one or two open; the oldest beyond this was forgotten by it.
+/// Limit of open logs. A window has one or two open, so the oldest beyond this is a leak of the page.
 const MAX_SESSIONS: usize = 8;
-/// A log that was closed is still read for so long: who goes to another tab comes back.
+/// A closed log is still read for this long, for users who switch tabs and come back.
 const REST: Duration = Duration::from_secs(10);
-/// More of a line than this is not shown in a row.
+/// Limit of a line's length in a row.
 const MAX_ROW_BYTES: usize = 16 << 10;
-/// No window shows more rows.
+/// Limit of rows in one request; no window shows more.
 const MAX_ROWS: u32 = 2_000;
-/// A selection larger than this belongs into a file.
+/// Limit of a selection; a larger one should be saved to a file.
 const MAX_TEXT_BYTES: usize = 16 << 20;
 
 /// The open logs of a window.
@@ -40,7 +41,7 @@ pub(crate) struct LogSessions {
 struct Inner {
     last: u32,
     sessions: BTreeMap<u32, LogSession>,
-    /// Views of only the matching lines of one of `sessions`, numbered with them.
+    /// Views of the matching lines of a session in `sessions`, keyed by their own ids.
     matching: BTreeMap<u32, MatchingSession>,
     resting: Option<Resting>,
     thread: Option<LogThread>,
@@ -111,7 +112,7 @@ impl LogSessions {
         self.log(session).map(ShownLines::All)
     }
 
-    /// The log that rests, if it is this container's and goes on.
+    /// The log that was closed last, if it is this container's and still being read.
     fn wake(&self, container: &str, extent: Listener) -> Result<u32, Listener> {
         let mut inner = lock(&self.inner);
         let fits = |resting: &mut Resting| {
@@ -152,7 +153,7 @@ impl LogSessions {
     }
 }
 
-/// The lines that a session shows: all that are held, or those that match.
+/// The lines that a session shows: all held ones, or the matching ones.
 enum ShownLines {
     All(Arc<OpenLog>),
     Matching(MatchingLines),
@@ -185,8 +186,8 @@ fn end_rest(sessions: &Weak<Mutex<Inner>>, log: &Weak<OpenLog>) {
 }
 
 impl Slipway {
-    /// Opens a container's log with its newest lines and follows it; the older ones come behind. `extent` is told when
-    /// lines came, at most once a frame, until it says false or the log is closed.
+    /// Opens a container's log with its newest lines and follows it; older ones are backfilled. `extent` is called when
+    /// lines have come, at most once a frame, until it returns false or the log is closed.
     pub async fn log_open(
         &self,
         id: &str,
@@ -213,7 +214,7 @@ impl Slipway {
             lock(&self.logs.inner).thread()?.spawn(async move {
                 match source.follow().await {
                     Ok(newest) => {
-                        // Whoever does not wait for it any more has ended this task too.
+                        // A caller that dropped this future has ended the task too.
                         let _ = opened.send(Ok(()));
                         log.read(newest, source).await;
                     }
@@ -234,7 +235,7 @@ impl Slipway {
         }))
     }
 
-    /// Rows from `first` on, as many of `count` as are held.
+    /// Up to `count` of the held rows from `first` on.
     pub fn log_rows(&self, session: u32, first: u64, count: u32) -> Result<Vec<LogRow>, ApiError> {
         let shown = self.logs.shown(session)?;
         let mut rows = Vec::new();
@@ -250,8 +251,8 @@ impl Slipway {
         Ok(rows)
     }
 
-    /// Where a query matches among the lines held. Runs beside the log, on another thread. The next search in the same
-    /// log ends it, and it has found nothing then.
+    /// Finds the held lines that match a query. Runs on another thread. A later search in the same log cancels it, and
+    /// its result is then empty.
     pub async fn log_search(&self, session: u32, query: LogQuery) -> Result<LogMatches, ApiError> {
         let log = self.logs.log(session)?;
         let search = log.searches.begin();
@@ -266,9 +267,9 @@ impl Slipway {
             .map_err(|_| not_found("This log view"))
     }
 
-    /// Opens a view of the lines of a log that match, now and as it grows. It is a log by itself, whose lines are
-    /// numbered without gaps; `extent` is told when there are more, as by [`Self::log_open`]. To be called in a
-    /// runtime, which searches.
+    /// Opens a view of a log's matching lines that is updated as the log grows. It behaves like a log whose lines are
+    /// numbered without gaps; `extent` is called as by [`Self::log_open`]. Must be called in a runtime, which runs the
+    /// search.
     pub fn log_matching(
         &self,
         session: u32,
@@ -281,7 +282,7 @@ impl Slipway {
         Ok(lock(&self.logs.inner).add_matching(matching))
     }
 
-    /// Number in the whole log of a line that [`Self::log_matching`] shows. `None` if it is not held any more.
+    /// Number in the whole log of a line that [`Self::log_matching`] shows. `None` if the line is no longer held.
     pub fn log_line(&self, session: u32, line: u64) -> Result<Option<u64>, ApiError> {
         match self.logs.shown(session)? {
             ShownLines::All(_) => Ok(Some(line)),
@@ -323,12 +324,12 @@ impl Slipway {
         Ok(text)
     }
 
-    /// Closes a log. It is read on for a few seconds, should it be opened again.
+    /// Closes a log. It is read for a few seconds more, in case it is opened again.
     pub fn log_close(&self, session: u32) {
         self.logs.rest(session);
     }
 
-    /// Closes all logs at once: the page that opened them is gone.
+    /// Closes all logs at once, because the page that opened them is gone.
     pub fn log_close_all(&self) {
         let mut inner = lock(&self.logs.inner);
         inner.matching.clear();
@@ -337,7 +338,7 @@ impl Slipway {
     }
 }
 
-/// The text of a row. A line without an end in sight is cut: nobody reads it in a row, and the page has to hold it.
+/// The text of a row. An overlong line is cut: nobody reads it in a row, and the page has to hold it.
 fn row_spans(text: &[u8]) -> Vec<LogSpan> {
     let Some(head) = text.get(..MAX_ROW_BYTES) else {
         return ansi::spans(text);

@@ -1,7 +1,7 @@
 //! The thread that reads open logs.
 //!
-//! What comes in pieces as small as a line is read best by one thread that does nothing else: it has nobody to hand
-//! work to, and a pause in which lines gather holds up nobody.
+//! Chunks as small as a single line are read best by one thread that does nothing else: it has no work to hand over,
+//! and a pause in which lines accumulate delays nothing else.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Ends, with all that it does, when this is dropped.
+/// Dropping this ends the thread and its tasks.
 pub(crate) struct LogThread {
     runtime: Handle,
     _stop: oneshot::Sender<()>,
@@ -23,7 +23,7 @@ impl LogThread {
         std::thread::Builder::new()
             .name("logs".to_owned())
             .spawn(move || {
-                // An error is the other end being dropped.
+                // An error means that the other end was dropped.
                 let _ = runtime.block_on(stopped);
             })?;
         Ok(Self {

@@ -1,7 +1,7 @@
-//! Follows the machine for a window: what `slipwayd` tells while it runs, what the machine's files say while it does not.
+//! Follows the machine for a window: through `slipwayd` while that is running, through the machine's files otherwise.
 //!
-//! Nothing is asked again and again: `slipwayd` tells of changes, and the system tells when somebody starts it. A window
-//! that nobody sees is told nothing.
+//! Nothing is polled: `slipwayd` sends changes, and a file watch notices its start. A hidden window receives no
+//! updates.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::out_of_reach;
 use crate::blocking::blocking;
 
-/// How often it is looked whether an owner that cannot be asked is still there: nobody tells of its end.
+/// Polling interval for an owner that cannot be reached: nothing else reports its end.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The handle of the task. Dropping it ends the task.
@@ -24,7 +24,7 @@ pub(crate) struct MachineFollower {
 }
 
 impl MachineFollower {
-    /// Follows from now on. Needs a Tokio runtime.
+    /// Starts following. Needs a Tokio runtime.
     pub(crate) fn spawn(client: MachineClient) -> Self {
         let (sender, view) = watch::channel(None);
         let (watched, is_watched) = watch::channel(true);
@@ -36,7 +36,7 @@ impl MachineFollower {
         }
     }
 
-    /// The machine as it changes; `None` before the first look.
+    /// The status as it changes; `None` before the first read.
     pub(crate) fn view(&self) -> watch::Receiver<Option<MachineView>> {
         self.view.clone()
     }
@@ -139,7 +139,7 @@ mod tests {
         let mut views = follower.view();
         becomes(&mut views, MachineState::Absent).await;
 
-        // Somebody starts it elsewhere.
+        // Another program may start it.
         let listener = UnixListener::bind(paths.daemon_socket()).expect("it can listen");
         let mut daemon = accept(&listener).await;
         let mut machine = at_rest(&paths);
@@ -147,7 +147,7 @@ mod tests {
         tell(&mut daemon, &machine).await;
         becomes(&mut views, MachineState::Stopping).await;
 
-        // Nobody sees the window: nobody is asked.
+        // The window is hidden: nothing is requested.
         follower.set_watched(false);
         let mut rest = String::new();
         let mut hears = BufReader::new(&mut daemon);
@@ -161,7 +161,7 @@ mod tests {
         tell(&mut daemon, &machine).await;
         becomes(&mut views, MachineState::Stopped).await;
 
-        // It ends, and leaves what the files say.
+        // It has ended; the files have the final state.
         std::fs::remove_file(paths.daemon_socket()).expect("it is there");
         drop((daemon, listener));
         becomes(&mut views, MachineState::Absent).await;

@@ -1,7 +1,7 @@
-//! Where a container in the machine is reached from this computer.
+//! Where the ports of containers in the machine are reachable on this computer.
 //!
-//! The engine in the machine knows what it was asked to publish there. What this computer has of that is `slipwayd`'s to
-//! say: it binds other addresses, and finds ports that something else has.
+//! The engine in the machine knows which ports it was asked to publish. Only `slipwayd` knows which of them are bound
+//! on this computer: it binds other addresses, and some ports may be taken.
 
 use slipway_api::container::ContainerView;
 use slipway_api::machine::{MachinePort, MachinePortState, MachineView};
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::{Slipway, selection};
 
 impl Slipway {
-    /// What is held on this computer for the containers of an engine. Nothing but the machine's engine needs that.
+    /// The bound ports of an engine's containers. Only the machine's engine needs this.
     pub(crate) async fn held_ports(&self, endpoint: &Endpoint) -> Vec<MachinePort> {
         if !selection::is_machines(&self.environment, endpoint) {
             return Vec::new();
@@ -27,12 +27,12 @@ impl Slipway {
     }
 }
 
-/// The ports that are held, as far as a look at the machine told them.
+/// The bound ports as of the machine's last status.
 pub(crate) fn of_view(view: Option<&MachineView>) -> Vec<MachinePort> {
     view.map(|view| view.ports.clone()).unwrap_or_default()
 }
 
-/// The ports that are held, once they are others than `known`. Never without a machine to follow.
+/// The bound ports, once they differ from `known`. Never resolves without a machine to follow.
 pub(crate) async fn others(
     machine: Option<&mut watch::Receiver<Option<MachineView>>>,
     known: &[MachinePort],
@@ -46,7 +46,7 @@ pub(crate) async fn others(
     std::future::pending().await
 }
 
-/// Puts what is held on this computer in place of what the engine in the machine says it publishes.
+/// Replaces the ports that the engine in the machine reports by those bound on this computer.
 pub(crate) fn put_in(container: &mut ContainerView, held: &[MachinePort]) {
     for port in &mut container.ports {
         let Some(host_port) = port.host_port else {
@@ -62,7 +62,7 @@ pub(crate) fn put_in(container: &mut ContainerView, held: &[MachinePort]) {
         let same = held
             .clone()
             .find(|held| Some(held.host_ip.as_str()) == asked);
-        // The engine holds all addresses for one that nobody asked for.
+        // The engine binds all addresses if none was requested.
         let any = asked.is_none_or(|ip| matches!(ip, "0.0.0.0" | "::"));
         let Some(held) = same.or_else(|| held.next().filter(|_| any)) else {
             continue;
@@ -77,7 +77,7 @@ pub(crate) fn put_in(container: &mut ContainerView, held: &[MachinePort]) {
     }
 }
 
-/// Why nothing is reached at a published port, in words that go behind its address.
+/// Why a published port is not reachable, phrased to follow its address.
 pub fn why_unreachable(state: &MachinePortState) -> Option<String> {
     match state {
         MachinePortState::Listening => None,
@@ -108,7 +108,7 @@ mod tests {
         }
     }
 
-    /// What is shown of port 80, which the engine says is at `engine`, as address, URL and trouble.
+    /// Address, URL and problem shown for port 80, which the engine reports at `engine`.
     #[track_caller]
     fn check(engine: (&str, u16), held: &[MachinePort], expected: (&str, bool, Option<&str>)) {
         let mut container = view("web", "web");
@@ -150,7 +150,7 @@ mod tests {
             ],
             ("0.0.0.0", true, None),
         );
-        // Another port, and another address that was asked for by name.
+        // Another port, and another address, both requested explicitly.
         check(
             engine,
             &[held("127.0.0.1", 8081, Listening)],

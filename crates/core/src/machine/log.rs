@@ -8,7 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::Slipway;
 
-/// The log that is open. Dropping it closes it.
+/// The open log. Dropping it closes it.
 #[derive(Default)]
 pub(crate) struct OpenMachineLog(Mutex<Option<AbortOnDropHandle<()>>>);
 
@@ -22,8 +22,8 @@ impl OpenMachineLog {
 }
 
 impl Slipway {
-    /// Follows a log of the machine, in place of the one that was followed before. `tell` gets its text piece by piece,
-    /// `None` when there will be no more, and answers whether anybody listens.
+    /// Follows a log of the machine, replacing the one that was followed before. `tell` receives its text in chunks,
+    /// `None` at the end, and returns whether anybody still listens.
     pub async fn machine_log_open(
         &self,
         source: MachineLogSource,
@@ -42,7 +42,7 @@ impl Slipway {
         Ok(())
     }
 
-    /// Closes it. There may be none.
+    /// Closes it, if one is open.
     pub fn machine_log_close(&self) {
         self.machine_log.set(None);
     }

@@ -1,4 +1,4 @@
-//! What a stop of the machine ends, and what of it the next start does not bring back.
+//! Which containers a stop of the machine ends, and which of them its next start does not restart.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use slipway_engine::{
 
 use crate::{Slipway, selection};
 
-/// A stop is not kept waiting for an engine that is in no mood to answer.
+/// Timeout for the engine; a stop must not wait for one that does not respond.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// Containers are looked at this many at a time.
+/// Limit of concurrent inspects.
 const PARALLEL: usize = 8;
 
 impl Slipway {
-    /// The running containers in the machine, and which of them its next start leaves stopped. Unknown where its engine
-    /// does not respond.
+    /// The running containers in the machine, and those that its next start leaves stopped. Unknown if its engine does
+    /// not respond.
     pub async fn machine_stop_effect(&self) -> MachineStopEffect {
         let mut effect = MachineStopEffect::default();
         let Some(socket) = self.environment.machine_socket() else {
@@ -29,7 +29,7 @@ impl Slipway {
             source: EndpointSource::Machine,
             address: Address::Unix(socket),
         };
-        // What is known by then is told.
+        // Report what is known by then.
         if let Ok(Err(error)) = tokio::time::timeout(LOOK, find(&endpoint, &mut effect)).await {
             tracing::debug!(%error, "the machine's containers");
         }
@@ -49,7 +49,7 @@ async fn find(endpoint: &Endpoint, effect: &mut MachineStopEffect) -> Result<(),
         })
         .buffer_unordered(PARALLEL);
     while let Some(detail) = details.next().await {
-        // One that has ended meanwhile is not ended by the stop.
+        // A container that has ended meanwhile is not ended by the stop.
         let Ok(detail) = detail else { continue };
         // The engine removes the others when they end.
         if detail.restart_policy == RestartPolicy::No && !detail.auto_remove {

@@ -1,4 +1,4 @@
-//! What is known about a plan before it is run.
+//! Findings about a plan before it is run.
 
 use slipway_api::container::MountKind;
 use slipway_api::run::{MountPlan, PlanCheck, PlanFinding, RunPlan};
@@ -17,8 +17,7 @@ use crate::selection::Selected;
 use crate::{Slipway, view};
 
 impl Slipway {
-    /// What stands in the way of a plan, and the plan as a `docker run` line. Works without an engine, with less to
-    /// tell.
+    /// The findings about a plan, and the plan as a `docker run` line. Works without an engine, with fewer findings.
     pub async fn run_check(&self, plan: &RunPlan) -> PlanCheck {
         let selected = self.selected().await.ok();
         let present = match &selected {
@@ -30,7 +29,7 @@ impl Slipway {
     }
 }
 
-/// What the engine has that a plan may meet.
+/// The engine's resources that a plan may conflict with.
 #[derive(Debug, Default)]
 pub(crate) struct Present {
     pub(crate) containers: Vec<Container>,
@@ -39,7 +38,7 @@ pub(crate) struct Present {
 }
 
 impl Present {
-    /// What an engine in trouble does not tell in time is left out; the run finds it out.
+    /// Data that an engine in trouble does not deliver in time is skipped; the run itself will report the problem.
     pub(crate) async fn on(engine: &Engine) -> Self {
         let engine = engine.with_deadline(LOOK_DEADLINE);
         let everything = ListFilter {
@@ -96,7 +95,7 @@ pub(crate) fn check(plan: &RunPlan, selected: Option<&Selected>, present: &Prese
     }
 }
 
-/// Limits that go beyond what the engine has. Docker refuses too many CPUs; Podman ignores what it has not got.
+/// Limits beyond the engine's resources. Docker refuses too many CPUs; Podman ignores limits that it does not support.
 pub(crate) fn limit_findings(plan: &RunPlan, engine: &EngineInfo) -> Vec<PlanFinding> {
     let mut findings = Vec::new();
     if let (Some(wanted), Some(cpus)) = (plan.cpus, engine.cpus)
@@ -133,7 +132,7 @@ fn shares_folders(endpoint: &Endpoint) -> bool {
     is_socket && endpoint.source != EndpointSource::Machine
 }
 
-/// Where the folders that a plan mounts have to be, and which of them are missing.
+/// Checks where the mounted folders have to be, and which of them are missing.
 fn folder_findings(plan: &RunPlan, endpoint: &Endpoint) -> Vec<PlanFinding> {
     let folders = plan
         .mounts
@@ -181,12 +180,12 @@ fn folder_findings(plan: &RunPlan, endpoint: &Endpoint) -> Vec<PlanFinding> {
     findings
 }
 
-/// Whether the system is sure that there is nothing; a folder that may not be looked into can be one of the engine's.
+/// Whether the folder is known to be missing. One that Slipway may not look into can still be readable for the engine.
 fn is_missing(path: &str) -> bool {
     std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
-/// Whether the engine sees the same files. A socket elsewhere can lead to another computer, through ssh.
+/// Whether the engine sees the same files. Another socket can lead to another computer, through ssh.
 fn is_native(address: &Address) -> bool {
     let Address::Unix(path) = address else {
         return false;
@@ -196,7 +195,7 @@ fn is_native(address: &Address) -> bool {
         .any(|runtime| path.starts_with(runtime))
 }
 
-/// What does not do what it looks like.
+/// Settings that do not have the effect they seem to have.
 fn program_findings(plan: &RunPlan) -> Vec<PlanFinding> {
     let mut findings = Vec::new();
     let entrypoint = plan.entrypoint.as_deref().unwrap_or_default();
@@ -221,7 +220,7 @@ fn program_findings(plan: &RunPlan) -> Vec<PlanFinding> {
     findings
 }
 
-/// Variables without which the image does not start.
+/// Required variables that have no value.
 pub(crate) fn missing_env(plan: &RunPlan) -> Vec<PlanFinding> {
     let Some(entry) = plan
         .catalog
@@ -274,17 +273,17 @@ pub(crate) fn free_name(base: &str, containers: &[Container]) -> String {
         .unwrap_or_else(|| base.to_owned())
 }
 
-/// What is worth knowing about a volume of a plan.
+/// A finding about a volume of a plan.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct VolumeNews {
-    /// Which mount of the plan.
+    /// Index of the mount in the plan.
     pub(crate) index: usize,
     pub(crate) message: String,
     pub(crate) hint: String,
 }
 
-/// Whose data a plan's volumes hold: one that exists is used with all that is in it, and one that a draft called
-/// `web-data-2` stands beside a `web-data` that is left alone.
+/// Findings about existing data: an existing volume is used with its content, and a draft that had to be called
+/// `web-data-2` leaves an existing `web-data` unused.
 pub(crate) fn volume_news(plan: &RunPlan, volumes: &[String]) -> Vec<VolumeNews> {
     let exists = |name: &str| volumes.iter().any(|volume| volume == name);
     let has_secrets = plan
@@ -330,7 +329,7 @@ pub(crate) fn volume_news(plan: &RunPlan, volumes: &[String]) -> Vec<VolumeNews>
         .collect()
 }
 
-/// That what is published on the loopback of another computer is not reached from this one.
+/// Warns that a port published on the loopback address of another computer cannot be reached from this one.
 pub(crate) fn only_there(host: &str) -> String {
     format!(
         "Ports on 127.0.0.1 of `{host}`, where the engine runs, are reachable from that computer only"
@@ -449,7 +448,7 @@ mod tests {
         }
     }
 
-    /// Which fields of a plan are marked, a `!` in front of those that stand in its way.
+    /// The fields with findings, blocking ones with a leading `!`.
     #[track_caller]
     fn check_fields(plan: &RunPlan, wanted: &[&str]) {
         let mut findings = spec::read(plan).err().unwrap_or_default();
@@ -697,7 +696,7 @@ mod tests {
             &[(1, "`db-data` is not used", "old password")],
         );
         check_volumes(&plan(&["v-1x"], &[]), &["v"], &[]);
-        // Two volumes of one container are no old and new one.
+        // Two volumes of one container are not an old and a new one.
         check_volumes(
             &plan(&["db-data", "db-data-2"], &[]),
             &["db-data"],

@@ -1,4 +1,4 @@
-//! A plan that can be run as it is, for anything that can be run.
+//! Drafts: a plan, ready to run, for a catalog entry or an image.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -15,18 +15,18 @@ use crate::run::check::{Present, check, free_name};
 use crate::run::port::HostPorts;
 use crate::{Slipway, view};
 
-/// How long a draft or a check waits for the engine.
+/// Timeout for the engine in a draft or a check.
 pub(crate) const LOOK_DEADLINE: Duration = Duration::from_secs(3);
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 impl Slipway {
     /// A plan for a catalog entry (by slug) or an image reference: a free name, free ports on 127.0.0.1, volumes for
-    /// the paths that hold data, generated secrets. Works without an engine, with less to tell.
+    /// the paths that hold data, generated secrets. Works without an engine, with less information.
     pub async fn run_draft(&self, what: &str) -> Result<RunDraft, ApiError> {
         self.run_draft_as(what, None).await
     }
 
-    /// The same with a name of the caller's choice, after which volumes are called.
+    /// The same with a name chosen by the caller, from which volume names are derived.
     pub async fn run_draft_as(&self, what: &str, name: Option<&str>) -> Result<RunDraft, ApiError> {
         let what = what.trim();
         let catalog = Catalog::bundled();
@@ -37,7 +37,7 @@ impl Slipway {
                 what.parse().map_err(|error| reference_error(&error))?;
             let entry = catalog.entry_for_image(&reference);
             let reference = match entry {
-                // `nginx` typed without a tag means what the card runs.
+                // `nginx` typed without a tag means the tag that its card runs.
                 Some(entry) if reference.tag().is_none() && reference.digest().is_none() => {
                     entry.reference()
                 }
@@ -67,8 +67,8 @@ impl Slipway {
     }
 }
 
-/// What the engine knows of the image, and what it has. A draft is wanted at once: what an engine in trouble does
-/// not tell in time is left out, and the run finds it out.
+/// The image's configuration and the engine's resources. A draft must be fast: what an engine in trouble does not
+/// deliver in time is skipped, and the run reports the problem.
 async fn look(engine: &Engine, reference: &ImageReference) -> (Option<ImageDetail>, Present) {
     let patient = engine.with_deadline(LOOK_DEADLINE);
     let reference = reference.to_string();
@@ -120,7 +120,7 @@ fn draft(
     })
 }
 
-/// The last part of the repository, as far as it can name a container.
+/// The last component of the repository, reduced to characters that a container name may have.
 fn container_name(reference: &ImageReference) -> String {
     let name: String = reference
         .short_name()
@@ -134,7 +134,7 @@ fn container_name(reference: &ImageReference) -> String {
     }
 }
 
-/// The entry's ports, the primary one first; else what the image exposes.
+/// The entry's ports, the primary one first; otherwise the ports that the image exposes.
 fn wanted_ports(entry: Option<&Entry>, image: Option<&ImageDetail>) -> Vec<(u16, Protocol)> {
     match (entry, image) {
         (Some(entry), _) if !entry.ports.is_empty() => {
@@ -156,8 +156,8 @@ fn wanted_ports(entry: Option<&Entry>, image: Option<&ImageDetail>) -> Vec<(u16,
     }
 }
 
-/// A named volume for each path that holds data: an anonymous one is lost with its container. One that exists is left
-/// alone: its data goes with another password than the one that is generated now.
+/// A named volume for each path that holds data: an anonymous one is lost with its container. A new name is chosen if
+/// the volume exists, because its data needs the old password and not the newly generated one.
 fn mounts(
     name: &str,
     entry: Option<&Entry>,
@@ -209,7 +209,7 @@ fn mounts(
     mounts
 }
 
-/// Variables with a default or a secret, and required ones, which a person has to fill in.
+/// Variables with a default or a secret, and required ones, which the user has to fill in.
 fn env(entry: Option<&Entry>) -> Result<Vec<EnvVar>, ApiError> {
     let mut env = Vec::new();
     for known in entry.iter().flat_map(|entry| &entry.env) {

@@ -1,5 +1,4 @@
-//! Running a plan: check, pull, create, start, wait. Whatever goes wrong after the container exists takes it away
-//! again.
+//! Runs a plan: check, pull, create, start, wait. A failure after the container was created removes it again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,16 +28,16 @@ use crate::selection::Selected;
 use crate::view::RUN_LABEL;
 use crate::{Slipway, connection_string, exit_reason, image, shipped_image, view, web_page};
 
-/// How long a container may take to answer before it is handed over as "running, but does not answer yet".
+/// How long a container may take to answer before the run ends with "running, but does not answer yet".
 const READY_DEADLINE: Duration = Duration::from_secs(90);
 /// A container without ports and health check counts as running after this long.
 const SETTLED: Duration = Duration::from_millis(700);
 const POLL: Duration = Duration::from_millis(150);
-/// A port or a name can be taken between the check and the start; more often than this is no coincidence.
+/// How often a port or a name may turn out to be taken between check and start; more often is no coincidence.
 const MAX_TRIES: usize = 5;
 
 impl Slipway {
-    /// Runs a plan to the end. `emit` is told of every step. Cancelling undoes what was done.
+    /// Runs a plan to the end. `emit` receives every step. Cancelling undoes what was done.
     pub async fn run(
         &self,
         plan: RunPlan,
@@ -99,20 +98,20 @@ impl Slipway {
 
 struct Run<'a, E> {
     selected: Selected,
-    /// By which the engine knows what this run made.
+    /// The label by which this run's container is found on the engine.
     id: String,
     plan: RunPlan,
     entry: Option<&'static Entry>,
-    /// A window shows secrets only to those who ask; a terminal is where they are asked for.
+    /// Whether secrets in notes are masked: a window shows them only on request, a terminal always.
     in_window: bool,
-    /// The name that was asked for last; a plan may leave it to Slipway.
+    /// The name last tried; a plan may leave it to Slipway.
     name: String,
     emit: &'a E,
     notices: Vec<String>,
     made: Made,
     /// The field of the plan that the error is about.
     field: Option<String>,
-    /// The container as it was when the run ended well.
+    /// The container as it was when the run succeeded.
     detail: Option<ContainerDetail>,
 }
 
@@ -139,14 +138,15 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             Err(findings) => return Err(self.refused(findings)),
         };
         let mut findings = missing_env(&self.plan);
-        // What is missing would have it pulled and started only to end at once.
+        // Without a required value, the image would be pulled and started only to exit at once.
         findings.extend(limit_findings(&self.plan, self.engine().info()));
         findings.retain(|finding| finding.blocking);
         if !findings.is_empty() {
             return Err(self.refused(findings));
         }
         if self.engine().info().product == Product::Docker {
-            // What a person would have typed, and so what `docker ps` shows. Podman wants the registry named.
+            // The short form, as a user would type it and as `docker ps` shows it. Podman needs the registry in the
+            // name.
             spec.image = reference.familiar();
         }
         spec.labels.insert(RUN_LABEL.to_owned(), self.id.clone());
@@ -179,9 +179,9 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         Ok(outcome)
     }
 
-    /// The first of the findings, as the error that the run ends with.
+    /// The first blocking finding, as the error of the run.
     fn refused(&mut self, findings: Vec<PlanFinding>) -> ApiError {
-        // There is at least one, or the plan would not have been refused.
+        // A plan is only refused with at least one finding.
         let first = findings.into_iter().next();
         let (message, hint) = first
             .map(|finding| {
@@ -203,7 +203,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             .map_err(|error| api_error(&error))
     }
 
-    /// Returns whether the name is Slipway's own choice, and so may become another one.
+    /// Returns whether the name was chosen by Slipway, and so may be changed.
     fn choose_name(
         &mut self,
         spec: &mut ContainerSpec,
@@ -230,7 +230,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         Ok(true)
     }
 
-    /// Moves host ports that are taken, unless they are fixed.
+    /// Replaces host ports that are taken, unless they are fixed.
     async fn choose_ports(
         &mut self,
         spec: &mut ContainerSpec,
@@ -266,7 +266,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         }
     }
 
-    /// Says whose data the container will work with, where that is not plain.
+    /// Notes which existing data the container will use, where that is not obvious.
     async fn tell_of_volumes(&mut self) {
         if !self
             .plan
@@ -276,7 +276,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         {
             return;
         }
-        // An engine that does not tell its volumes can still run containers.
+        // An engine that does not list its volumes can still run containers.
         let volumes = self.engine().list_volumes(&[]).await.unwrap_or_default();
         let volumes: Vec<String> = volumes.into_iter().map(|volume| volume.name).collect();
         for news in volume_news(&self.plan, &volumes) {
@@ -292,7 +292,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         let name = reference.to_string();
         let image = match self.engine().inspect_image(&name).await {
             Ok(image) if shipped_image::is_of_another_version(reference, &image) => {
-                // The one that is there will do where the other one cannot be loaded.
+                // An image of another version will do if the shipped one cannot be loaded.
                 let loaded = shipped_image::load(self.engine(), reference, |_| {}).await;
                 tracing::debug!(?loaded, "the shipped image of this version");
                 self.engine().inspect_image(&name).await.unwrap_or(image)
@@ -348,7 +348,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                         name,
                     });
                     for warning in made.warnings {
-                        // `have_image` has said this better.
+                        // `have_image` has reported this with more detail.
                         if !warning.contains("does not match the detected host platform") {
                             self.notice(warning);
                         }
@@ -413,7 +413,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         result
     }
 
-    /// The engine found a port taken that looked free. A fixed one is an error; others move.
+    /// Handles a port that turned out to be taken. A fixed port is an error; others are replaced.
     async fn dodge_port(
         &mut self,
         spec: &mut ContainerSpec,
@@ -451,7 +451,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         let free = taken.free.unwrap_or_else(|| wanted.saturating_add(1));
         self.notice(format!("{}; {free} is used instead", taken.message));
         spec.published_ports[index].host_port = Some(free);
-        // A container whose start failed keeps its ports; it is made anew.
+        // A container whose start failed keeps its ports, so it is created again.
         remove(self.engine(), id)
             .await
             .map_err(|error| api_error(&error))?;
@@ -468,7 +468,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         }
     }
 
-    /// Waits until the container answers, has done its work, or has failed.
+    /// Waits until the container answers, has exited with success, or has failed.
     async fn wait(&mut self, reference: &ImageReference, id: &str) -> Result<RunOutcome, ApiError> {
         let started = Instant::now();
         let mut pause = POLL / 3;
@@ -510,7 +510,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
     async fn is_ready(&self, detail: &ContainerDetail, started: Instant) -> bool {
         match detail.state.health.as_ref().map(|health| health.health) {
             Some(Health::Healthy) => return true,
-            // A health check may run every 30 s; the port is asked meanwhile.
+            // A health check may run only every 30 s; meanwhile the port is tried.
             Some(Health::Starting | Health::Unhealthy) | None => {}
         }
         match self.port_to_ask(detail) {
@@ -522,7 +522,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         }
     }
 
-    /// The published port that stands for the whole: the primary one of the catalog, else the first TCP one.
+    /// The published port that represents the container: the catalog's primary one, otherwise the first TCP port.
     fn port_to_ask(&self, detail: &ContainerDetail) -> Option<(Port, bool)> {
         let host = view::engine_host(&self.selected.endpoint);
         let published = || {
@@ -541,7 +541,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         Some((*port, web))
     }
 
-    /// What to open: the primary port of the catalog, else the first that is a page.
+    /// What to open: the catalog's primary port, otherwise the first web page.
     fn url(&self, container: &ContainerView) -> Option<String> {
         let primary = self
             .entry
@@ -573,13 +573,13 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             url,
             ready,
             note,
-            // Where its ports are held is known once it runs.
+            // Its bound ports are known once it is running.
             connections: Vec::new(),
             notices: self.notices.clone(),
         }
     }
 
-    /// The container was started and ended by itself: its own last words are the best explanation.
+    /// The error for a container that exited right after its start: its last output is the best explanation.
     async fn ended(&self, reference: &ImageReference, detail: &ContainerDetail) -> ApiError {
         let last_words = LastWords::of(self.engine(), detail).await;
         let text = last_words.text();
@@ -605,7 +605,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
     }
 }
 
-/// Why the engine does not create a container. What it says of a folder that is not there is for its own developers.
+/// The error of a failed create. The engine's text about a missing folder is meant for developers.
 fn create_error(error: &EngineError) -> ApiError {
     let mut shown = api_error(error);
     if let Some(said) = said(error)

@@ -1,10 +1,10 @@
-//! Which field of a plan an engine's refusal is about, so that it can be marked there.
+//! Finds the field of a plan that an engine's error is about, so that it can be marked there.
 
 use slipway_api::container::MountKind;
 use slipway_api::run::RunPlan;
 use slipway_engine::{EngineError, Noun};
 
-/// The engine's own text, where it is in the error.
+/// The engine's own text, if the error has one.
 pub(crate) fn said(error: &EngineError) -> Option<&str> {
     match error {
         EngineError::InvalidRequest { message }
@@ -38,12 +38,12 @@ pub(crate) fn field_of(plan: &RunPlan, error: &EngineError) -> Option<String> {
     }
 }
 
-/// The field that an engine's text names in its own words.
+/// The field by keywords in an engine's text.
 fn field_in(plan: &RunPlan, text: &str) -> Option<String> {
     let lower = text.to_lowercase();
     let has = |part: &str| lower.contains(part);
     let has_one = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
-    // A path or an address of the plan is a surer sign than a word.
+    // A path or an address of the plan is stronger evidence than a keyword.
     if has_one(&["mount", "bind source", "volume", "statfs"]) {
         let named = |value: &str| !value.is_empty() && text.contains(value);
         for (index, mount) in plan.mounts.iter().enumerate() {

@@ -1,25 +1,25 @@
-//! What a container wrote before it ended: the best explanation of why it did.
+//! The last output of a container, which best explains why it ended.
 
 use futures_util::StreamExt as _;
 use slipway_engine::{ContainerDetail, Engine, LogOptions, LogOutput, Tail};
 
-/// So many lines of the log are looked at. The engine counts lines of both outputs together, and a complaint may be
-/// followed by much else.
+/// Number of log lines that are read. The engine counts lines of both outputs together, and an error message may be
+/// followed by many other lines.
 const LOOKED_AT: u64 = 200;
-/// So many of the last ones go into the details.
+/// Number of last lines that go into the details.
 const SHOWN: usize = 12;
-/// Longer lines are cut.
+/// Length at which lines are cut.
 const MAX_LINE: usize = 2000;
 
-/// The last lines of a log, in the engine's order. That is the order in which it read them: between standard output
-/// and standard error it need not be the one in which they were written.
+/// The last lines of a log, in the engine's order. That is the order in which it read them, which can differ from the
+/// order in which they were written to the two outputs.
 #[derive(Debug, Default)]
 pub(crate) struct LastWords {
     lines: Vec<(LogOutput, String)>,
 }
 
 impl LastWords {
-    /// Reads what an ended container left. Nothing when the engine does not tell.
+    /// Reads the output of an ended container. Empty if the engine does not deliver it.
     pub(crate) async fn of(engine: &Engine, detail: &ContainerDetail) -> Self {
         let options = LogOptions {
             follow: false,
@@ -46,7 +46,7 @@ impl LastWords {
         last_words
     }
 
-    /// The line that says most: the last one on standard error, where programs complain, else the last one at all.
+    /// The most informative line: the last one on standard error, otherwise the last one at all.
     pub(crate) fn complaint(&self) -> Option<&str> {
         let last = |wanted: Option<LogOutput>| {
             self.lines

@@ -56,7 +56,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), (String, Option<String>)> {
     ))
 }
 
-/// Whether a variable's value is to be masked: the catalog says so, or its name does.
+/// Whether a variable's value is masked, by the catalog or by its name.
 pub(crate) fn looks_secret(plan: &RunPlan, variable: &str) -> bool {
     let known = plan
         .catalog
@@ -69,8 +69,7 @@ pub(crate) fn looks_secret(plan: &RunPlan, variable: &str) -> bool {
     is_secret_name(variable)
 }
 
-/// Whether a variable's name says that its value is a secret. The window has the same rule in
-/// `ui/src/format/secret.ts`.
+/// Whether a variable's name suggests a secret. The window has the same rule in `ui/src/format/secret.ts`.
 pub(crate) fn is_secret_name(name: &str) -> bool {
     const WORDS: [&str; 12] = [
         "PASS",
@@ -86,7 +85,7 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
         "ACCESSKEY",
         "PRIVATEKEY",
     ];
-    /// Names that official images use without an underscore: `PGPASSWORD`.
+    /// Names used by official images without an underscore: `PGPASSWORD`.
     const GLUED: [&str; 5] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY"];
     let name = name.to_ascii_uppercase();
     let is_about_one = ["_FILE", "_PATH", "_DIR", "_ID"]
@@ -102,8 +101,7 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     name.split('_').any(is_word) || GLUED.iter().any(|word| name.contains(word))
 }
 
-/// What to write after the image, and in place of its entrypoint, for a container to run what this one runs: nothing
-/// where that is the image's own.
+/// The entrypoint and arguments that make a new container run the same command; empty where they are the image's own.
 fn program_of(
     detail: &ContainerDetail,
     image: Option<&ImageDetail>,
@@ -119,7 +117,7 @@ fn program_of(
         };
         return (None, words);
     }
-    // `--entrypoint` takes one word, and with it the image's command no longer counts.
+    // `--entrypoint` takes one word, and replaces the image's command too.
     let mut words = detail.entrypoint.iter().chain(&detail.command).cloned();
     if detail.entrypoint.is_empty() {
         return (Some(String::new()), words.collect());
@@ -127,8 +125,8 @@ fn program_of(
     (words.next(), words.collect())
 }
 
-/// The plan that would make a container like this one. What comes from its image is left out; all is written out
-/// where the image is not known any more.
+/// The plan that would create a container like this one. Settings that come from its image are left out; everything is
+/// written out if the image is no longer known.
 pub(crate) fn plan_of(
     detail: &ContainerDetail,
     container: &ContainerView,
@@ -184,7 +182,7 @@ pub(crate) mod tests {
 
     use super::{check_name, is_secret_name};
 
-    /// A plan that only has an image.
+    /// A plan with nothing but an image.
     pub(crate) fn empty_plan() -> RunPlan {
         RunPlan {
             image: "web".to_owned(),

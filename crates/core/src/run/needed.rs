@@ -1,5 +1,4 @@
-//! Services that an image needs beside it: run first or taken as they are, on a network that both share, and named in
-//! the plan's variables.
+//! Services that an image needs: started or reused, on a shared network, and named in the plan's variables.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -16,7 +15,7 @@ use crate::error::{api_error, invalid};
 use crate::{Slipway, view};
 
 impl Slipway {
-    /// What a plan's image needs beside it, with the containers that could be it.
+    /// The services that a plan's image needs, with the running containers that could provide them.
     pub async fn run_needs(&self, plan: &RunPlan) -> Result<Vec<NeededService>, ApiError> {
         let Some(entry) = entry_of(plan) else {
             return Ok(Vec::new());
@@ -52,9 +51,9 @@ impl Slipway {
             .collect())
     }
 
-    /// Runs what a plan's image needs on the network that both share, which is made if it is missing, and returns the
-    /// plan with that network and what names the service in its variables. When it fails, a network that was made for
-    /// it goes again.
+    /// Runs the services that a plan's image needs on a shared network, which is created if it is missing, and returns
+    /// the plan with that network and with variables that refer to the services. On failure, a network created here is
+    /// removed again.
     pub async fn run_needed(
         &self,
         plan: RunPlan,
@@ -80,7 +79,7 @@ impl Slipway {
                 filled(plan, entry, needed, &outcome.container.name, &env, network).map_err(failure)
             }
             Err(mut failed) => {
-                // A container that is yet to be undone keeps its network.
+                // A container that is still being undone keeps its network.
                 if made && engine.remove_network(&network).await.is_ok() {
                     failed
                         .undone
@@ -91,8 +90,8 @@ impl Slipway {
         }
     }
 
-    /// Has a plan use a container that runs: on a network that the container is on, or else on one that it is attached
-    /// to now.
+    /// Makes a plan use a running container: on a network that the container is on, or on one that it is attached to
+    /// now.
     pub async fn run_use(
         &self,
         plan: RunPlan,
@@ -144,7 +143,7 @@ fn needed(plan: &RunPlan, slug: &str) -> Result<(&'static Entry, &'static Entry)
         .ok_or_else(|| invalid(format!("`{}` does not need `{slug}`", plan.image), None))
 }
 
-/// The plan's own network where containers find each other by name on it; else one that is named after the plan.
+/// The plan's own network if it resolves container names; otherwise one named after the plan.
 fn shared_network(plan: &RunPlan, entry: &Entry) -> String {
     let own = plan.network.as_deref().filter(|name| finds_by_name(name));
     own.map_or_else(
@@ -156,7 +155,7 @@ fn shared_network(plan: &RunPlan, entry: &Entry) -> String {
     )
 }
 
-/// Makes a network unless it is there, and says whether it did.
+/// Creates a network unless it exists; returns whether it did.
 async fn ensure_network(engine: &Engine, name: &str) -> Result<bool, ApiError> {
     let there = engine
         .list_networks()
@@ -167,7 +166,7 @@ async fn ensure_network(engine: &Engine, name: &str) -> Result<bool, ApiError> {
     }
     match engine.create_network(name).await {
         Ok(()) => Ok(true),
-        // Somebody else made it in the meantime.
+        // It was created by somebody else in the meantime.
         Err(EngineError::Conflict { .. }) => Ok(false),
         Err(error) => Err(api_error(&error)),
     }
@@ -218,7 +217,7 @@ fn fill_env(
     let mut lacking = None;
     for known in &entry.env {
         let Some(from) = &known.from else { continue };
-        // In an address, a value is a part of it.
+        // In a URL, a value must be escaped.
         let is_url = from.to_string().contains("://");
         let missing = Cell::new(None);
         let value = from.fill(|placeholder| {

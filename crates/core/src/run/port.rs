@@ -1,4 +1,4 @@
-//! Host ports: which are taken, by whom, and which is free instead.
+//! Host ports: which are taken, by what, and which is free instead.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
@@ -9,7 +9,7 @@ use slipway_machine::port_holder;
 
 use crate::blocking::blocking;
 
-/// How far above the wanted port a free one is looked for before the system chooses.
+/// How far above the wanted port a free one is searched before the system chooses one.
 const NEARBY: u16 = 64;
 
 /// A host port that cannot be used.
@@ -17,16 +17,16 @@ const NEARBY: u16 = 64;
 pub(crate) struct Taken {
     /// "Port 8080 is in use by `web`".
     pub(crate) message: String,
-    /// One that is free.
+    /// A free port.
     pub(crate) free: Option<u16>,
 }
 
-/// The host ports that are known to be taken.
+/// The host ports known to be taken.
 pub(crate) struct HostPorts {
-    /// Whether the engine publishes on this computer, so that sockets here tell the truth.
+    /// Whether the engine publishes on this computer, so that local sockets are relevant.
     local: bool,
     published: HashMap<(u16, Protocol), Vec<(IpAddr, String)>>,
-    /// Ports that the same plan has been given already.
+    /// Ports already assigned to the same plan.
     given: Vec<(IpAddr, u16, Protocol)>,
 }
 
@@ -58,7 +58,7 @@ impl HostPorts {
         self.given.push((ip, port, protocol));
     }
 
-    /// Why a port cannot be used, in words without the port: "`web`", "`nginx` (process 412)".
+    /// What holds a port, without the port: "`web`", "`nginx` (process 412)".
     pub(crate) fn holder(&self, ip: IpAddr, port: u16, protocol: Protocol) -> Option<String> {
         if self.is_given(ip, port, protocol) {
             return Some("another port of this container".to_owned());
@@ -94,18 +94,18 @@ impl HostPorts {
             .any(|given| given.1 == port && given.2 == protocol && overlap(given.0, ip))
     }
 
-    /// Whether nobody holds a port. Unlike [`Self::holder`] it does not look for who does, which takes a while.
+    /// Whether a port is free. Faster than [`Self::holder`], because it does not look for the holder's name.
     fn is_free(&self, ip: IpAddr, port: u16, protocol: Protocol) -> bool {
         !self.is_given(ip, port, protocol)
             && self.container(ip, port, protocol).is_none()
             && (!self.local || can_bind(ip, port, protocol))
     }
 
-    /// The wanted port or the next free one above it; any free one when nothing nearby is.
+    /// The wanted port or the next free one above it; any free port if none is nearby.
     pub(crate) fn free(&self, ip: IpAddr, wanted: u16, protocol: Protocol) -> Option<u16> {
         let nearby = (0..NEARBY)
             .filter_map(|step| wanted.checked_add(step))
-            // Privileged ports are for those who ask for them.
+            // Privileged ports are used only on request.
             .map(|port| if port < 1024 { port + 8000 } else { port });
         nearby
             .chain((49152..=65535).step_by(61))
@@ -122,12 +122,12 @@ impl HostPorts {
     }
 }
 
-/// Whether two addresses cannot both be listened on at one port.
+/// Whether listening on one of two addresses prevents listening on the other, at the same port.
 fn overlap(one: IpAddr, other: IpAddr) -> bool {
     one.is_unspecified() || other.is_unspecified() || one == other
 }
 
-/// Whether this computer lets us listen there. Permission is the engine's affair: it runs as another user.
+/// Whether Slipway can listen there. A lack of permission does not count: the engine runs as another user.
 fn can_bind(ip: IpAddr, port: u16, protocol: Protocol) -> bool {
     let address = SocketAddr::new(ip, port);
     let result = match protocol {
@@ -142,7 +142,7 @@ fn can_bind(ip: IpAddr, port: u16, protocol: Protocol) -> bool {
 }
 
 impl Taken {
-    /// As what stands in the way of a start.
+    /// As the error of a start.
     pub(crate) fn into_error(self, port: u16, detail: Option<String>) -> ApiError {
         ApiError {
             kind: ErrorKind::PortTaken,
@@ -156,7 +156,8 @@ impl Taken {
     }
 }
 
-/// Moves host ports that are taken, unless they are `fixed`, and says so. An error comes with the index of its port.
+/// Replaces host ports that are taken, unless they are `fixed`, and returns notes about them. An error comes with the
+/// index of its port.
 pub(crate) fn settle(
     ports: &mut [PublishedPort],
     fixed: &[bool],
@@ -184,8 +185,8 @@ pub(crate) fn settle(
     Ok(notices)
 }
 
-/// Who holds a port that the engine said is taken. It does not say for which protocol: `wanted` are those that may be
-/// meant. Returns which one it is.
+/// What holds a port that the engine reported as taken. The engine does not name the protocol, so `wanted` are the
+/// candidates. Returns which one it is.
 pub(crate) async fn describe_taken(
     engine: &Engine,
     local: bool,

@@ -1,8 +1,8 @@
-//! Whether something answers at a published port.
+//! Tests whether something answers at a published port.
 //!
-//! A connection alone says nothing: the engine's own proxy accepts it before the container listens, and closes it
-//! when there is nobody to hand it to. So a web page has to answer with some bytes, and anything else has to keep
-//! the connection open for a moment or speak first.
+//! A successful connect proves nothing: the engine's proxy accepts connections before the container listens, and then
+//! closes them. So a web page has to answer with some bytes, and anything else has to keep the connection open for a
+//! moment or send something first.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 const CONNECT: Duration = Duration::from_secs(1);
-/// How long a page may take to answer once it is connected.
+/// How long a web page may take to answer once connected.
 const PAGE: Duration = Duration::from_secs(5);
 /// How long a connection has to stay open to count.
 const OPEN: Duration = Duration::from_millis(250);
 
-/// Asks once. `web` says whether HTTP is expected there.
+/// Tries once. `web` means that HTTP is expected.
 pub(crate) async fn answers(host: &str, port: &Port, web: bool) -> bool {
     let Some(host_port) = port.host_port else {
         return false;

@@ -1,4 +1,4 @@
-//! A plan, checked field by field, as what the engine is asked to create.
+//! Validates a plan field by field and converts it into a container specification.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,10 +13,10 @@ use slipway_engine::{
 use crate::run::check_name;
 use crate::view::CATALOG_LABEL;
 
-/// Docker's own lower limit.
+/// Docker's own lower limit of memory.
 const MIN_MEMORY: u64 = 6 << 20;
 
-/// Reads a plan. Everything that is wrong with it is found, not only the first thing.
+/// Converts a plan. Returns all problems, not only the first.
 pub(crate) fn read(plan: &RunPlan) -> Result<(ImageReference, ContainerSpec), Vec<PlanFinding>> {
     let mut findings = Vec::new();
     let mut found = |field: String, message: String, hint: Option<String>| {
@@ -117,7 +117,7 @@ pub(crate) fn read(plan: &RunPlan) -> Result<(ImageReference, ContainerSpec), Ve
     Ok((reference, spec))
 }
 
-/// What needs no checking.
+/// Fields that need no checking.
 fn unchecked(plan: &RunPlan) -> ContainerSpec {
     let mut labels = BTreeMap::new();
     if let Some(slug) = &plan.catalog {
@@ -155,7 +155,7 @@ fn unchecked(plan: &RunPlan) -> ContainerSpec {
     }
 }
 
-/// What is wrong with one field.
+/// The problem of one field.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     /// The field, or its part of a row: `host_port`.
@@ -229,7 +229,7 @@ fn limit_problems(plan: &RunPlan) -> Vec<Problem> {
 
 fn network_problem(plan: &RunPlan) -> Option<Problem> {
     let name = plan.network.as_deref().map(str::trim)?;
-    // Modes with an argument: Docker's `container:NAME`, and Podman's.
+    // Modes with an argument: Docker's `container:NAME`, and Podman's own.
     let is_mode = name.split_once(':').is_some_and(|(mode, rest)| {
         matches!(mode, "container" | "ns" | "pasta" | "slirp4netns") && !rest.is_empty()
     });
@@ -259,7 +259,7 @@ fn port_number(number: u32, part: &'static str, side: &str) -> Result<u16, Probl
         })
 }
 
-/// Reads a port. Everything that is wrong with it is found.
+/// Converts a port. Returns all of its problems.
 pub(crate) fn read_port(port: &PortPlan) -> Result<PublishedPort, Vec<Problem>> {
     let protocol = match port.protocol.as_str() {
         "tcp" => Ok(Protocol::Tcp),
@@ -305,13 +305,13 @@ pub(crate) fn read_port(port: &PortPlan) -> Result<PublishedPort, Vec<Problem>> 
     }
 }
 
-/// Whether a path is absolute, on whatever system the engine runs.
+/// Whether a path is absolute on any operating system, because the engine may run on another one.
 fn is_absolute(path: &str) -> bool {
     (path.starts_with('/') || path.starts_with(r"\\") || path.as_bytes().get(1) == Some(&b':'))
         && !path.contains('\0')
 }
 
-/// What is wrong with what is mounted.
+/// Problems with a mount's source.
 fn source_problem(kind: MountKind, source: Option<&str>) -> Option<Problem> {
     let (message, hint) = match (kind, source) {
         (MountKind::Volume, Some(name)) => {
@@ -340,7 +340,7 @@ fn source_problem(kind: MountKind, source: Option<&str>) -> Option<Problem> {
     Some(Problem::new("source", message, hint))
 }
 
-/// What is wrong with the path in the container.
+/// Problems with the path in the container.
 fn target_problem(path: &str) -> Option<Problem> {
     let message = if path.is_empty() {
         "The path in the container is missing".to_owned()
@@ -355,7 +355,7 @@ fn target_problem(path: &str) -> Option<Problem> {
     Some(Problem::new("target", message, hint))
 }
 
-/// Reads a mount. Everything that is wrong with it is found.
+/// Converts a mount. Returns all of its problems.
 fn read_mount(mount: &MountPlan) -> Result<MountSpec, Vec<Problem>> {
     let destination = mount.target.trim();
     let source = mount

@@ -1,7 +1,7 @@
-//! Takes away what a failed or cancelled run made, however long the engine takes to answer.
+//! Removes what a failed or cancelled run created, however long the engine takes to answer.
 //!
-//! A request to create that got no answer may have made a container all the same, or make it yet. So each run labels
-//! its container with an id of its own, and what is found under it is this run's and nobody else's.
+//! A create request without an answer may have created a container all the same, or may still do so. So each run labels
+//! its container with a random id, and only containers with that label are removed.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::error::invalid;
 use crate::operation::Operations;
 use crate::view::RUN_LABEL;
 
-/// How long a failed or cancelled run waits for its own clean-up before it leaves that behind.
+/// How long a failed or cancelled run waits for its clean-up before that continues in the background.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// The same for a command, which ends afterwards, and the clean-up with it.
+/// The same for a command, which then exits and so ends the clean-up.
 const PATIENCE_OF_COMMAND: Duration = Duration::from_secs(30);
-/// First and longest pause between two tries.
+/// First and longest pause between two attempts.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
-/// An engine that has not answered for so long is no longer asked to remove something.
+/// An engine that has not answered for this long is given up.
 const GIVE_UP: Duration = Duration::from_hours(1);
-/// A container that was asked for without an answer is looked for this long, from when the engine answers again.
+/// How long to look for a container whose create request got no answer, counted from when the engine answers again.
 const COMES_YET: Duration = Duration::from_mins(2);
 
-/// A random id, by which a run finds what it made.
+/// A random id that labels what a run creates.
 pub(crate) fn run_id() -> Result<String, slipway_api::ApiError> {
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random).map_err(|error| {
@@ -36,22 +36,22 @@ pub(crate) fn run_id() -> Result<String, slipway_api::ApiError> {
     Ok(format!("{:032x}", u128::from_ne_bytes(random)))
 }
 
-/// What a run has made so far.
+/// What a run has created so far.
 #[derive(Default)]
 pub(crate) enum Made {
     /// Nothing, or nothing any more.
     #[default]
     Nothing,
-    /// A container was asked for. The request goes on when the run is cancelled: only its answer tells what to take
-    /// away.
+    /// A create request is in flight. It goes on when the run is cancelled, because only its answer names what to
+    /// remove.
     Asked(JoinHandle<Result<CreatedContainer, EngineError>>),
-    /// A container was asked for, and the answer did not come: it may be there, or come yet.
+    /// A create request failed without an answer: the container may exist, or still appear.
     Perhaps,
     /// A container, by id.
     Container(String),
 }
 
-/// Everything that is needed to take it away.
+/// Everything needed for the clean-up.
 pub(crate) struct Undo {
     pub(crate) engine: Engine,
     /// The run's own id.
@@ -61,17 +61,17 @@ pub(crate) struct Undo {
     pub(crate) made: Made,
 }
 
-/// How it came out.
+/// The outcome of the clean-up.
 enum Undone {
-    /// With the volumes that came with it.
+    /// Removed, with the volumes that were created with it.
     Removed(Vec<String>),
     NothingThere,
     Failed(EngineError),
 }
 
 impl Undo {
-    /// Takes it away, and says so. An engine that does not answer is not waited for where the process `stays`: the
-    /// removal goes on behind.
+    /// Cleans up and returns what was removed. If the process `stays` and the engine does not answer, the clean-up
+    /// continues in the background.
     pub(crate) async fn run(self, stays: bool, operations: &Operations) -> Vec<String> {
         let patience = if stays { PATIENCE } else { PATIENCE_OF_COMMAND };
         self.within(patience, stays, operations).await
@@ -103,7 +103,7 @@ impl Undo {
             Err(_) if stays => {
                 format!("Should the engine still make the container `{name}`, it is removed again")
             }
-            // The command ends, or Slipway does.
+            // The command exits, or Slipway does.
             Ok(_) | Err(_) if is_there => format!(
                 "The container `{name}` could not be removed in time: `slipway rm {name}` removes it"
             ),
@@ -155,7 +155,7 @@ impl Undo {
     }
 }
 
-/// Whether a request that failed like this may have been carried out: nobody said that it was not.
+/// Whether a request that failed in this way may have been carried out: no answer ruled it out.
 pub(crate) fn may_be_done(error: &EngineError) -> bool {
     matches!(
         error,
@@ -169,11 +169,11 @@ pub(crate) fn may_be_done(error: &EngineError) -> bool {
     )
 }
 
-/// Removes a container with the volumes that have no name. One that is gone already is as wanted.
+/// Removes a container with its anonymous volumes. It is fine if it is gone already.
 pub(crate) async fn remove(engine: &Engine, id: &str) -> Result<(), EngineError> {
     let how = RemoveContainer {
         force: true,
-        // Anonymous volumes came with it and hold nothing that was there before.
+        // Anonymous volumes were created with it and hold no older data.
         volumes: true,
     };
     match engine.remove_container(id, how).await {
@@ -182,14 +182,14 @@ pub(crate) async fn remove(engine: &Engine, id: &str) -> Result<(), EngineError>
     }
 }
 
-/// Removes the named volumes that were made for a run, half filled as they may be. Those that existed before do not
-/// have its label; nor do Podman's, which so stay behind: better than to remove what may be somebody's.
+/// Removes the named volumes that were created for a run, even partly filled ones. Volumes that existed before lack the
+/// run's label. So do Podman's, which are left behind: that is better than removing somebody's data.
 async fn remove_volumes(engine: &Engine, run: &str) -> Result<Vec<String>, EngineError> {
     let mut removed = Vec::new();
     for volume in engine.list_volumes(&[label(run)]).await? {
         match engine.remove_volume(&volume.name).await {
             Ok(()) => removed.push(volume.name),
-            // Somebody else uses it by now, or removed it.
+            // It is in use by now, or already removed.
             Err(
                 EngineError::InUse { .. }
                 | EngineError::Conflict { .. }
@@ -205,7 +205,7 @@ fn label(run: &str) -> String {
     format!("{RUN_LABEL}={run}")
 }
 
-/// Removes a container that a run made, and says whether there was one.
+/// Removes a run's container; returns whether there was one.
 async fn remove_labelled(engine: &Engine, run: &str) -> Result<bool, EngineError> {
     let filter = ListFilter {
         all: true,
@@ -244,7 +244,7 @@ mod tests {
     }
 
     impl Stage {
-        /// An engine behind a proxy, which is given up on after a second.
+        /// An engine behind a proxy, with a timeout of one second.
         async fn set(stays: bool) -> Arc<Self> {
             let dockerd = Dockerd::start().expect("an engine");
             dockerd.load_sample(IMAGE).expect("a sample");
@@ -283,7 +283,7 @@ mod tests {
                 .docker_ok(&["ps", "-a", "--format", "{{.Names}}"])
         }
 
-        /// Runs something that sleeps, with a fault from a step on, and cancels it there if `cancels`.
+        /// Runs a container that sleeps, with a fault from some step on, and cancels it there if `cancels`.
         async fn fails(&self, at: RunStep, fault: Fault, cancels: bool) -> RunFailure {
             let cancel = CancellationToken::new();
             let emit = |event| {

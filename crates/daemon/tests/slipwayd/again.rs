@@ -1,7 +1,7 @@
-//! Whatever ends the machine, however often: containers with a restart policy come back, volumes have what they had, and
+//! However and how often the machine ends: containers with a restart policy come back, volumes keep their data, and
 //! nothing is left over.
 //!
-//! `SLIPWAY_TEST_LIVES` says how often each end is tried; it is 2 where nobody says.
+//! `SLIPWAY_TEST_LIVES` is how often each kind of end is tried, 2 by default.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ fn lives() -> u32 {
     }
 }
 
-/// A machine with a web server that comes back, and a volume that it writes to all the time.
+/// A machine with a web server that comes back, and a volume that it writes to continuously.
 struct Lived {
     own: Own,
     port: u16,
@@ -38,7 +38,7 @@ impl Lived {
         ));
         own.docker_line("exec web busybox dd if=/dev/urandom of=/data/bytes bs=1024 count=4096");
         own.docker_line("exec web busybox sync");
-        // What is being written when the machine ends is what its journal is for.
+        // Writes in progress when the machine ends are protected by the journal.
         own.docker_ok(
             &[
                 "run", "-d", "--name", "writer", "--restart", "always", "-v", "kept:/data", "tiny",
@@ -98,7 +98,7 @@ impl Lived {
         );
     }
 
-    /// What lies beside the sockets.
+    /// The files beside the sockets.
     fn files(&self) -> BTreeSet<PathBuf> {
         std::fs::read_dir(&self.own.paths.runtime)
             .expect("readable")
@@ -134,7 +134,7 @@ async fn containers_and_volumes_outlive_every_end() {
         let view = own.state(MachineState::Stopped).await;
         assert_eq!(warnings_about(&view, "switched off"), [""; 0]);
         assert!(own.qemu_pid().is_none());
-        // Every other time the process goes as well.
+        // Every other time the process is killed as well.
         if life % 2 == 1 {
             own.client.shutdown().await.expect("it ends");
             lived.nothing_is_left();
@@ -152,7 +152,7 @@ async fn containers_and_volumes_outlive_every_end() {
             })
             .await;
         if life == 0 {
-            // It is started again without being asked for, once in five minutes.
+            // It restarts by itself, once in five minutes.
             let view = own.running().await;
             assert_eq!(warnings_about(&view, "started again").len(), 1, "{view:?}");
         } else {
@@ -174,7 +174,7 @@ async fn containers_and_volumes_outlive_every_end() {
     lived.nothing_is_left();
 }
 
-/// Who ends a session tells every process of it at once. A database that asks for its time gets it even so.
+/// The end of a session signals every process at once. A database that needs time to shut down gets it even so.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_session_gives_containers_the_time_that_they_ask_for() {
     let Some(image) = image() else { return };

@@ -1,4 +1,4 @@
-//! What is not as it should be is told, and nothing is damaged.
+//! Faulty surroundings are reported, and nothing is damaged.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ fn first_bytes(path: &Path) -> Vec<u8> {
     bytes
 }
 
-/// A `slipwayd` that sees other mounts than everybody else: what `script` makes of them.
+/// A `slipwayd` in a mount namespace that `script` prepares.
 async fn among_mounts(own: &Own, script: &str) -> Child {
     let script = format!("set -e; {script}; exec \"$0\"");
     let mut daemon = own
@@ -98,7 +98,7 @@ async fn without_the_right_to_kvm_it_is_slow_and_says_why() {
         return;
     }
     let own = Own::new(&image);
-    // A device on such a mount may be opened by nobody.
+    // Nobody can open a device on such a mount.
     let script = "mount --bind /dev/kvm /dev/kvm; mount -o remount,bind,nodev /dev/kvm";
     let mut daemon = among_mounts(&own, script).await;
     own.client.start().await.expect("accepted");
@@ -146,7 +146,7 @@ async fn a_full_disk_of_this_computer_has_it_wait_and_loses_nothing() {
     std::fs::create_dir(&data).expect("writable");
     let script = format!("mount -t tmpfs -o size=1500m none {}", data.display());
     let mut daemon = among_mounts(&own, &script).await;
-    // What it sees is seen through it.
+    // Reached through the mount namespace of `slipwayd`.
     let filler = PathBuf::from(format!(
         "/proc/{}/root{}/filler",
         daemon.id(),
@@ -176,7 +176,7 @@ async fn a_full_disk_of_this_computer_has_it_wait_and_loses_nothing() {
     let sum = || own.docker_line("exec web busybox sha256sum /data/bytes");
     let kept = sum();
 
-    // The machine waits in the middle of it, and goes on when there is room: who writes sees nothing of it.
+    // The machine is paused midway, and continues when there is room: the writer notices nothing.
     let qemu = own.qemu_pid();
     assert!(!fill(1500), "it is full now");
     let mut writing = own

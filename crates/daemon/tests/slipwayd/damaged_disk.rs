@@ -1,4 +1,4 @@
-//! A disk that is damaged beyond what is safe to repair is told as that, left as it is, and repaired when that is asked for.
+//! A disk with damage that cannot be repaired safely is reported, left as it is, and repaired on request.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -27,7 +27,7 @@ async fn a_damaged_disk_is_repaired_when_that_is_asked_for() {
     own.client.stop().await.expect("accepted");
     own.state(MachineState::Stopped).await;
 
-    // What the directory holds is no directory any more, and the kernel has noticed.
+    // The directory's blocks are overwritten, and the kernel has noticed.
     let disk = own.paths.data_disk();
     let block: u64 = debugfs(&own, "blocks /directory")
         .parse()
@@ -63,7 +63,7 @@ async fn a_damaged_disk_is_repaired_when_that_is_asked_for() {
         "words"
     );
 
-    // It is well from now on.
+    // From now on the disk is fine.
     own.client.stop().await.expect("accepted");
     own.state(MachineState::Stopped).await;
     own.client.start().await.expect("accepted");

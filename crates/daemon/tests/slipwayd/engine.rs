@@ -1,5 +1,5 @@
-//! The machine's engine at its socket is as good as one that runs here: what the docker command does with one, it does
-//! with this. Its ports are in `ports.rs`.
+//! The machine's engine at its socket behaves like a local one, tested with the docker command. Its ports are in
+//! `ports.rs`.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -17,7 +17,7 @@ type Step = fn(&Own);
 async fn the_docker_command_works_as_with_an_engine_of_this_computer() {
     let Some(image) = image() else { return };
     let own = Own::new(&image);
-    // Root without the right to ports below 1024, as people are.
+    // Root, but without the right to bind ports below 1024, like a normal user.
     let mut daemon = own.command_with(&["setpriv", "--bounding-set=-net_bind_service", "--"]);
     let mut daemon = daemon.spawn().expect("setpriv");
     while !own.client.is_running().await {
@@ -88,7 +88,7 @@ async fn the_engines_own_network_carries_it(own: &Own) {
     assert!(link < CALLS / 2, "{link}: {before:?} {after:?}");
 }
 
-/// How many there were in the machine of each virtio device.
+/// Interrupts in the machine so far, by virtio device.
 async fn interrupts(own: &Own) -> BTreeMap<String, u64> {
     let table = own.in_the_machine(&["cat", "/proc/interrupts"]).await;
     let mut counts = BTreeMap::new();
@@ -142,7 +142,7 @@ fn a_terminal(own: &Own) {
     assert_eq!(line(), "33 77");
     assert!(line().starts_with("/dev/pts/"));
     keys.write_all(b"typed\r").expect("open");
-    // As it is typed, and as it is read.
+    // Interactive input and output.
     assert_eq!(line(), "typed");
     assert_eq!(line(), "[typed]");
     drop(keys);
@@ -163,7 +163,7 @@ fn what_is_sent_is_answered_after_its_end(own: &Own) {
     }
 }
 
-/// A container that was made without anybody there gets its input from whoever comes.
+/// A container created detached gets its input from a later client.
 fn attached_twice(own: &Own) {
     own.docker_line("create -i --name cat tiny busybox cat");
     assert_eq!(
@@ -177,7 +177,7 @@ fn attached_twice(own: &Own) {
     own.docker_line("rm cat");
 }
 
-/// A docker command whose lines are read while it runs.
+/// A docker command whose output is read while it runs.
 struct Lines {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
@@ -200,7 +200,7 @@ impl Lines {
         self.lines.next().expect("more").expect("readable")
     }
 
-    /// Ends it if it does not end by itself.
+    /// Kills it if it does not end by itself.
     fn end(mut self) {
         let _ = self.child.kill();
         self.child.wait().expect("ours");
@@ -237,7 +237,7 @@ fn logs_and_events_as_they_come(own: &Own) {
     own.docker_line("rm talks");
 }
 
-/// With `BuildKit`, which speaks HTTP/2 over a connection that it takes over.
+/// With `BuildKit`, which speaks HTTP/2 over a hijacked connection.
 fn a_build(own: &Own) {
     let Some(docker) = docker_with_buildkit() else {
         assert!(
@@ -279,7 +279,7 @@ fn a_build(own: &Own) {
     assert_eq!(own.docker_line("run --rm built"), "built");
 }
 
-/// Old ones have it within, newer ones as a plugin.
+/// Old versions have it built in, newer ones as a plug-in.
 fn docker_with_buildkit() -> Option<PathBuf> {
     let paths = std::env::var_os("PATH")?;
     std::env::split_paths(&paths)
@@ -326,7 +326,7 @@ fn compose(own: &Own) {
     );
 }
 
-/// `SLIPWAY_TEST_COPY_MB` says how much it is; a quarter of a gigabyte where nobody says.
+/// `SLIPWAY_TEST_COPY_MB` sets the amount, a quarter of a gigabyte by default.
 fn much_in_and_out(own: &Own) {
     let megabytes: u64 = match std::env::var("SLIPWAY_TEST_COPY_MB") {
         Ok(count) => count.parse().expect("SLIPWAY_TEST_COPY_MB is a number"),

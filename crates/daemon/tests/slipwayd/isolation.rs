@@ -1,7 +1,7 @@
-//! No container reaches the machine's engine, its agent, or what listens on this computer for this computer only. No other
-//! user of this computer reaches the machine.
+//! No container can reach the machine's engine, its agent, or services on this computer's loopback. No other user of
+//! this computer can reach the machine.
 //!
-//! What a container with `--privileged` undoes on purpose is not tried: it is root in the machine.
+//! `--privileged` containers are not tested: they are root in the machine by design.
 
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,17 +16,18 @@ use slipway_testkit::free_port;
 
 use crate::own::{Own, compile, image, warnings_about};
 
-/// Where a container listens on purpose, with the machine's own network: what every scan of the machine has to find.
+/// Port of a container that listens in the machine's own network on purpose: every scan of the machine must find it.
 const CONTROL: u16 = 45_999;
 
-/// This computer and the machine on the network of published ports. On the engine's they have the same addresses.
+/// Addresses of this computer and the machine on the network of published ports. The engine's network uses the same
+/// addresses.
 const PORTS_HERE: &str = "169.254.76.1";
 const PORTS_THERE: &str = "169.254.76.2";
 
-/// Where the engine listens on its own network.
+/// Port of the engine on its own network.
 const ENGINE: u16 = 2375;
 
-/// What a scan found.
+/// The result of a scan.
 #[derive(Debug, PartialEq, Eq)]
 struct Scan {
     open: Vec<u16>,
@@ -36,7 +37,7 @@ struct Scan {
 }
 
 impl Scan {
-    /// What was found at an address, from all that was printed.
+    /// The result for an address, from the complete output.
     fn of(output: &str, address: &str) -> Self {
         let head = format!("tcp {address}");
         let lines = output.lines().skip_while(|line| **line != head);
@@ -59,25 +60,25 @@ impl Scan {
         }
     }
 
-    /// Every port of the machine said yes or no, and only the one that is meant to said yes.
+    /// Every port of the machine accepted or refused, and only the expected one accepted.
     fn is_the_control_alone(&self) {
         assert_eq!(self.open, [CONTROL], "{self:?}");
         assert_eq!((self.refused, self.denied, self.silent), (65_534, 0, 0));
     }
 
-    /// The one port that was asked said no.
+    /// The one port that was scanned refused.
     fn is_one_refusal(&self) {
         assert_eq!((self.open.len(), self.refused), (0, 1), "{self:?}");
     }
 
-    /// No port of this computer said anything.
+    /// No port of this computer answered.
     fn is_nothing(&self) {
         assert_eq!((self.open.len(), self.refused), (0, 0), "{self:?}");
         assert_eq!(self.denied + self.silent, 65_535);
     }
 }
 
-/// What listens on this computer and trusts whoever reaches it.
+/// A service on this computer that trusts every client.
 struct Trusting {
     port: u16,
     heard: mpsc::Receiver<String>,
@@ -133,7 +134,8 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
         eprintln!("{options} {what} took {:?}:\n{output}", began.elapsed());
         output
     };
-    // The engine's has none, by which who may change the machine's network would get there; each network of a container has.
+    // The engine's network namespace has no id in the machine's, through which a container with the machine's network
+    // could move an interface into it; each container's namespace has one.
     let namespaces = || run("--net=host", &["namespaces".to_owned()]);
     assert_eq!(namespaces(), "namespaces 0");
     own.docker_line("run -d --name sleeps probe /probe listen 1");
@@ -159,7 +161,7 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
     let datagrams = ["10.0.2.2", "255.255.255.255", "127.0.0.2"]
         .map(|address| format!("udp {address} {port} datagram"));
 
-    // The bridge's address is also what `host.docker.internal` would be.
+    // The bridge's address is also the one for `host.docker.internal`.
     let mut what = vec![
         scan("172.17.0.1", 3),
         scan("10.0.2.2", 1),
@@ -194,7 +196,7 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
     Scan::of(&found, "10.0.2.2").is_nothing();
     Scan::of(&found, PORTS_HERE).is_nothing();
     Scan::of(&found, PORTS_THERE).is_one_refusal();
-    // Who has the machine's network has not the engine's, and sees nothing of it.
+    // A container in the machine's network does not have the engine's network, and sees no packet of it.
     let interfaces = own.in_the_machine(&["ls", "/sys/class/net"]).await;
     assert!(interfaces.contains("eth1"), "{interfaces}");
     assert!(!interfaces.contains("eth2"), "{interfaces}");
@@ -217,14 +219,14 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
 
     without_the_firewall(&own, &run, &trusting).await;
 
-    // What was told of a machine goes with it.
+    // The machine's data is removed with it.
     own.client.delete().await.expect("accepted");
     let view = own.state(MachineState::Absent).await;
     assert_eq!(view.warnings, [""; 0]);
 }
 
-/// What stood in the ways that lead here was the firewall, but for the network of published ports, where calls are not heard,
-/// and the engine's, which no way leads to.
+/// Removes the firewall, to show that it is what blocks the machine's routes to this computer. It is not needed on the
+/// network of published ports, where nothing listens here, and on the engine's, to which there is no route.
 async fn without_the_firewall(
     own: &Own,
     run: &dyn Fn(&str, &[String]) -> String,
@@ -258,13 +260,13 @@ async fn without_the_firewall(
     assert_eq!(heard, ["tcp", "control:datagram", "control:frame"]);
 }
 
-/// Another user of this computer, by the modes of the directories and of the sockets.
+/// Another user of this computer is blocked by the modes of the directories and sockets.
 fn others_cannot_open_the_sockets(own: &Own) {
     let open_to_all = |path: &Path| {
         let mode = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(path, mode).expect("ours");
     };
-    // What is not Slipway's own would hide its modes.
+    // Parent directories outside of Slipway would hide its own modes.
     for directory in [
         own.root().to_owned(),
         own.root().join("run"),
@@ -300,7 +302,7 @@ fn others_cannot_open_the_sockets(own: &Own) {
     refused("in a directory of ours");
     open_to_all(&own.paths.runtime);
     refused("by its own mode");
-    // This way of asking can succeed.
+    // The scan method itself can succeed.
     let open = own.root().join("open.sock");
     let _listener = std::os::unix::net::UnixListener::bind(&open).expect("writable");
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o666)).expect("ours");
@@ -315,7 +317,7 @@ fn qemu_is_in_its_sandbox(own: &Own) {
     }
 }
 
-/// The ports of this computer that `slipwayd` and QEMU listen on.
+/// The ports of this computer on which `slipwayd` and QEMU listen.
 fn nothing_listens_but(own: &Own, ports: &[u16]) {
     let output = Command::new("ss")
         .args(["-H", "-l", "-n", "-t", "-u", "-p"])

@@ -1,4 +1,4 @@
-//! From nothing to a web page, and back to nothing.
+//! From nothing to a web page, and back.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -15,7 +15,7 @@ async fn it_begins_with_nothing_and_serves_a_page() {
     let Some(image) = image() else { return };
     let own = Own::new(&image);
 
-    // Two that start it at once get one.
+    // Two concurrent starts get one `slipwayd`.
     let other = client(&own.paths);
     let (first, second) = tokio::join!(own.client.start(), other.start());
     first.expect("accepted");
@@ -37,7 +37,7 @@ async fn it_begins_with_nothing_and_serves_a_page() {
     assert!(said.contains(&format!("process {daemon}")), "{said}");
 
     own.make_tiny_image().await;
-    // As root it may have any.
+    // Root may bind any port.
     let port = free_low_port();
     let published = format!("{port}:80");
     own.docker_ok(
@@ -64,7 +64,7 @@ async fn it_begins_with_nothing_and_serves_a_page() {
         b"",
     );
     assert!(get(port).contains("from the machine"));
-    // What is sent is answered after its end.
+    // `wc` answers only after the end of its input (half-close).
     let echoed = own.docker_ok(
         &["exec", "-i", "web", "busybox", "wc", "-c"],
         &vec![b'x'; 300_000],
@@ -97,7 +97,7 @@ async fn it_begins_with_nothing_and_serves_a_page() {
 async fn who_asks_for_the_end_is_answered() {
     let Some(image) = image() else { return };
     let own = Own::new(&image);
-    // The end comes from several sides at once, so once is not enough.
+    // Several sides end it at once, so one round is not enough.
     for _ in 0..40 {
         let view = own.client.status().await.expect("it is started");
         assert_eq!(view.state, MachineState::Absent);
@@ -125,7 +125,7 @@ async fn a_boot_can_be_stopped_and_deleted_and_leaves_nothing() {
     assert!(!own.paths.machine().exists());
     assert!(!own.root().join("docker").exists());
 
-    // With nothing to own and nobody there it ends by itself. What is known of this computer and of the image stays.
+    // Without a machine and clients it exits by itself. What is known about this computer and the image stays.
     own.nothing_runs();
     let mut left: Vec<_> = std::fs::read_dir(&own.paths.data)
         .expect("it stays")
@@ -137,7 +137,7 @@ async fn a_boot_can_be_stopped_and_deleted_and_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_socket_it_ends_and_the_next_one_can_own_the_machine() {
-    // Nothing boots. There is a machine, because one that is absent leaves no log.
+    // Nothing boots. The machine exists, because an absent one leaves no log.
     let own = Own::new(Path::new("/no/image"));
     std::fs::create_dir_all(own.paths.machine()).expect("writable");
     std::fs::write(own.paths.data_disk(), "").expect("writable");
@@ -145,11 +145,11 @@ async fn without_its_socket_it_ends_and_the_next_one_can_own_the_machine() {
     while !own.client.is_running().await {
         assert!(daemon.try_wait().expect("ours").is_none(), "{}", own.log());
     }
-    // Somebody is there, so it is not for want of company that it ends.
+    // A client is connected, so it does not exit for being idle.
     let watch = own.client.watch_running().await.expect("it is ours");
     let mut watch = watch.expect("it runs");
     watch.next().await.expect("a view");
-    // As at the end of a login.
+    // As at the end of a login session.
     std::fs::remove_dir_all(&own.paths.runtime).expect("ours");
     assert!(daemon.wait().expect("it ends").success());
     let log = std::fs::read_to_string(own.paths.daemon_log()).expect("a log");

@@ -1,4 +1,4 @@
-//! `slipwayd` as it is used: started by a client, with a machine that really boots.
+//! `slipwayd` in real use: started by a client, with a machine that really boots.
 //!
 //! It takes QEMU, the docker command and a guest image (`cargo xtask guest-image`). Where there is no image this says so and, in
 //! CI, fails.

@@ -7,7 +7,7 @@ use slipway_testkit::free_port;
 
 use crate::own::{Own, get, image, warnings_about};
 
-/// This computer's architecture and the other one, in the words of image platforms.
+/// OCI names of this computer's architecture and of the other one.
 fn architectures() -> (&'static str, &'static str) {
     if cfg!(target_arch = "aarch64") {
         ("arm64", "amd64")

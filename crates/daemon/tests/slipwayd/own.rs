@@ -1,4 +1,4 @@
-//! A `slipwayd` with places of its own.
+//! A `slipwayd` with its own directories.
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use slipway_api::machine::{DockerState, MachineState, MachineView};
 use slipway_machine::{GuestImage, MachineClient, MachinePaths, ShellOutput};
 
-/// A boot on an emulated processor of a computer that has other things to do.
+/// Timeout of a boot on an emulated processor, on a computer that is busy with other work too.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Where the image for this computer is; `None` after saying that there is none.
+/// The path of the image for this computer; `None` after reporting that there is none.
 pub(crate) fn image() -> Option<PathBuf> {
     let named = std::env::var_os("SLIPWAY_GUEST_IMAGE").map(PathBuf::from);
     match GuestImage::find(named.as_deref()) {
@@ -27,7 +27,7 @@ pub(crate) fn image() -> Option<PathBuf> {
     }
 }
 
-/// Places of their own, and a client of the machine there. Dropping it ends whatever runs.
+/// Directories of one test, and a client of the machine there. Dropping it ends everything that runs there.
 pub(crate) struct Own {
     pub(crate) paths: MachinePaths,
     pub(crate) client: MachineClient,
@@ -38,7 +38,7 @@ impl Own {
     pub(crate) fn new(image: &Path) -> Self {
         let root = tempfile::tempdir().expect("a temporary directory");
         let paths = MachinePaths {
-            // As `MachinePaths::of_user` makes them of the variables that a client sets.
+            // As `MachinePaths::of_user` derives them from the variables that a client sets.
             data: root.path().join("data/slipway"),
             runtime: root.path().join("run/slipway"),
             docker_config: Some(root.path().join("docker")),
@@ -56,7 +56,7 @@ impl Own {
         self.command_with(&[])
     }
 
-    /// `slipwayd`, started by other words.
+    /// `slipwayd`, started through another command.
     pub(crate) fn command_with(&self, before: &[&str]) -> Command {
         let words = [before, &[env!("CARGO_BIN_EXE_slipwayd")]].concat();
         let mut command = Command::new(words[0]);
@@ -65,7 +65,7 @@ impl Own {
         command
     }
 
-    /// Has a command of Slipway's find our machine.
+    /// Makes a command of Slipway's find our machine.
     pub(crate) fn with_places<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("XDG_DATA_HOME", self.root.path().join("data"))
@@ -81,7 +81,7 @@ impl Own {
         self.root.path()
     }
 
-    /// Waits for a state that is wanted; a machine that is broken instead is a failure.
+    /// Waits for a state; a broken machine fails the test.
     pub(crate) async fn wait(
         &self,
         what: &str,
@@ -135,7 +135,7 @@ impl Own {
         }
     }
 
-    /// What `slipwayd` and the console say, for a failure.
+    /// The logs of `slipwayd` and the console, for a failure message.
     pub(crate) fn log(&self) -> String {
         let tail = |path: PathBuf| {
             let text = std::fs::read(path).unwrap_or_default();
@@ -148,14 +148,14 @@ impl Own {
         )
     }
 
-    /// Has a command find the machine's context.
+    /// Makes a command find the machine's context.
     pub(crate) fn with_context<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("DOCKER_CONFIG", self.root.path().join("docker"))
             .env_remove("DOCKER_HOST")
     }
 
-    /// The docker command on the machine's engine, found by its context.
+    /// The docker command with the machine's engine, found by its context.
     pub(crate) fn docker_command(&self) -> Command {
         let mut command = Command::new("docker");
         self.with_context(command.args(["--context", "slipway"]));
@@ -174,7 +174,7 @@ impl Own {
             .expect("the docker command");
         let mut stdin = child.stdin.take().expect("piped");
         let input = input.to_owned();
-        // What it prints is read meanwhile.
+        // Its output is read meanwhile.
         let writer = std::thread::spawn(move || stdin.write_all(&input));
         let output = child.wait_with_output().expect("it ends");
         let _ = writer.join().expect("no panic");
@@ -192,13 +192,13 @@ impl Own {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// The docker command with arguments that have no spaces.
+    /// Runs the docker command with arguments that contain no spaces.
     pub(crate) fn docker_line(&self, line: &str) -> String {
         let arguments: Vec<&str> = line.split_ascii_whitespace().collect();
         self.docker_ok(&arguments, b"")
     }
 
-    /// Makes the image `tiny` in the machine's engine: the guest's own busybox, read through a shell.
+    /// Creates the image `tiny` in the machine's engine: the guest's own busybox, read through a shell.
     pub(crate) async fn make_tiny_image(&self) {
         let busybox = self
             .bytes_from_the_machine(&["busybox", "cat", "/bin/busybox"])
@@ -215,7 +215,7 @@ impl Own {
         );
     }
 
-    /// Makes an image of files that can all be executed.
+    /// Creates an image of executable files.
     pub(crate) fn import(&self, name: &str, files: &[(&str, &[u8])]) {
         let tree = tempfile::tempdir_in(self.root()).expect("writable");
         for (path, bytes) in files {
@@ -235,7 +235,7 @@ impl Own {
         self.docker_ok(&["import", "-", name], &tar.stdout);
     }
 
-    /// What a command in the machine prints. It has to succeed.
+    /// The output of a command in the machine, which must succeed.
     pub(crate) async fn in_the_machine(&self, command: &[&str]) -> String {
         let bytes = self.bytes_from_the_machine(command).await;
         String::from_utf8_lossy(&bytes).trim().to_owned()
@@ -269,7 +269,7 @@ impl Own {
         }
     }
 
-    /// The process that holds the machine.
+    /// The process that owns the machine.
     pub(crate) fn daemon_pid(&self) -> Option<u32> {
         let text = std::fs::read_to_string(self.paths.lock()).ok()?;
         let pid = text.lines().next()?.parse().ok()?;
@@ -285,7 +285,7 @@ impl Own {
             .map(|(pid, _)| pid)
     }
 
-    /// Processes that have a path of ours on their command line.
+    /// Processes with one of our paths on their command line.
     pub(crate) fn processes(&self) -> Vec<(u32, String)> {
         let wanted = self.root.path().to_string_lossy().into_owned();
         std::fs::read_dir("/proc")
@@ -301,7 +301,7 @@ impl Own {
             .collect()
     }
 
-    /// Waits until nothing of us runs any more.
+    /// Waits until none of our processes is left.
     pub(crate) fn nothing_runs(&self) {
         let deadline = Instant::now() + Duration::from_mins(1);
         while !self.processes().is_empty() || self.daemon_pid().is_some() {
@@ -337,7 +337,7 @@ fn make_executable(path: &Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("ours");
 }
 
-/// What a web server answers, as soon as it does.
+/// The answer of a web server, once it answers.
 pub(crate) fn get(port: u16) -> String {
     let deadline = Instant::now() + Duration::from_mins(2);
     loop {
@@ -357,7 +357,7 @@ pub(crate) fn get(port: u16) -> String {
     }
 }
 
-/// Compiles a program in C, statically: what runs in a container has no library.
+/// Compiles a C program statically, because the container has no libraries.
 pub(crate) fn compile(source: &Path, program: &Path) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
     let status = Command::new("cc")
@@ -368,7 +368,7 @@ pub(crate) fn compile(source: &Path, program: &Path) {
     assert!(status.success());
 }
 
-/// The warnings that have this word.
+/// The warnings that contain this word.
 pub(crate) fn warnings_about(view: &MachineView, word: &str) -> Vec<String> {
     let found = view
         .warnings

@@ -1,4 +1,4 @@
-//! Ports that containers publish, on this computer.
+//! Published ports of containers, on this computer.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -11,7 +11,7 @@ use slipway_testkit::free_port;
 
 use crate::own::{Own, compile};
 
-/// Everything, with the image `tiny` on a machine whose `slipwayd` has no right to ports below 1024.
+/// All of it, with the image `tiny`, on a machine whose `slipwayd` may not bind ports below 1024.
 pub(crate) async fn all(own: &Own) {
     udp_goes_both_ways_for_every_peer(own).await;
     ipv6_and_addresses_of_this_computer(own).await;
@@ -44,7 +44,7 @@ async fn udp_goes_both_ways_for_every_peer(own: &Own) {
     for (number, peer) in peers.iter().enumerate() {
         let mut answer = vec![0; 2000];
         let words = format!("{number}{}", "x".repeat(1200));
-        // A datagram may be lost while the container has not got to its socket.
+        // A datagram may be lost while the container has not opened its socket yet.
         let count = (0..30)
             .find_map(|_| {
                 peer.send(words.as_bytes()).expect("somebody is there");
@@ -73,7 +73,7 @@ async fn ipv6_and_addresses_of_this_computer(own: &Own) {
     ] {
         let at = SocketAddr::new(at.parse().expect("an address"), port);
         assert!(page(at).contains("from the machine"), "{at}");
-        // Nowhere else.
+        // At no other address.
         assert!(TcpStream::connect((here, port)).is_err(), "{port}");
     }
     own.docker_line("stop --time 0 addresses");
@@ -86,7 +86,7 @@ async fn ipv6_and_addresses_of_this_computer(own: &Own) {
     }
 }
 
-/// Of several addresses the one counts from which there is a way back.
+/// Of several container addresses, the one with a route back is used.
 async fn a_container_of_two_networks(own: &Own) {
     let port = free_port();
     own.docker_line("network create --internal a-inner");
@@ -184,7 +184,7 @@ async fn free(own: &Own, container: &str) {
         .await;
 }
 
-/// The page at an address, from a container that may be about to listen.
+/// The page at an address, from a container that may still be starting.
 fn page(at: SocketAddr) -> String {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(at)?;
@@ -205,7 +205,7 @@ fn page(at: SocketAddr) -> String {
         .unwrap_or_default()
 }
 
-/// One that others could reach; the loopback where this computer has no other.
+/// An address that others could reach; the loopback if this computer has no other.
 fn address_of_this_computer() -> IpAddr {
     let found = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
         // Nothing is sent.
@@ -217,7 +217,7 @@ fn address_of_this_computer() -> IpAddr {
     })
 }
 
-/// One below 1024 that is free.
+/// A free port below 1024.
 pub(crate) fn free_low_port() -> u16 {
     (80..1024)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())

@@ -16,7 +16,7 @@ pub(crate) fn all(own: &Own) {
     without_a_terminal_bytes_stay_bytes(own, &slipway);
 }
 
-/// The command as it was built beside `slipwayd`, which only a build of the whole workspace does.
+/// The command, which only a build of the whole workspace puts beside `slipwayd`.
 fn slipway() -> Option<PathBuf> {
     let slipway = Path::new(env!("CARGO_BIN_EXE_slipwayd")).with_file_name("slipway");
     if slipway.is_file() {
@@ -51,7 +51,7 @@ fn a_terminal_has_the_size_of_the_one_here(own: &Own, slipway: &Path) {
         .write(true)
         .open(name.to_string_lossy().as_ref())
         .expect("a terminal");
-    // Signals of a terminal go to the session whose terminal it is.
+    // A terminal's signals go to the session that it controls.
     let mut command = Command::new("setsid");
     command
         .args(["--ctty", "--wait"])

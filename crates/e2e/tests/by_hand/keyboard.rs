@@ -1,4 +1,4 @@
-//! Typing, and where the focus is.
+//! Typing and focus.
 
 use anyhow::Result;
 use slipway_e2e::accessibility::Role;
@@ -7,7 +7,7 @@ use slipway_e2e::{Area, Desk, Key};
 use crate::screens::focused;
 use crate::{names, surroundings};
 
-/// Room for the ring around what has the focus.
+/// Margin for the focus ring.
 const RING: i32 = 4;
 
 #[test]
@@ -29,13 +29,13 @@ fn typing_searches_and_escape_clears() -> Result<()> {
     desk.hand.key(Key::Escape)?;
     desk.find(Role::Heading, "Redis");
     desk.until("an empty search", || {
-        // What is shown in an empty field is no text of it.
+        // A placeholder is not the field's text.
         (search.text().ok()?.trim().is_empty()).then_some(())
     });
     Ok(())
 }
 
-/// Tab goes on to something else each time, and a ring shows where it is; Shift and Tab go back.
+/// Each Tab focuses another element, and a ring shows which; Shift and Tab go back.
 #[test]
 fn tab_moves_the_focus_and_a_ring_shows_it() -> Result<()> {
     let desk = surroundings::open()?;

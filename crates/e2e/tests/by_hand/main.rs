@@ -1,9 +1,10 @@
-//! Slipway by hand: the program that ships, started as a desktop starts it, used with mouse and keyboard as the X server
-//! sends them, and read as a screen reader reads it. What a `WebDriver` sends takes other ways into the web view, and the
-//! web view paints another way for it, so none of this shows there.
+//! Slipway with simulated mouse and keyboard: the shipped program, started as a desktop starts it, with input from the
+//! X server, and read through the accessibility tree. `WebDriver` sends input in other ways and makes the web view
+//! paint differently, so it would not find these problems.
 //!
-//! To see the wheel fail, give the tests a program that tells its web view late to do without OpenGL, as Slipway did up to
-//! commit b1067f6 where there is no GPU: `SLIPWAY_DESKTOP_BIN=… cargo test -p slipway-e2e --test by_hand by_mouse`.
+//! To see the wheel tests fail, run them with a program that disables OpenGL in its web view too late, as Slipway did
+//! up to commit b1067f6 on computers without a GPU: `SLIPWAY_DESKTOP_BIN=… cargo test -p slipway-e2e --test by_hand
+//! by_mouse`.
 
 mod clipboard;
 mod keyboard;

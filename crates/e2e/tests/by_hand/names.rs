@@ -1,4 +1,4 @@
-//! The words on the screen by which things are found. Names that go on with a number are given up to it.
+//! Accessible names of elements. Names that continue with a number end before it.
 
 pub(crate) const BROWSE: &str = "Browse";
 pub(crate) const CONTAINERS: &str = "Containers";

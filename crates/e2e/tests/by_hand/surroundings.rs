@@ -1,4 +1,4 @@
-//! The engine that the tests share: more of everything than a window can show at once.
+//! The shared engine of the tests: more of everything than fits into a window.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -11,18 +11,18 @@ use slipway_testkit::Engine;
 /// So many containers that do not run.
 const CONTAINERS: usize = 36;
 const IMAGES: usize = 30;
-/// What the container with a log has written.
+/// The log of the container that writes one.
 pub(crate) const LINES: usize = 600;
-/// The container that runs: with a log, and with more variables than fit.
+/// The running container: with a log, and with more variables than fit.
 pub(crate) const TALKER: &str = "a-talker";
 const VARIABLES: usize = 40;
 
-/// A container that does not run.
+/// A stopped container.
 pub(crate) fn container(number: usize) -> String {
     format!("idle-{number:02}")
 }
 
-/// A repository that some image has.
+/// A repository that one of the images has.
 pub(crate) fn image(number: usize) -> String {
     format!("hand/image-{number:02}")
 }

@@ -1,4 +1,4 @@
-//! The window itself: its size, and what is dropped on it.
+//! The window itself: its size, and files dropped on it.
 
 use anyhow::Result;
 use slipway_e2e::accessibility::Role;
@@ -7,7 +7,7 @@ use slipway_e2e::{Area, Key, Wheel};
 
 use crate::{names, surroundings};
 
-/// A page that is painted has more colours than a blank one.
+/// A painted page has more colours than a blank one.
 const COLOURS: usize = 20;
 
 #[test]
@@ -62,7 +62,7 @@ fn control_with_keys_and_wheel_enlarges() -> Result<()> {
     Ok(())
 }
 
-/// A browser would show the file, and Slipway would be gone.
+/// A browser would navigate to the file, and Slipway would be gone.
 #[test]
 fn a_file_that_is_dropped_on_it_does_nothing() -> Result<()> {
     let mut desk = surroundings::open()?;
@@ -76,7 +76,7 @@ fn a_file_that_is_dropped_on_it_does_nothing() -> Result<()> {
         let answer = drop_file(desk.display(), desk.window(), at, &file)?;
         println!("dropped at {at:?}: {answer:?}");
     }
-    // The page is there and goes on working.
+    // The page is still there and works.
     desk.click(&desk.find(Role::Link, names::CONTAINERS))?;
     surroundings_are_listed(&desk);
     desk.click(&desk.find(Role::Link, names::BROWSE))?;

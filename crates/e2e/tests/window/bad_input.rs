@@ -1,4 +1,4 @@
-//! What people type that cannot work: each is named where it was typed, with what to do, and nothing stays behind.
+//! Invalid input: each error is shown at its field, with a hint, and nothing is left behind.
 
 use anyhow::Result;
 use slipway_e2e::App;
@@ -54,7 +54,7 @@ async fn an_image_that_does_not_exist_is_named() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pull_that_breaks_off_leaves_nothing_and_can_be_tried_again() -> Result<()> {
-    // It would try for a minute otherwise.
+    // Otherwise it would retry for a minute.
     let engine = Engine::options()
         .argument("--max-download-attempts=1")
         .start()?;

@@ -1,4 +1,4 @@
-//! Closing the window in the middle of something.
+//! Closing the window during an operation.
 
 use anyhow::{Context as _, Result};
 use slipway_e2e::{App, Display, eventually, process};
@@ -6,7 +6,7 @@ use slipway_testkit::Engine;
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt as _, EventMask, MapState};
 
-/// What a window manager does when somebody presses the window's X.
+/// As a window manager does when the user clicks the close button.
 fn press_x(display: &Display) -> Result<()> {
     let (connection, screen) = x11rb::connect(Some(display.name()))?;
     let root = connection.setup().roots.get(screen).context("a screen")?;

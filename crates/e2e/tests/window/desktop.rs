@@ -1,4 +1,4 @@
-//! What a desktop expects of an app: one instance, one window with its name.
+//! Desktop integration: one instance, one window with its title.
 
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -52,7 +52,7 @@ async fn a_second_start_shows_the_first_window() -> Result<()> {
                 .spawn()?,
         ))
     };
-    // Two at once: one of them is the first.
+    // Two concurrent starts: one of them becomes the first.
     let mut both = [start()?, start()?];
     let ended = eventually_within(
         Duration::from_secs(20),
@@ -79,7 +79,7 @@ async fn a_second_start_shows_the_first_window() -> Result<()> {
         assert!(first.0.try_wait()?.is_none(), "the first one ended too");
         assert_eq!(windows(&display), 1);
     }
-    // One that hangs is told of, and is the first again when it goes on.
+    // A hung instance is reported, and is the first again once it continues.
     let signal = |name: &str| {
         let first = first.0.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &first]).status();

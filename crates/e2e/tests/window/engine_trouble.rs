@@ -1,5 +1,5 @@
-//! What an engine can do to us: die, freeze, be missing, be forbidden, talk nonsense, stop in the middle. Each has its
-//! own words, and the window stays usable.
+//! Engine failures: killed, frozen, missing, forbidden, invalid answers, truncated answers. Each has its own message,
+//! and the window stays usable.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -11,7 +11,7 @@ use slipway_testkit::{Engine, Fault, FaultProxy, Stopwatch};
 
 const RESTARTS: usize = 20;
 
-/// The list is right within two seconds of the engine's first answer, every time.
+/// After each restart of the engine, the list is correct within two seconds of the first answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_is_right_soon_after_each_of_twenty_crashes() -> Result<()> {
     let mut engine = Engine::start()?;
@@ -24,7 +24,7 @@ async fn the_list_is_right_soon_after_each_of_twenty_crashes() -> Result<()> {
         app.find(&format!("container-row-{name}")).await?;
         engine.kill9()?;
         app.find("engine-banner").await?;
-        // Changed while nobody could tell the window: it has to find out by itself.
+        // Changed while no event could reach the window, so it has to find out by itself.
         engine.start_again()?;
         let answered = Stopwatch::start();
         engine.docker_ok(&["rm", &name]);
@@ -47,8 +47,8 @@ async fn the_list_is_right_soon_after_each_of_twenty_crashes() -> Result<()> {
     app.close().await
 }
 
-/// A frozen engine is named within five seconds; the window goes on, an operation on it can be cancelled, and all is
-/// well when it thaws.
+/// A frozen engine is reported within five seconds; the window stays usable, an operation can be cancelled, and
+/// everything recovers when it thaws.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_engine_is_named_and_the_window_goes_on() -> Result<()> {
     let engine = Engine::start()?;
@@ -61,7 +61,7 @@ async fn a_frozen_engine_is_named_and_the_window_goes_on() -> Result<()> {
     let frozen = Stopwatch::start();
     app.says("engine-banner", "has not responded").await?;
     frozen.within(Duration::from_secs(5), "naming a frozen engine");
-    // What was last known stays, and the rest of the window works.
+    // The last known state stays, and the rest of the window works.
     app.find("container-row-still-here").await?;
     let clicked = Stopwatch::start();
     app.click("nav-browse").await?;
@@ -94,8 +94,8 @@ async fn a_run_on_a_freezing_engine_can_be_cancelled() -> Result<()> {
     app.close().await
 }
 
-/// No engine: the window says what was tried and why it failed, lets one look around, and notices by itself when an
-/// engine comes.
+/// Without an engine, the window lists what was tried and why it failed, allows browsing, and notices when an engine
+/// appears.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_engine_the_window_says_so_and_recovers() -> Result<()> {
     let directory = tempfile::tempdir()?;
@@ -119,14 +119,14 @@ async fn without_an_engine_the_window_says_so_and_recovers() -> Result<()> {
     app.close().await
 }
 
-/// A socket that the user may not open is told apart from one that is not there.
+/// A socket without permission is distinguished from a missing one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forbidden_socket_is_told_apart() -> Result<()> {
     let engine = Engine::start()?;
     let home = tempfile::tempdir()?;
     std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o777))?;
     std::fs::set_permissions(engine.socket(), std::fs::Permissions::from_mode(0o600))?;
-    // Root may open everything, so somebody else asks.
+    // Root may open everything, so another user runs this.
     let nobody = |arguments: &[&str]| {
         Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
@@ -139,7 +139,7 @@ async fn a_forbidden_socket_is_told_apart() -> Result<()> {
     };
     let output = nobody(&["ps"])?;
     let errors = String::from_utf8_lossy(&output.stderr);
-    // The directory above may be closed to others as well: either way it is permission, not absence.
+    // The parent directory may be closed to others as well: either way it is a permission problem.
     assert_eq!(output.status.code(), Some(3), "{errors}");
     assert!(
         errors.contains("permission") || errors.contains("Permission"),
@@ -149,7 +149,7 @@ async fn a_forbidden_socket_is_told_apart() -> Result<()> {
     Ok(())
 }
 
-/// A copy of a program where everybody may run it: build directories are often private.
+/// A copy of a program in a place where everybody may run it: build directories are often private.
 fn reachable(program: &std::path::Path, directory: &std::path::Path) -> Result<std::path::PathBuf> {
     let copy = directory.join("slipway");
     if !copy.exists() {
@@ -159,7 +159,7 @@ fn reachable(program: &std::path::Path, directory: &std::path::Path) -> Result<s
     Ok(copy)
 }
 
-/// Nonsense instead of an engine, of both kinds, ends in words and not in a dump.
+/// Invalid answers of both kinds lead to a readable message instead of a dump.
 #[tokio::test(flavor = "multi_thread")]
 async fn nonsense_is_called_that() -> Result<()> {
     let engine = Engine::start()?;
@@ -177,7 +177,7 @@ async fn nonsense_is_called_that() -> Result<()> {
     Ok(())
 }
 
-/// Answers that stop in the middle are noticed, and the window recovers when they flow again.
+/// Truncated answers are noticed, and the window recovers afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stalled_stream_is_noticed() -> Result<()> {
     let engine = Engine::start()?;

@@ -1,5 +1,5 @@
-//! The main job: browse, run, open, look at the log, stop, start, rename, remove; and the `docker` command doing
-//! things behind the window's back.
+//! The main user journey: browse, run, open, read the log, stop, start, rename, remove; and changes by the `docker`
+//! command at the same time.
 
 use std::time::Duration;
 
@@ -142,7 +142,7 @@ async fn postgres_runs_with_a_generated_password_and_keeps_its_data() -> Result<
     app.close().await
 }
 
-/// Two people clicking Run twice get two containers with different names and ports.
+/// Two clicks on Run create two containers with different names and ports.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_one_gets_another_name_and_port() -> Result<()> {
     let engine = Engine::start()?;
@@ -164,7 +164,7 @@ async fn the_second_one_gets_another_name_and_port() -> Result<()> {
     app.close().await
 }
 
-/// What was chosen survives closing the window; the engine is found again.
+/// The selection survives closing the window; the engine is found again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reload_shows_the_same_truth() -> Result<()> {
     let engine = Engine::start()?;
@@ -183,7 +183,7 @@ async fn a_reload_shows_the_same_truth() -> Result<()> {
     app.find("container-row-steady").await?;
     app.driver().refresh().await?;
     app.find("container-row-steady").await?;
-    // The new page hears of changes too.
+    // The new page receives changes too.
     engine.docker_ok(&["rm", "-f", "steady"]);
     app.gone("container-row-steady").await?;
     app.close().await
@@ -225,7 +225,7 @@ async fn images_are_listed_with_their_users_and_removed() -> Result<()> {
     app.click("sheet-close").await?;
     app.gone("image-sheet").await?;
 
-    // What a container uses stays.
+    // A container's image is kept.
     engine.load_sample("slipway/flood:latest")?;
     app.says("images-table", "slipway/flood").await?;
     app.click("images-remove-unused").await?;

@@ -1,4 +1,4 @@
-//! The main job without a mouse.
+//! The main user journey without a mouse.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use slipway_e2e::{App, eventually, http};
 use slipway_testkit::Engine;
 use thirtyfour::Key;
 
-/// How long somebody may press Tab to get somewhere.
+/// Limit of Tab presses to reach an element.
 const TABBING: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,10 +101,10 @@ async fn focused(app: &App, testid: &str) {
     .await;
 }
 
-/// Presses Tab until the focus is there, as somebody without a mouse does.
+/// Presses Tab until the element has the focus.
 async fn tab_to(app: &App, testid: &str) -> Result<()> {
     app.find(testid).await?;
-    // A closing dialog gives the focus back a moment later, so one round of the screen may not be enough.
+    // A closing dialog restores the focus a moment later, so one round may not be enough.
     let began = Instant::now();
     while began.elapsed() < TABBING {
         if focus(app).await == testid {

@@ -1,4 +1,4 @@
-//! Nothing that can be used is out of reach, on any screen, in windows of several sizes, and enlarged.
+//! Every control can be reached on any screen, in windows of several sizes and zoom levels.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -15,11 +15,11 @@ const SIZES: &[(u32, u32, u32)] = &[
     (720, 500, 100),
     (1240, 780, 150),
 ];
-/// More steps than there are to any zoom.
+/// More steps than there are zoom levels.
 const ZOOM_STEPS: usize = 8;
 
-/// Names everything that can be used, is shown, and lies outside of the window or of something that cuts it off and does
-/// not scroll to it. Of a dialog only what is in it counts.
+/// Lists every visible control that lies outside of the window, or is cut off by an element that cannot scroll to it.
+/// If a dialog is open, only its content counts.
 const OUT_OF_REACH: &str = r#"
 const SLACK = 1.5;
 const usable = "a[href], button, input, select, textarea, summary, [tabindex], [role=button], [role=tab], [role=menuitem], [role=option], [role=switch], [role=link]";
@@ -33,10 +33,10 @@ const named = (it) => {
 const shown = (it) => {
     if (!it.checkVisibility({ visibilityProperty: true }) || it.closest("[inert], [aria-hidden=true]")) return false;
     const box = it.getBoundingClientRect();
-    // Smaller is what only screen readers get.
+    // Smaller elements are for screen readers only.
     return box.width > 2 && box.height > 2;
 };
-/** What an element is placed in. */
+/** The containing block of an element. */
 const parentOf = (it) => {
     const { position } = getComputedStyle(it);
     if (position === "fixed") return null;
@@ -50,7 +50,7 @@ const found = [];
 for (const it of root.querySelectorAll(usable)) {
     if (!shown(it) || it === document.querySelector("main")) continue;
     const { left, right, top, bottom } = it.getBoundingClientRect();
-    // How much of either axis has to be seen: once something scrolls to it, that thing's own extent.
+    // The extent that has to be visible on each axis: once an element scrolls to it, that element's own extent.
     const box = { x: [left, right], y: [top, bottom] };
     let problem = null;
     for (let parent = parentOf(it); parent && parent !== document.documentElement && !problem; parent = parentOf(parent)) {
@@ -83,7 +83,7 @@ for (const it of root.querySelectorAll(usable)) {
 return found;
 "#;
 
-/// What was found out of reach, on which screen.
+/// Controls out of reach, by screen.
 struct Survey<'a> {
     app: &'a App,
     size: String,
@@ -102,7 +102,7 @@ impl Survey<'_> {
         Ok(())
     }
 
-    /// A click without a mouse: a `WebDriver` does not know where things are in an enlarged page.
+    /// A click by script: `WebDriver` computes wrong positions in a zoomed page.
     async fn click(&self, testid: &str) -> Result<()> {
         self.press(&format!("[data-testid=\"{testid}\"]")).await
     }
@@ -172,7 +172,7 @@ impl Survey<'_> {
                 }
                 self.look(&format!("{name}, {tab}")).await?;
             }
-            // Where there is no room for both, a way back to the list takes the place of the cross.
+            // If there is no room for both, a back button to the list replaces the close button.
             let back = app
                 .script(
                     "return document.querySelector('[data-testid=detail-back]')?.checkVisibility() ?? false",
@@ -200,7 +200,7 @@ impl Survey<'_> {
         app.gone("palette").await
     }
 
-    /// An edited sheet asks before it goes.
+    /// A sheet with edits asks before it closes.
     async fn close_edited_sheet(&mut self) -> Result<()> {
         let app = self.app;
         self.click("sheet-close").await?;
@@ -219,7 +219,7 @@ impl Survey<'_> {
     }
 }
 
-/// Enlarges the page as a user does.
+/// Zooms the page as a user does.
 async fn zoom(app: &App, width: u32, percent: u32) -> Result<()> {
     app.press(Key::Control + "0").await?;
     let wide = |percent: u32| width * 100 / percent;

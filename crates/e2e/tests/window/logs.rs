@@ -1,4 +1,4 @@
-//! Logs: nothing lost, searched, and no flood makes the window stutter for long.
+//! Logs: nothing lost, searchable, and no long stutter of the window in a flood.
 
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,7 @@ async fn every_line_arrives_and_is_found() -> Result<()> {
         },
     )
     .await;
-    // A line leads back to where it is among the others.
+    // A matching line links to its place in the full log.
     app.click("log-row").await?;
     app.says("log-view", "line 00012346").await?;
     app.says("log-view", "line 00012345").await?;
@@ -52,7 +52,7 @@ async fn every_line_arrives_and_is_found() -> Result<()> {
     app.close().await
 }
 
-/// 50,000 lines a second for a minute: the window goes on drawing, and a click is answered.
+/// 50,000 lines a second for a minute: the window keeps rendering, and clicks are answered.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_leaves_the_window_responsive() -> Result<()> {
     let engine = Engine::start()?;
@@ -106,11 +106,11 @@ async fn a_flood_leaves_the_window_responsive() -> Result<()> {
         "{frames:.0} frames; of 100 pauses between them 99 are below {usual:.0} ms, the longest is {longest:.0} ms; \
          slowest change of tabs {slowest:?}"
     );
-    // Two processors write, keep, read and draw the flood; a window that does nothing but wait draws 3,600 frames.
+    // Two processors write, store, read and render the flood; an idle window renders 3,600 frames.
     assert!(usual < 250.0, "{usual} ms without a frame");
     assert!(longest < 5_000.0, "{longest} ms without a frame");
     assert!(slowest < Duration::from_secs(3), "a click took {slowest:?}");
-    // What is shown is the newest, not a backlog.
+    // The newest lines are shown, not a backlog.
     engine.docker_ok(&["kill", "flood"]);
     eventually_within(Duration::from_secs(10), "the end of the log", async || {
         let last = engine.docker_ok(&["logs", "--tail", "1", "flood"]);
@@ -122,7 +122,7 @@ async fn a_flood_leaves_the_window_responsive() -> Result<()> {
     app.close().await
 }
 
-/// Whoever loads the page again, which a developer's tools can do, starts with no log open.
+/// A reload of the page, which developer tools can do, starts with no open log.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_is_loaded_again_leaves_no_log_open() -> Result<()> {
     let engine = Engine::start()?;
@@ -139,7 +139,7 @@ async fn a_page_that_is_loaded_again_leaves_no_log_open() -> Result<()> {
         open_logs(&app, "ticks").await?;
         app.find("log-row").await?;
     }
-    // What the page asks for meanwhile has connections of its own.
+    // Requests of the page meanwhile use separate connections.
     eventually_within(
         Duration::from_secs(20),
         "the logs to be closed",

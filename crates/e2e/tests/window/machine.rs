@@ -1,4 +1,4 @@
-//! A computer without an engine: one click brings one, and the window says what becomes of it.
+//! A computer without an engine: one click starts the machine, and the window shows its state.
 
 use std::process::Command;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::Value;
 use slipway_e2e::{App, AppOptions, eventually_within, http};
 
-/// What takes as long as a boot, on an emulated processor of a computer that has other things to do.
+/// Timeout of a step such as a boot, on an emulated processor on a computer that is busy with other work too.
 const BOOT: Duration = Duration::from_mins(5);
 
 fn json(command: &mut Command) -> Result<Value> {
@@ -31,7 +31,7 @@ async fn answers(url: &str) {
 async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
     let app = App::start(AppOptions::default()).await?;
 
-    // Running something says what it needs, and offers it there and then.
+    // Running something shows that an engine is needed, and offers to start it.
     app.click("card-run-welcome").await?;
     app.find("run-needs-engine").await?;
     app.click("machine-start").await?;
@@ -43,7 +43,7 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
     let started = app.text_of("machine-boot").await?;
     anyhow::ensure!(started.contains("Started in"), "{started}");
 
-    // What was asked for before the start runs now, though its sheet was closed.
+    // The run requested before the start happens now, although its sheet was closed.
     app.click("nav-containers").await?;
     app.find("container-row-welcome").await?;
     app.click("nav-browse").await?;
@@ -60,7 +60,7 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
     app.click("machine-reclaim").await?;
     app.find_css("[data-testid^=toast]").await?;
 
-    // What is set to come back comes back with the machine.
+    // Containers with a restart policy come back with the machine.
     let run = [
         "run",
         "welcome",
@@ -74,7 +74,7 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
     let kept = kept["url"].as_str().unwrap_or_default().to_owned();
     answers(&kept).await;
 
-    // Stopping is no trouble, and the window does not call it one.
+    // Stopping is no problem, and the window does not call it one.
     app.click("machine-stop").await?;
     app.says(
         "machine-stop-dialog",
@@ -92,7 +92,7 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
     app.find("containers-no-engine").await?;
     anyhow::ensure!(!app.has("engine-banner").await?, "{}", app.text().await?);
 
-    // What somebody does in a terminal shows.
+    // Actions in a terminal show in the window.
     let view = json(app.command()?.args(["machine", "start", "--json"]))?;
     anyhow::ensure!(view["state"]["is"] == "running", "{view}");
     app.find("container-row-kept").await?;
@@ -100,7 +100,7 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
     app.machine_is("running").await?;
     answers(&kept).await;
 
-    // slipwayd dies, and the machine with it: the window says so and starts it again.
+    // slipwayd dies, and the machine with it: the window reports it and starts it again.
     let slipwayd = app.slipwayd().expect("it owns the machine");
     slipway_testkit::signal(slipwayd, "KILL")?;
     app.machine_is("stopped").await?;
@@ -117,7 +117,7 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
     app.close().await
 }
 
-/// A start that was begun by mistake is taken back, and leaves nothing that runs.
+/// A start can be cancelled, and leaves nothing running.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_can_be_cancelled() -> Result<()> {
     let app = App::start(AppOptions::default()).await?;
@@ -125,14 +125,14 @@ async fn a_start_can_be_cancelled() -> Result<()> {
     app.click("machine-start").await?;
     app.click("machine-cancel").await?;
     app.find("machine-start").await?;
-    // Where it had not come to a disk yet there is none.
+    // If it had not created a disk yet, there is none.
     let view = json(app.command()?.args(["machine", "status", "--json"]))?;
     let state = &view["state"]["is"];
     anyhow::ensure!(state == "stopped" || state == "absent", "{view}");
     app.close().await
 }
 
-/// An image that is not what was shipped is refused in words, and nothing is started.
+/// An image that differs from the shipped one is refused with a message, and nothing is started.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_image_is_told() -> Result<()> {
     let directory = tempfile::tempdir()?;

@@ -18,7 +18,7 @@ fn published(host_port: Option<u16>) -> PublishedPort {
     }
 }
 
-/// A container with something of everything.
+/// A container that uses every option.
 fn everything() -> ContainerSpec {
     ContainerSpec {
         env: vec!["A=b c".to_owned()],
@@ -129,7 +129,7 @@ async fn life_of_a_container() {
     live_on(&engine, id, running.state.started_at).await;
 }
 
-/// The rest of its life: paused, renamed, restarted, stopped, removed.
+/// The rest of its life cycle: paused, renamed, restarted, stopped, removed.
 async fn live_on(engine: &Engine, id: &str, started_at: Option<Timestamp>) {
     engine.pause_container(id).await.unwrap();
     let paused = engine.inspect_container(id).await.unwrap();
@@ -251,7 +251,7 @@ async fn a_port_that_is_taken() {
     let ports = engine.inspect_container(&first).await.unwrap().ports;
     let port = ports[0].host_port.unwrap();
 
-    // By a container, and by a program of the host.
+    // Taken by a container, and by a program of the host.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = listener.local_addr().unwrap().port();
     for taken in [port, busy] {
@@ -267,7 +267,7 @@ async fn a_port_that_is_taken() {
             }
             other => panic!("{other:?}"),
         }
-        // What the user sees of it later.
+        // The message that the user sees later.
         let detail = engine.inspect_container(&second).await.unwrap();
         assert_eq!(detail.state.state, ContainerState::Created);
         assert!(detail.state.error.is_some());
@@ -307,7 +307,7 @@ async fn ends_of_containers() {
         ..ContainerSpec::default()
     };
     let id = run(&engine, &hungry).await;
-    // The engine hears of the want of memory and of the end by two ways, in either order.
+    // The engine reports out-of-memory and the end independently, in either order.
     let killed = wait_until(&engine, &id, |detail| {
         detail.state.oom_killed && detail.state.state == ContainerState::Exited
     })
@@ -357,7 +357,7 @@ async fn what_cannot_be_created_or_started() {
     let error = engine.create_container(&invalid).await.unwrap_err();
     assert_eq!(kind(&error), "InvalidRequest", "{error:?}");
 
-    // Paths cannot be made to lead elsewhere.
+    // Crafted ids cannot reach another path.
     for id in ["..", ".", "", "../images/json"] {
         let error = engine.inspect_container(id).await.unwrap_err();
         assert_eq!(kind(&error), "InvalidRequest", "{error:?}");

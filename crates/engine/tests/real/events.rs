@@ -53,7 +53,7 @@ async fn what_happens_to_a_container_is_told() {
     );
     assert!(events.windows(2).all(|pair| pair[0].at <= pair[1].at));
 
-    // What was missed can be asked for.
+    // Missed events can be requested.
     let mut again = engine.events(events[0].at).await.unwrap();
     let repeated = until_removed(&mut again, &events[0].id).await;
     assert_eq!(repeated, events);

@@ -17,7 +17,7 @@ const ALL: ListFilter = ListFilter {
 };
 
 async fn proxied() -> (FaultProxy, Engine) {
-    // The engine must be there before the proxy is.
+    // The engine must exist before the proxy.
     connect().await;
     let proxy = FaultProxy::in_front_of(dockerd()).unwrap();
     let engine = Engine::connect(&endpoint(&proxy.host())).await.unwrap();
@@ -80,7 +80,7 @@ async fn an_engine_that_dies() {
     );
     let error = engine.list_containers(&ALL).await.unwrap_err();
     assert_eq!(kind(&error), "NotListening", "{error:?}");
-    // And when it is back, so are we.
+    // When it is back, calls succeed again.
     proxy.set(Fault::Pass);
     engine.list_containers(&ALL).await.unwrap();
 }

@@ -53,7 +53,7 @@ async fn images_are_listed_inspected_and_removed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn images_are_loaded_from_an_archive() {
-    // An engine of its own: another name for an image that others use changes what removing it means to them.
+    // A separate engine: another name for an image that other tests use would change what removing it means to them.
     let dockerd = tokio::task::spawn_blocking(|| {
         let dockerd = slipway_testkit::Engine::start().unwrap();
         dockerd.load_sample("slipway/busybox:latest").unwrap();
@@ -65,7 +65,7 @@ async fn images_are_loaded_from_an_archive() {
     let archive = tokio::task::block_in_place(|| archive(&dockerd));
     let name = "slipway/busybox:archived";
     for _ in 0..2 {
-        // The second time all of it is there already.
+        // The second time everything is there already.
         assert_eq!(engine.load_image(archive.clone()).await.unwrap(), [name]);
     }
     assert_eq!(engine.inspect_image(name).await.unwrap().arch, "amd64");
@@ -89,7 +89,7 @@ async fn images_are_loaded_from_an_archive() {
     );
 }
 
-/// What `docker save` makes of an image.
+/// The output of `docker save` for an image.
 fn archive(dockerd: &slipway_testkit::Engine) -> Bytes {
     dockerd.docker_ok(&["tag", "slipway/busybox", "slipway/busybox:archived"]);
     let saved = dockerd.docker(&["save", "slipway/busybox:archived"]);

@@ -60,7 +60,7 @@ async fn both_outputs_with_their_times() {
         ..LogOptions::default()
     };
     assert_eq!(read(&engine, &id, &last).await.len(), 1);
-    // From a line's own time on, that line comes again.
+    // `since` is inclusive: a line's own time returns that line again.
     let since = LogOptions {
         since: lines[1].2,
         ..LogOptions::default()
@@ -146,7 +146,7 @@ async fn the_flooder_loses_no_line() {
     }
     println!("{LINES} lines followed in {:?}", begin.elapsed());
     assert_eq!(seen, LINES);
-    // To be woken for each of them would cost more than the lines do.
+    // A wake-up for each of them would cost more than the lines do.
     assert!(chunks * 10 < LINES, "{chunks} chunks");
     remove(&engine, &id).await;
 }

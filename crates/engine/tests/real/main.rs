@@ -1,5 +1,4 @@
-//! The engine crate against real engines: a private dockerd, a private Podman, and a proxy that
-//! makes them misbehave.
+//! The engine crate against real engines: a private dockerd, a private Podman, and a proxy that injects faults.
 
 #![allow(clippy::unwrap_used)]
 

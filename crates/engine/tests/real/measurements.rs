@@ -1,5 +1,5 @@
-//! Numbers for docs/PERFORMANCE.md. They take a minute and mean something only when optimised:
-//! `cargo test --release -p slipway-engine --test real -- --ignored --nocapture measurements`
+//! Numbers for docs/PERFORMANCE.md. They take a minute and are meaningful only in a release build: `cargo test
+//! --release -p slipway-engine --test real -- --ignored --nocapture measurements`
 
 use std::process::Stdio;
 use std::time::Instant;

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::pulls::{check_never_backwards, finish, request};
 use crate::support::{PATIENCE, endpoint, kind, remove, run, wait_for_end};
 
-/// One after the other, because starting Podman takes longer than all of this.
+/// One test for everything, because starting Podman takes longer than all of this.
 #[tokio::test(flavor = "multi_thread")]
 async fn podman() {
     let podman = tokio::task::spawn_blocking(|| Podman::start().unwrap())
@@ -187,7 +187,7 @@ async fn logs(engine: &Engine) {
 }
 
 async fn events(engine: &Engine) {
-    // Nothing happens, so Podman says nothing; we are subscribed all the same.
+    // Nothing happens, so Podman sends nothing; the subscription is active all the same.
     let mut events = timeout(PATIENCE, engine.events(None))
         .await
         .unwrap()

@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::support::{connect, docker_version, dockerd, endpoint};
 
-/// A server that gives each client the same answer, whatever it asks; none without `answer`.
+/// A server that gives each client the same answer to any request; none without `answer`.
 async fn server(answer: Option<&'static str>) -> Endpoint {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -71,7 +71,7 @@ async fn each_outcome() {
     ];
     let begin = Instant::now();
     let probes = probe_all(&endpoints).await;
-    // All at the same time: as long as the one that never answers.
+    // Concurrently: as long as the one that never answers.
     assert!(
         begin.elapsed() < Duration::from_secs(5),
         "{:?}",

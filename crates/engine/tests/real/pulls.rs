@@ -54,7 +54,7 @@ async fn own_dockerd() -> (Dockerd, Engine) {
 async fn pulls_end_as_they_should() {
     let (dockerd, engine) = own_dockerd().await;
 
-    // Slow enough to be seen.
+    // Slow enough to observe progress.
     dockerd.registry().set(Fault::Throttle(4 << 20));
     let pull = engine.pull_image(&request("redis:7")).await.unwrap();
     let (progress, result) = finish(pull).await;
@@ -83,7 +83,7 @@ async fn pulls_end_as_they_should() {
     finish(pull).await.1.unwrap();
     assert!(engine.inspect_image("slipway/busybox:latest").await.is_ok());
 
-    // Asked for by its address, because behind a mirror the engine falls back to Docker Hub.
+    // By the registry's address, because behind a mirror the engine falls back to Docker Hub.
     let registry = dockerd.registry().origin();
     for (reference, expected) in [
         (format!("{registry}/slipway/nowhere:1"), "ImageNotFound"),
@@ -110,7 +110,7 @@ async fn pulls_end_as_they_should() {
     };
     assert_eq!(kind(&error), "WrongArchitecture", "{error:?}");
 
-    // An image that is not a list is pulled whatever it is for; what it is for is to be seen.
+    // An image that is not a list is pulled regardless of its platform, which its details show.
     let pull = engine.pull_image(&request("slipway/arm64only")).await;
     if let Ok(pull) = pull
         && finish(pull).await.1.is_ok()
@@ -134,7 +134,7 @@ async fn dropping_a_pull_cancels_it() {
     }
     let begin = Instant::now();
     drop(pull);
-    // dockerd lets go of the registry when it notices.
+    // dockerd drops the registry connection once it notices.
     while dockerd.registry().proxy().connections() > 0 {
         assert!(
             begin.elapsed() < Duration::from_secs(5),

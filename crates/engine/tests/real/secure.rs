@@ -21,7 +21,7 @@ fn openssl(dir: &Path, arguments: &[&str]) {
     );
 }
 
-/// An authority of its own, and certificates for a server on 127.0.0.1 and a client.
+/// A test certificate authority, and certificates for a server on 127.0.0.1 and a client.
 fn make_certificates(dir: &Path) {
     for ca in ["ca", "other"] {
         let subject = format!("/CN={ca}");
@@ -168,7 +168,7 @@ async fn certificates() {
     drop(dockerd);
 }
 
-/// The standard streams of a program, which ends with them.
+/// The standard streams of a program; dropping them ends it.
 struct Program {
     _child: tokio::process::Child,
     streams: Join<tokio::process::ChildStdout, tokio::process::ChildStdin>,
@@ -212,7 +212,7 @@ impl AsyncWrite for Program {
 async fn a_dialer_of_ones_own() {
     connect().await;
     let host = dockerd().host();
-    // What ssh runs on the other side.
+    // The command that ssh runs on the remote side.
     let dialer: Dialer = Arc::new(move || {
         let host = host.clone();
         Box::pin(async move {

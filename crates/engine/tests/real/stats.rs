@@ -19,7 +19,7 @@ async fn as_docker_stats_has_them() {
     };
     let id = run(&engine, &spec).await;
     let mut stream = engine.stats_stream(&id).await.unwrap();
-    // The first has nothing to compare with.
+    // The first sample has nothing to compare with.
     let mut samples = Vec::new();
     while samples.len() < 4 {
         samples.push(
@@ -47,8 +47,8 @@ async fn as_docker_stats_has_them() {
     .unwrap();
     let mut words = table.split_whitespace();
     let theirs: f64 = words.next().unwrap().trim_end_matches('%').parse().unwrap();
-    // Both are throttled to 40 %, but measured in different seconds on a machine that other tests
-    // use as well, so they are compared with what is possible; the formula has unit tests.
+    // Both are throttled to 40 %, but measured in different seconds on a machine that other tests use as well, so they
+    // are compared with what is possible; the formula has unit tests.
     let possible = 0.5..48.0;
     assert!(
         possible.contains(&cpu) && possible.contains(&theirs),
@@ -67,7 +67,7 @@ async fn as_docker_stats_has_them() {
         "ours {ours}, theirs {theirs}"
     );
 
-    // Two samples of one's own make a percentage as well.
+    // A percentage between two one-shot samples works as well.
     let one = engine.stats_once(&id).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let two = engine.stats_once(&id).await.unwrap();

@@ -1,4 +1,4 @@
-//! What the tests share: one engine with its samples, and waiting for states.
+//! Shared by the tests: one engine with its sample images, and waiting for states.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -29,14 +29,14 @@ pub(crate) fn dockerd() -> &'static slipway_testkit::Engine {
     dockerd
 }
 
-/// What the `docker` command says of the engine, by a template such as `{{.Server.Version}}`.
+/// A value from `docker version`, by a template such as `{{.Server.Version}}`.
 pub(crate) async fn docker_version(template: &'static str) -> String {
     tokio::task::spawn_blocking(move || dockerd().docker_ok(&["version", "--format", template]))
         .await
         .unwrap()
 }
 
-/// The API version that is spoken with the engine: its newest, unless that is newer than what we know.
+/// The API version in use with the engine: its newest, unless that is newer than what we support.
 pub(crate) async fn spoken_api() -> String {
     let newest = docker_version("{{.Server.APIVersion}}").await;
     let number = |version: &str| -> u32 { version.strip_prefix("1.").unwrap().parse().unwrap() };
@@ -78,7 +78,7 @@ pub(crate) async fn remove(engine: &Engine, id: &str) {
     engine.remove_container(id, how).await.unwrap();
 }
 
-/// Inspects until the container is as wanted.
+/// Inspects until the container is in the expected state.
 pub(crate) async fn wait_until(
     engine: &Engine,
     id: &str,
@@ -102,7 +102,7 @@ pub(crate) async fn wait_for_end(engine: &Engine, id: &str) -> ContainerDetail {
     .await
 }
 
-/// The variant of an error, for assertions that can be read.
+/// The variant of an error, for readable assertions.
 pub(crate) fn kind(error: &EngineError) -> String {
     let debug = format!("{error:?}");
     debug

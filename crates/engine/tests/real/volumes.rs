@@ -1,4 +1,4 @@
-//! Volumes: made with a container, listed by label, removed.
+//! Volumes: created with a container, listed by label, removed.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ async fn volumes_that_come_with_a_container_have_its_label() {
     assert_eq!(kind(&used), "InUse", "{used:?}");
     remove(&engine, &first.id).await;
 
-    // One that exists keeps the label that it has.
+    // An existing volume keeps its label.
     let second = engine
         .create_container(&spec("two", &["volumes-a", "volumes-b"]))
         .await

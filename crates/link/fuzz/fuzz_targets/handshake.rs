@@ -1,4 +1,4 @@
-//! Any bytes where a handshake is expected, at either end.
+//! Arbitrary bytes instead of a handshake, at either end.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {

@@ -1,7 +1,8 @@
 //! The machine in QEMU: KVM, HVF or WHPX where they work, emulation where they do not.
 //!
-//! One QEMU process with its sockets in the runtime directory: QMP to control it, the link, and from QEMU 7.2 on the networks
-//! of published ports and of the engine. It ends with this process by the kernel's hand on Linux; elsewhere it may outlive a crash.
+//! One QEMU process with its sockets in the runtime directory: QMP to control it, the link, and from QEMU 7.2 on the
+//! networks of published ports and of the engine. On Linux the kernel kills QEMU when this process ends
+//! (`PR_SET_PDEATHSIG`); elsewhere QEMU may outlive a crash.
 
 mod accelerator;
 mod command_line;
@@ -23,41 +24,41 @@ use self::qmp::Qmp;
 use super::{Capabilities, Driver, DriverState, GuestPort, VmSpec, VmStream};
 use crate::{MachineError, console_log};
 
-/// How long QEMU may take until it answers on QMP.
+/// Timeout for QEMU's first answer on QMP.
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long QEMU may take to quit when asked, before it is killed.
+/// How long QEMU may take to quit on request before it is killed.
 const QUIT_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The QEMU driver.
 pub struct Qemu {
-    /// Instead of `qemu-system-…` from `PATH`.
+    /// Program to run instead of `qemu-system-…` from `PATH`.
     program: Option<PathBuf>,
     verdicts: Verdicts,
     state: watch::Sender<DriverState>,
     running: Mutex<Option<Running>>,
     chosen: Mutex<Option<(Program, AcceleratorView)>>,
-    /// Where the guest's ports are, if it has them.
+    /// The guest's network sockets, if it has them.
     guest_ports: Mutex<GuestPorts>,
 }
 
-/// The sockets of the guest's ports.
+/// The sockets of the guest's networks.
 #[derive(Clone, Default)]
 struct GuestPorts {
     link: PathBuf,
     networks: Option<command_line::Networks>,
 }
 
-/// What there is while QEMU runs.
+/// State that exists while QEMU runs.
 struct Running {
     process: Arc<QemuProcess>,
     qmp: Option<Qmp>,
-    /// Publishes what becomes of it.
+    /// The task that publishes QEMU's state.
     watch: Option<AbortOnDropHandle<()>>,
 }
 
 impl Qemu {
-    /// A driver that remembers in `verdict` which accelerators work on this computer.
+    /// A driver that stores in `verdict` which accelerators work on this computer.
     pub fn new(verdict: PathBuf) -> Self {
         Self {
             program: None,
@@ -69,7 +70,7 @@ impl Qemu {
         }
     }
 
-    /// Uses this program rather than the one in `PATH`.
+    /// Uses this program instead of the one in `PATH`.
     #[must_use]
     pub fn with_program(mut self, program: PathBuf) -> Self {
         self.program = Some(program);
@@ -90,7 +91,7 @@ impl Qemu {
         Self::find(arch)
     }
 
-    /// The way to control QEMU while it runs.
+    /// QMP, while QEMU runs.
     fn qmp(&self) -> Option<Qmp> {
         let running = lock(&self.running);
         running.as_ref().and_then(|running| running.qmp.clone())
@@ -130,7 +131,7 @@ impl Qemu {
             &log,
             &spec.runtime,
         )?);
-        // From here on a drop of this future leaves a process that `kill` knows of.
+        // If this future is dropped from here on, `kill` knows the process.
         *lock(&self.running) = Some(Running {
             process: process.clone(),
             qmp: None,
@@ -171,13 +172,13 @@ impl Qemu {
     async fn kill_now(&self) {
         let running = lock(&self.running).take();
         if let Some(mut running) = running {
-            // What is asked for is no event.
+            // An end on request is not an event.
             if let Some(watch) = running.watch.take() {
                 watch.abort();
                 let _ = watch.await;
             }
             if let Some(qmp) = &running.qmp {
-                // An orderly end writes back what the emulated disks hold in memory.
+                // An orderly quit flushes what the emulated disks hold in memory.
                 let quit = async {
                     if qmp.quit().await.is_ok() {
                         running.process.ended().await;
@@ -186,7 +187,7 @@ impl Qemu {
                 let _ = tokio::time::timeout(QUIT_DEADLINE, quit).await;
             }
             running.process.kill().await;
-            // The others QEMU removes itself when it is left the time.
+            // QEMU removes the others itself if it quits in order.
             let networks = lock(&self.guest_ports).networks.take();
             for socket in networks.iter().flat_map(|of| [&of.ports, &of.engine]) {
                 if let Err(error) = remove_if_there(socket) {
@@ -278,12 +279,12 @@ impl Driver for Qemu {
             _ => return false,
         };
         self.verdicts.distrust(accelerator, reason);
-        // Who asked for this accelerator is told that it fails rather than given another.
+        // An accelerator that the user chose explicitly fails with an error; no other one replaces it.
         spec.accelerator.is_none()
     }
 }
 
-/// Publishes what becomes of QEMU until it has ended.
+/// Publishes QEMU's state until QEMU has ended.
 async fn follow(
     process: Arc<QemuProcess>,
     mut events: Option<qmp::Events>,
@@ -308,7 +309,7 @@ async fn follow(
                     let paused = |state: &DriverState| matches!(state, DriverState::Paused { .. });
                     instead(&state, paused, DriverState::Running);
                 }
-                // The first says why, the others what came of it.
+                // The first event says why, the later ones are its consequences.
                 Some(qmp::Event::Stuck { reason }) => {
                     instead(&state, |state| *state == DriverState::Running, DriverState::Stuck { reason });
                 }
@@ -322,7 +323,7 @@ async fn follow(
     }
 }
 
-/// Publishes another state where the one before allows it.
+/// Publishes the next state if the transition is allowed.
 fn instead(
     state: &watch::Sender<DriverState>,
     before: impl Fn(&DriverState) -> bool,
@@ -337,7 +338,7 @@ fn instead(
     });
 }
 
-/// QEMU's name for an architecture in the words of image platforms.
+/// QEMU's name for an OCI architecture.
 fn program_name(arch: &str) -> String {
     let machine = match arch {
         "arm64" => "aarch64",
@@ -347,7 +348,8 @@ fn program_name(arch: &str) -> String {
     format!("qemu-system-{machine}{suffix}")
 }
 
-/// Looks through `PATH`, then where package managers and installers put it without telling `PATH` of graphical programs.
+/// Looks through `PATH`, then the directories of package managers and installers that the `PATH` of graphical programs
+/// lacks.
 fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let usual: &[&str] = if cfg!(target_os = "macos") {
@@ -373,7 +375,7 @@ fn remove_if_there(path: &Path) -> Result<(), MachineError> {
     }
 }
 
-/// Whoever panicked while holding one of these left nothing half done.
+/// A panic while holding one of these locks leaves no half-done change.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

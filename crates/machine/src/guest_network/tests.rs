@@ -1,4 +1,4 @@
-//! The network with a guest that is a stack like our own, and with guests that mean harm.
+//! The network with a guest that runs the same stack as ours, and with hostile guests.
 
 use proptest::prelude::*;
 use smoltcp::phy::ChecksumCapabilities;
@@ -18,22 +18,22 @@ const TARGET: SocketAddrV4 = SocketAddrV4::new(GUEST, PORT);
 /// What the guest's program does with each connection.
 #[derive(Clone, Copy)]
 enum Program {
-    /// Sends everything back, and ends when the other side has.
+    /// Echoes everything, and ends when the other side has.
     Echo,
-    /// Takes one byte and breaks the connection.
+    /// Reads one byte and resets the connection.
     Reset,
-    /// Says this much and ends.
+    /// Sends this much and ends.
     Says(usize),
 }
 
-/// The other side of the network. Dropping it ends its task.
+/// The guest side of the network. Dropping it ends its task.
 struct FakeGuest {
     stack: Shared,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
 
 impl FakeGuest {
-    /// A guest with a program that has so many connections at once.
+    /// A guest whose program handles this many connections at once.
     fn new(stream: DuplexStream, program: Program, listeners: usize) -> Self {
         let mut stack = Stack::new();
         stack.wire.takes_calls = true;
@@ -128,7 +128,7 @@ fn network() -> (GuestNetwork, DuplexStream) {
     (GuestNetwork::new(Box::new(here)), there)
 }
 
-/// Two ends of a TCP connection of this computer.
+/// Both ends of a loopback TCP connection.
 async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap());
@@ -169,12 +169,12 @@ async fn bytes_and_ends_go_both_ways() {
     assert_eq!(guest.connected(), 0);
 }
 
-/// Two ends of which the first has so many bytes to take before anything comes that the second can send nothing.
+/// Both ends of a connection whose first end has so many unread bytes that the second cannot send.
 async fn full_pair() -> (TcpStream, TcpStream, usize) {
     let (client, stream) = pair().await;
     let mut count = 0;
     stream.writable().await.unwrap();
-    // What has left the one may not yet have come to the other.
+    // What one end has sent may not have reached the other yet.
     for _ in 0..20 {
         while let Ok(written) = stream.try_write(&[0; 1000]) {
             count += written;
@@ -187,7 +187,7 @@ async fn full_pair() -> (TcpStream, TcpStream, usize) {
 #[tokio::test]
 async fn who_ends_first_and_takes_late_gets_everything() {
     const LENGTH: usize = 60_000;
-    // Longer than a connection that has ended is remembered by TCP.
+    // Longer than TCP remembers a closed connection (TIME-WAIT).
     const LATE: Duration = Duration::from_secs(11);
     for (program, late) in [
         (Program::Echo, LATE),
@@ -201,7 +201,7 @@ async fn who_ends_first_and_takes_late_gets_everything() {
         if let Program::Echo = program {
             client.write_all(&pattern(LENGTH)).await.unwrap();
         } else {
-            // The guest has ended before this side does.
+            // The guest closes before this side does.
             tokio::time::sleep(late).await;
         }
         client.shutdown().await.unwrap();
@@ -247,7 +247,7 @@ async fn a_port_without_a_program_refuses() {
         let kind = refused.err().map(|error| error.kind());
         assert_eq!(kind, Some(io::ErrorKind::ConnectionRefused));
     }
-    // What is kept of ended connections is bounded, and none of it is in the way.
+    // The memory of closed connections is bounded, and does not block new ones.
     let stack = lock(&network.stack);
     assert!(stack.sockets.iter().count() <= SPARE + 1);
 }
@@ -308,15 +308,15 @@ async fn a_length_that_no_frame_has_ends_the_network() {
     }
 }
 
-/// A guest that writes its packets itself, with one connection.
+/// A guest that forges its packets, with one connection.
 struct Forger {
     stack: Stack,
     handle: SocketHandle,
     port: u16,
-    /// What the connection's bytes are counted from.
+    /// Initial sequence number of the connection.
     first: TcpSeqNumber,
     acknowledged: TcpSeqNumber,
-    /// What it says there is room for, to be scaled.
+    /// The window it announces, unscaled.
     window: u16,
 }
 
@@ -328,7 +328,7 @@ impl Forger {
         forger.stack.wire.outgoing.clear();
         forger.answer_whose_address_it_is();
         let call = sent(&forger.stack);
-        // Windows are what they are called.
+        // Announces no window scaling.
         assert_eq!(call.window_scale, Some(0));
         forger.acknowledged = call.seq_number + 1;
         forger.say(TcpControl::Syn, 0, &[]);
@@ -337,7 +337,7 @@ impl Forger {
         forger
     }
 
-    /// Called, and asked first whose the address is that it is called at.
+    /// Answers ARP and accepts the connection.
     fn called() -> Self {
         let mut stack = Stack::new();
         let handle = stack.open(TARGET).unwrap();
@@ -371,7 +371,7 @@ impl Forger {
         self.stack.socket(self.handle)
     }
 
-    /// Puts a segment where the stack finds it.
+    /// Hands a segment to the stack.
     fn put(&mut self, control: TcpControl, offset: usize, payload: &[u8]) {
         self.put_with(control, offset, payload, Some(self.acknowledged));
     }
@@ -422,9 +422,9 @@ impl Forger {
     }
 }
 
-/// A client whose bytes go to the forger.
+/// A client whose connection leads to the forger.
 struct Client {
-    /// Gone when it has ended.
+    /// Set when it has ended.
     there: Option<DuplexStream>,
     here: DuplexStream,
     ends: Ends,
@@ -440,7 +440,7 @@ impl Client {
         }
     }
 
-    /// Does what the task of its connection would.
+    /// Does what the connection's task would do.
     fn carry(&mut self, forger: &mut Forger) {
         let mut context = Context::from_waker(Waker::noop());
         let here = Pin::new(&mut self.here);
@@ -486,7 +486,7 @@ fn put_frame(stack: &mut Stack, frame: &[u8]) {
     stack.wire.to = end;
 }
 
-/// What the forged connection says at a place.
+/// Byte of the forged stream at an offset.
 fn word(at: usize) -> u8 {
     u8::try_from(at % 251).unwrap()
 }
@@ -533,7 +533,7 @@ async fn a_frame_that_is_too_long_is_left_out() {
     assert_eq!(&bytes[..3], b"all");
 }
 
-/// Its program hangs, say, and the client gave up.
+/// The client's program hangs and then gives up.
 #[tokio::test(start_paused = true)]
 async fn a_guest_that_took_all_and_has_no_room_is_left_in_peace() {
     let mut forger = Forger::new();
@@ -544,7 +544,7 @@ async fn a_guest_that_took_all_and_has_no_room_is_left_in_peace() {
     client.carry(&mut forger);
     forger.window = 0;
     let first = forger.acknowledged;
-    // A part, all of it, and the end.
+    // A part, all of it, and the FIN.
     for taken in [400, 1000, 1001] {
         forger.acknowledged = first + taken;
         forger.say(TcpControl::None, 0, b"");
@@ -559,7 +559,8 @@ async fn a_guest_that_took_all_and_has_no_room_is_left_in_peace() {
     }
 }
 
-/// A window whose end moves back lets a guest send what is cut off then, and its end is taken for good all the same.
+/// When the window's right edge moves back, a guest can send what is cut off there, and its FIN still counts as the
+/// end.
 #[tokio::test]
 async fn the_end_of_the_window_never_moves_back() {
     let mut forger = Forger::new();
@@ -573,7 +574,7 @@ async fn the_end_of_the_window_never_moves_back() {
         if at % 3 == 0 {
             forger.socket().recv(|_| (101, ())).unwrap();
         }
-        // Acknowledgements wait a moment for company.
+        // Acknowledgements are delayed.
         std::thread::sleep(Duration::from_millis(11));
         forger.stack.advance();
         let answer = sent(&forger.stack);
@@ -585,7 +586,7 @@ async fn the_end_of_the_window_never_moves_back() {
 }
 
 proptest! {
-    /// Whatever comes, it is parsed or dropped, and what is kept for it is bounded.
+    /// Any input is parsed or dropped, and what is kept of it is bounded.
     #[test]
     fn frames_may_be_anything(
         frames in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..50),
@@ -596,7 +597,7 @@ proptest! {
         stack.open(TARGET).unwrap();
         for mut frame in frames {
             if frame.len() > 14 && frame[0] & 1 == 0 {
-                // Random bytes alone would never be for us.
+                // Random bytes alone would never be addressed to us.
                 frame[12] = 8;
                 frame[13] = 3 * (frame[0] & 2);
                 frame[..6].copy_from_slice(&ADDRESS.0);
@@ -608,7 +609,7 @@ proptest! {
         prop_assert!(stack.wire.outgoing.len() < 64 * 1024);
     }
 
-    /// Segments in any order, inside and outside of the window: what is taken of them is what was sent.
+    /// Segments in any order, inside and outside of the window: the data taken from them is the data that was sent.
     #[test]
     fn segments_may_be_anything(
         segments in proptest::collection::vec(
@@ -648,7 +649,7 @@ proptest! {
                 }
             }
             if forger.socket().state() != State::Established {
-                // What comes after an end is of no stream.
+                // Bytes after a FIN belong to no stream.
                 break;
             }
         }
@@ -658,15 +659,15 @@ proptest! {
 
 #[derive(Debug, Clone)]
 enum Happening {
-    /// The client sends this much.
+    /// The client sends this many bytes.
     Sends(usize),
-    /// The client ends.
+    /// The client closes.
     Ends,
-    /// The guest says it took so much, and that there is room for so much.
+    /// The guest acknowledges this much and announces this window.
     Takes(usize, u16),
-    /// The guest says so with its end.
+    /// The same, with a FIN.
     TakesAndEnds(usize, u16),
-    /// So many milliseconds pass.
+    /// This many milliseconds pass.
     Passes(u64),
 }
 
@@ -683,7 +684,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 proptest! {
-    /// Whatever a guest says of what it took and has room for, it is not sent much for it.
+    /// Whatever a guest acknowledges and announces, the data buffered for it is bounded.
     #[test]
     fn acknowledgements_may_be_anything(
         happenings in proptest::collection::vec(happening(), 1..60),
@@ -710,7 +711,7 @@ proptest! {
                             Happening::TakesAndEnds(..) => TcpControl::Fin,
                             _ => TcpControl::None,
                         };
-                        // All of it often enough, and its end, and what was never sent.
+                        // Acknowledge everything several times, the FIN too, and data that was never sent.
                         let more = if more < 20 { (sent + more % 3).saturating_sub(taken) } else { more };
                         let acknowledged = forger.acknowledged;
                         forger.acknowledged = acknowledged + more;

@@ -15,47 +15,45 @@ use crate::{
     host,
 };
 
-/// How long a step may take on a processor that helps.
+/// Timeout of a step with hardware virtualization.
 const STEP: Duration = Duration::from_mins(1);
 
-/// How long a step may take when the processor is emulated, on a computer that has other things to do too.
+/// Timeout of a step with an emulated processor, on a computer that is busy with other work too.
 const EMULATED_STEP: Duration = Duration::from_mins(4);
 
-/// How long a file system may be checked, grown or made.
+/// Timeout for checking, growing or creating a file system.
 const DISK_STEP: Duration = Duration::from_mins(30);
 
-/// How long the engine may take. Before it answers it starts the containers that are to run again, and what is cut off in
-/// the middle of that takes longer the next time.
+/// Timeout for the engine. Before it answers it restarts containers, and an interruption makes the next start slower.
 const ENGINE_STEP: Duration = Duration::from_mins(15);
 
-/// How often the engine may end while it starts.
+/// How often the engine may exit while it starts.
 const ENGINE_ENDS: u32 = 8;
 
-/// How often the agent is asked whether it is there while the engine starts, how long it may take, and how often it may not
-/// answer.
+/// Heartbeat of the agent while the engine starts: interval, timeout, and how many may be missed.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 const MISSES: u32 = 3;
 
-/// How long it may take until a virtual machine whose link broke is known to have ended.
+/// How long the end of a virtual machine may take to be noticed after its link broke.
 const END_PATIENCE: Duration = Duration::from_secs(1);
-/// How long the engine may take to say who it is once the guest says that it answers.
+/// Timeout for the engine's version once the guest has said that it answers.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// With less memory free than this, or than the machine is set to, it is not started.
+/// The machine is not started with less free memory than this, or than its setting.
 const MIN_MEMORY_MB: u64 = 1024;
 
-/// What a boot needs.
+/// Everything that a boot needs.
 pub(super) struct Boot {
     pub(super) paths: MachinePaths,
     pub(super) settings: MachineSettings,
     pub(super) driver: Arc<dyn Driver>,
     pub(super) guest: Guest,
     pub(super) view: View,
-    /// A disk that is damaged is repaired rather than told, once.
+    /// Repair a damaged disk, once, instead of failing.
     pub(super) repair: bool,
 }
 
-/// What a boot gives.
+/// The result of a boot.
 pub(super) struct Booted {
     pub(super) settings: MachineSettings,
     pub(super) secret: Secret,
@@ -65,10 +63,10 @@ pub(super) struct Booted {
     pub(super) _socket: EngineSocket,
 }
 
-/// What the guest tells, and how much of it has been heard.
+/// The guest's event stream, and the position in it.
 pub(super) struct News {
     stream: LinkStream,
-    /// Of the last piece, from the kernel's start.
+    /// Time of the last event, since the kernel's start.
     pub(super) heard_ms: u64,
 }
 
@@ -81,7 +79,7 @@ impl News {
         })
     }
 
-    /// The next piece that can be understood. Loses nothing when dropped.
+    /// The next event that can be parsed. Cancel safe.
     pub(super) async fn next(&mut self) -> Result<GuestNews, MachineError> {
         loop {
             match self.stream.receive::<GuestNews>().await {
@@ -104,7 +102,7 @@ struct Steps {
     view: View,
     done: Vec<MachinePhase>,
     current: Option<(String, Instant)>,
-    /// Whether there is a virtual machine yet.
+    /// Whether a virtual machine exists yet.
     starting: bool,
 }
 
@@ -196,7 +194,7 @@ impl Boot {
                     self.driver.kill().await;
                     self.guest.clear();
                 }
-                // An emulator may break once; one that breaks again is broken.
+                // An emulator may crash once; a second crash counts as a failure.
                 Err(Failure::BeforeTheGuestSpoke(
                     error @ (MachineError::Ended { .. } | MachineError::Link { .. }),
                 )) if !died => {
@@ -256,7 +254,7 @@ impl Boot {
         Ok(())
     }
 
-    /// The engine's socket and its context: from now on who connects is held until dockerd answers.
+    /// Opens the engine's socket and creates its context: from now on, connections are held until dockerd answers.
     fn serve_engine(&self) -> Result<EngineSocket, MachineError> {
         let socket = EngineSocket::listen(&self.paths.engine_socket(), self.guest.clone())?;
         if let Some(config) = &self.paths.docker_config {
@@ -321,7 +319,7 @@ impl Boot {
             error = &mut ended => Err(error),
         };
         if let Err(mut error) = linked {
-            // A link breaks when its machine ends, which says more.
+            // A link breaks when its machine ends; that end is the better explanation.
             if let MachineError::Link { .. } = error
                 && let Ok(why) = tokio::time::timeout(END_PATIENCE, &mut ended).await
             {
@@ -358,7 +356,7 @@ impl Boot {
         loop {
             let piece = tokio::select! {
                 piece = tokio::time::timeout(patience, news.next()) => piece,
-                // Before the engine starts, news come by themselves or not at all.
+                // Before the engine starts, the guest reports progress without being asked, or hangs.
                 error = self.agent_is_gone(), if engine_starts => return Err(Failure::Other(error)),
             };
             let Ok(piece) = piece else {
@@ -391,7 +389,7 @@ impl Boot {
                     DiskState::Broken {
                         repairable: true, ..
                     } if std::mem::take(&mut repair) => {
-                        // It is checked and mounted again by itself after that.
+                        // After a repair, it is checked and mounted again without a further request.
                         self.repair_disk(steps).await?;
                     }
                     DiskState::Broken { reason, repairable } => {
@@ -435,7 +433,7 @@ impl Boot {
 }
 
 impl Boot {
-    /// Ends when the agent does not answer any more.
+    /// Returns when the agent no longer answers.
     async fn agent_is_gone(&self) -> MachineError {
         let mut misses = 0;
         loop {
@@ -475,9 +473,9 @@ impl Steps {
     }
 }
 
-/// What ended a boot.
+/// Why a boot ended.
 enum Failure {
-    /// Another way of running the machine may help.
+    /// Another accelerator may help.
     BeforeTheGuestSpoke(MachineError),
     Other(MachineError),
 }
@@ -506,7 +504,7 @@ async fn connect_engine(paths: &MachinePaths, guest: &Guest) -> Result<Engine, M
     loop {
         match Engine::connect_with(&endpoint, dialer.clone()).await {
             Ok(engine) => return Ok(engine),
-            // A computer that is busy may let one of its deadlines pass.
+            // A busy computer may miss one of its deadlines.
             Err(error) if Instant::now() < deadline => {
                 tracing::warn!(%error, "the engine was not reached");
             }

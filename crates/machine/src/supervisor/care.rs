@@ -1,4 +1,4 @@
-//! What is done for a machine while it runs: heartbeat, clock, ports, space, and listening to what it says.
+//! Background work while the machine runs: heartbeat, clock, ports, disk space, and the guest's events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,35 +15,35 @@ use crate::guest::Guest;
 use crate::ports::Ports;
 use crate::{Driver, MachinePaths, clock, data_disk};
 
-/// How often the agent is asked whether it is there, and how long it may take.
+/// Interval and timeout of the agent's heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Heartbeats that may be missed.
 const MISSES: u32 = 3;
 
-/// How long a new link may take.
+/// Timeout for a new link.
 const REDIAL: Duration = Duration::from_secs(5);
 
-/// How often the engine is asked, and how long it may take. A busy engine on an emulated processor is slow.
+/// Interval and timeout of the engine's ping. A busy engine on an emulated processor is slow.
 const ENGINE_HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// How often use is measured while somebody looks.
+/// Interval of usage measurements while somebody is watching.
 const MEASURE: Duration = Duration::from_secs(3);
 
-/// How often unused space is given back.
+/// Interval of giving unused space back.
 const TRIM: Duration = Duration::from_hours(1);
 
-/// How long after something large was removed, so that what is removed with it is too.
+/// Delay after a large removal, so that related removals are included.
 const TRIM_AFTER_PRUNE: Duration = Duration::from_secs(5);
 
-/// News for the supervisor.
+/// Events for the supervisor.
 #[derive(Debug)]
 pub(super) enum Report {
     /// Three heartbeats were missed.
     Silent,
-    /// It answers again.
+    /// The agent answers again.
     Back,
-    /// The engine does not answer; the agent was asked to start it again.
+    /// The engine does not answer; the agent was asked to restart it.
     DockerSilent {
         why: String,
     },
@@ -55,7 +55,7 @@ pub(super) enum Report {
     News(GuestNews),
 }
 
-/// All care of one machine. Ends when dropped.
+/// All background work of one machine. Ends when dropped.
 pub(super) struct Care {
     ports: Ports,
     _tasks: JoinSet<()>,
@@ -102,12 +102,12 @@ impl Care {
         }
     }
 
-    /// Ends it. When it returns the ports are free.
+    /// Ends it. On return the ports are free.
     pub(super) async fn end(self) {
         self.ports.end().await;
     }
 
-    /// The next report. Loses nothing when dropped.
+    /// The next event. Cancel safe.
     pub(super) async fn next(&mut self) -> Report {
         match self.reports.recv().await {
             Some(report) => report,
@@ -117,7 +117,7 @@ impl Care {
     }
 }
 
-/// Asks the agent whether it is there, and makes a new link when it is not or the old one has ended.
+/// Heartbeat: makes a new link if the agent does not answer or the old link has ended.
 async fn heartbeat(
     driver: Arc<dyn Driver>,
     guest: Guest,
@@ -180,7 +180,7 @@ async fn heartbeat(
     }
 }
 
-/// Has the engine started again when it does not answer and the agent does.
+/// Restarts the engine if it does not answer although the agent does.
 async fn engine_heartbeat(engine: Engine, guest: Guest, reports: mpsc::Sender<Report>) {
     let mut misses = 0;
     let mut docker_up = guest.docker_up();
@@ -199,7 +199,7 @@ async fn engine_heartbeat(engine: Engine, guest: Guest, reports: mpsc::Sender<Re
                 tracing::warn!(%error, misses, "the engine does not answer");
             }
         }
-        // A guest that does not answer either has another trouble than its engine.
+        // A guest that does not answer either has another problem than its engine.
         if misses < MISSES || guest.ping(HEARTBEAT).await.is_err() {
             continue;
         }
@@ -213,14 +213,14 @@ async fn engine_heartbeat(engine: Engine, guest: Guest, reports: mpsc::Sender<Re
     }
 }
 
-/// Hears what the guest tells, over one link after another.
+/// Receives the guest's events, over one link after another.
 async fn listen(news: Option<News>, guest: Guest, reports: mpsc::Sender<Report>) {
     let mut news = news;
     let mut heard_ms = news.as_ref().map_or(0, |news| news.heard_ms);
     loop {
         if let Some(news) = &mut news {
             while let Ok(piece) = news.next().await {
-                // A new link tells everything from the beginning.
+                // A new link repeats all events from the beginning.
                 if piece.at_ms < heard_ms {
                     continue;
                 }
@@ -238,7 +238,7 @@ async fn listen(news: Option<News>, guest: Guest, reports: mpsc::Sender<Report>)
     }
 }
 
-/// Measures what the machine uses, for as long as somebody looks.
+/// Measures the machine's resource use for as long as somebody is watching.
 async fn measure(
     guest: Guest,
     paths: MachinePaths,
@@ -256,7 +256,7 @@ async fn measure(
         let stats = guests.map(|stats| MachineStats {
             memory_total: stats.memory_total,
             memory_used: stats.memory_total.saturating_sub(stats.memory_available),
-            // JSON has neither infinities nor what is no number.
+            // JSON has neither infinities nor NaN.
             load: if stats.load_1.is_finite() {
                 stats.load_1.clamp(0.0, 1e6)
             } else {
@@ -275,7 +275,7 @@ async fn measure(
     }
 }
 
-/// Gives unused space back to this computer every hour, and soon after something large was removed.
+/// Gives unused space back to this computer every hour, and soon after a large removal.
 async fn trim(guest: Guest, mut pruned: watch::Receiver<u64>) {
     loop {
         tokio::select! {

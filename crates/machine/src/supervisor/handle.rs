@@ -1,4 +1,4 @@
-//! How the process that owns the machine asks the supervisor.
+//! The handle through which the owning process sends requests to the supervisor.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use super::{Answer, Request};
 use crate::guest::Guest;
 use crate::{MachineError, MachinePaths, data_disk};
 
-/// How much of a log on this computer is told from its end.
+/// Bytes sent from the end of a log on this computer.
 const LOG_TAIL: u64 = 256 * 1024;
 
-/// The most bytes of one piece of a log.
+/// Largest chunk of a log, in bytes.
 const LOG_PIECE: usize = 16 * 1024;
 
-/// How often a log on this computer is looked at for more.
+/// Polling interval of a log on this computer.
 const LOG_INTERVAL: Duration = Duration::from_millis(300);
 
-/// Asks the supervisor. Cheap to clone.
+/// Sends requests to the supervisor. Cheap to clone.
 #[derive(Clone)]
 pub struct MachineHandle {
     pub(super) requests: mpsc::Sender<(Request, Answer)>,
@@ -34,7 +34,7 @@ pub struct MachineHandle {
     pub(super) watchers: Arc<AtomicUsize>,
 }
 
-/// Somebody looks at the machine, so its use is measured.
+/// Held while somebody is watching the machine, so that its resource use is measured.
 #[derive(Debug)]
 pub struct Watching(Arc<AtomicUsize>);
 
@@ -45,17 +45,17 @@ impl Drop for Watching {
 }
 
 impl MachineHandle {
-    /// The machine now.
+    /// The current status.
     pub fn now(&self) -> MachineView {
         let mut view = self.view.borrow().clone();
-        // Measured while it runs and somebody looks; else its size may be an old one.
+        // Measured while it runs and somebody is watching; otherwise its size may be out of date.
         if view.stats.is_none() {
             view.disk = data_disk::measure(&self.paths);
         }
         view
     }
 
-    /// The machine as it changes.
+    /// The status as it changes.
     pub fn watch(&self) -> (watch::Receiver<MachineView>, Watching) {
         self.watchers.fetch_add(1, Ordering::Relaxed);
         (self.view.clone(), Watching(self.watchers.clone()))
@@ -81,37 +81,37 @@ impl MachineHandle {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Starts it. Returns when that is under way; the state says the rest.
+    /// Starts the machine. Returns once that is under way; the state tells the rest.
     pub async fn start(&self) -> Result<(), MachineError> {
         self.ask(Request::Start).await
     }
 
-    /// Stops it, also in the middle of a start. Returns when that is under way.
+    /// Stops the machine, also in the middle of a start. Returns once that is under way.
     pub async fn stop(&self) -> Result<(), MachineError> {
         self.ask(Request::Stop).await
     }
 
-    /// Switches it off without waiting for its containers, also in the middle of a stop.
+    /// Powers it off without waiting for its containers, also in the middle of a stop.
     pub async fn switch_off(&self) -> Result<(), MachineError> {
         self.ask(Request::SwitchOff).await
     }
 
-    /// Stops and starts it. Returns when that is under way.
+    /// Stops and starts it. Returns once that is under way.
     pub async fn restart(&self) -> Result<(), MachineError> {
         self.ask(Request::Restart).await
     }
 
-    /// Stops it and removes everything of it. Returns when that is under way.
+    /// Stops and deletes it. Returns once that is under way.
     pub async fn delete(&self) -> Result<(), MachineError> {
         self.ask(Request::Delete).await
     }
 
-    /// Starts it, and repairs its disk on the way if that is damaged. Returns when that is under way.
+    /// Starts it, and repairs its disk if that is damaged. Returns once that is under way.
     pub async fn repair(&self) -> Result<(), MachineError> {
         self.ask(Request::Repair).await
     }
 
-    /// Changes what was chosen. What cannot be changed while it runs holds from the next start on.
+    /// Changes the settings. What cannot be changed while it runs takes effect at the next start.
     pub async fn set_settings(&self, settings: MachineSettings) -> Result<(), MachineError> {
         self.ask(Request::SetSettings(settings)).await
     }
@@ -121,7 +121,7 @@ impl MachineHandle {
         self.ask(Request::Shutdown).await
     }
 
-    /// Gives unused space of the disk back to this computer; how many bytes that was.
+    /// Gives unused disk space back to this computer; returns the bytes freed.
     pub async fn reclaim(&self) -> Result<u64, MachineError> {
         if !matches!(self.view.borrow().state, MachineState::Running { .. }) {
             return Err(MachineError::Refused {
@@ -201,7 +201,7 @@ impl MachineHandle {
     }
 }
 
-/// A log, piece by piece. Ends when dropped.
+/// A stream of log chunks. Ends when dropped.
 pub struct MachineLog(Log);
 
 enum Log {
@@ -211,7 +211,7 @@ enum Log {
 }
 
 impl MachineLog {
-    /// The next piece; `None` at the end.
+    /// The next chunk; `None` at the end.
     pub async fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; LOG_PIECE];
         let count = match &mut self.0 {
@@ -222,7 +222,7 @@ impl MachineLog {
                 if count > 0 || !*follow {
                     break count;
                 }
-                // One that is shorter than what was read of it was cut or begun anew, and is told from its beginning.
+                // A log shorter than what was already read was cut or restarted, and is sent from its beginning.
                 let read = file.stream_position().await?;
                 if file.metadata().await?.len() < read {
                     file.rewind().await?;

@@ -1,4 +1,4 @@
-//! What every driver has to keep, tried with each of them.
+//! The contract of [`slipway_machine::Driver`], tested with each driver.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::fake::Fake;
 use crate::places::Places;
 
-/// A boot on an emulated processor of a computer that has other things to do.
+/// Timeout of a boot on an emulated processor, on a computer that is busy with other work too.
 const BOOT: Duration = Duration::from_mins(4);
 
 fn spec(paths: &MachinePaths) -> VmSpec {
@@ -49,7 +49,7 @@ async fn wait_for(driver: &dyn Driver, wanted: impl Fn(&DriverState) -> bool) ->
         .clone()
 }
 
-/// Asks who has the guest's address until the guest says so.
+/// Sends ARP requests for the guest's address until the guest answers.
 async fn the_guest_is_on_the_network(mut stream: Box<dyn VmStream>) {
     const ARP: [u8; 2] = [8, 6];
     let address = [2, 0, 0, 0, 0, 1];
@@ -85,7 +85,7 @@ async fn the_guest_is_on_the_network(mut stream: Box<dyn VmStream>) {
     }
 }
 
-/// The contract, and whether the driver has networks beside the one that leads out.
+/// Tests the contract, including whether the driver has networks besides the outward one.
 async fn check(driver: Arc<dyn Driver>, spec: &VmSpec, networked: bool) {
     assert_eq!(driver.state(), DriverState::Off);
     driver.kill().await;
@@ -107,7 +107,7 @@ async fn check(driver: Arc<dyn Driver>, spec: &VmSpec, networked: bool) {
     let (reply, _) = first.open(&Request::Ping).await.expect("an answer");
     assert!(matches!(reply, Reply::Pong { .. }), "{reply:?}");
 
-    // Links come and go, the machine stays; and it is nobody else's.
+    // Links come and go without affecting the machine; no other process can use them.
     drop(first);
     let wrong = link(driver.as_ref(), 8).await;
     assert!(
@@ -117,7 +117,7 @@ async fn check(driver: Arc<dyn Driver>, spec: &VmSpec, networked: bool) {
     let again = link(driver.as_ref(), 7).await.expect("another link");
     again.open(&Request::Ping).await.expect("an answer");
 
-    // The other networks are there or are said not to be.
+    // The other networks exist or are reported as unsupported.
     for port in [GuestPort::PortNetwork, GuestPort::EngineNetwork] {
         match driver.connect(port).await {
             Ok(stream) => the_guest_is_on_the_network(stream).await,
@@ -135,12 +135,12 @@ async fn check(driver: Arc<dyn Driver>, spec: &VmSpec, networked: bool) {
     assert!(again.open(&Request::Ping).await.is_err());
     assert!(driver.connect(GuestPort::Link).await.is_err());
 
-    // A start that nobody waits for leaves nothing that `kill` does not end.
+    // A start whose future was dropped leaves nothing that `kill` does not end.
     drop(tokio::time::timeout(Duration::from_millis(1), driver.start(spec)).await);
     driver.kill().await;
     assert_eq!(driver.state(), DriverState::Off);
 
-    // It starts again, and says so when the guest switches itself off.
+    // It starts again, and reports when the guest powers itself off.
     driver.start(spec).await.expect("it starts again");
     let link = link(driver.as_ref(), 9)
         .await
@@ -153,7 +153,7 @@ async fn check(driver: Arc<dyn Driver>, spec: &VmSpec, networked: bool) {
     driver.kill().await;
     assert_eq!(driver.state(), DriverState::Off);
 
-    // Its power button does the same, as soon as the guest listens to it.
+    // So does its power button, as soon as the guest listens to it.
     driver.start(spec).await.expect("it starts once more");
     let mut events = driver.events();
     let ended = async {

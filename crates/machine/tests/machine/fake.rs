@@ -1,4 +1,5 @@
-//! A driver whose virtual machine is a task: it speaks the real link, and its engine is a few answers of dockerd.
+//! A driver whose virtual machine is a task: it speaks the real link protocol, and its engine is a few canned answers
+//! of dockerd.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,30 +22,30 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-/// What goes wrong, and what the test sees.
+/// The faults to inject, and what the test can observe.
 #[derive(Default)]
 pub(crate) struct Faults {
     /// How many starts end before the guest says anything.
     pub(crate) dead_starts: AtomicU32,
-    /// The boot stands still before the engine.
+    /// The boot hangs before the engine.
     pub(crate) hangs: AtomicBool,
-    /// The guest does not come to its end.
+    /// The guest never finishes its shutdown.
     pub(crate) stays: AtomicBool,
-    /// The guest does not read its link any more.
+    /// The guest no longer reads its link.
     pub(crate) frozen: AtomicBool,
-    /// The guest's disk is another program's.
+    /// The guest's disk belongs to another program.
     pub(crate) foreign_disk: AtomicBool,
-    /// The guest comes to no engine, and its disk is fine.
+    /// The guest's engine does not start, although its disk is fine.
     pub(crate) failed_boot: AtomicBool,
     /// The guest's disk is damaged, until it is repaired.
     pub(crate) damaged_disk: AtomicBool,
-    /// What is damaged cannot be repaired.
+    /// The damage cannot be repaired.
     pub(crate) beyond_repair: AtomicBool,
-    /// There are networks, and nobody answers on them.
+    /// The networks exist, but nothing answers on them.
     pub(crate) networks: AtomicBool,
     /// How often a virtual machine was started.
     pub(crate) starts: AtomicU32,
-    /// How often a guest was asked to switch itself off.
+    /// How often a guest was asked to power itself off.
     pub(crate) power_offs: AtomicU32,
 }
 
@@ -79,13 +80,13 @@ impl Fake {
         })
     }
 
-    /// For the supervisor.
+    /// The driver for the supervisor.
     pub(crate) fn drivers(self: &Arc<Self>) -> Drivers {
         let fake = self.clone();
         Box::new(move |_| Ok(fake.clone()))
     }
 
-    /// The virtual machine ends.
+    /// Ends the virtual machine.
     pub(crate) fn die(&self) {
         self.end();
         self.state.send_replace(DriverState::Ended {
@@ -94,19 +95,19 @@ impl Fake {
         });
     }
 
-    /// The guest says something.
+    /// Sends an event of the guest.
     pub(crate) fn say(&self, event: GuestEvent) {
         let _ = self.news.send(event);
     }
 
-    /// The engine says something about a container.
+    /// Sends an event of the engine about a container.
     pub(crate) fn container_event(&self, action: &str, id: &str) {
         let _ = self.events.send(
             json!({"Type": "container", "Action": action, "Actor": {"ID": id, "Attributes": {}}}),
         );
     }
 
-    /// Its disk cannot be written for now.
+    /// Makes its disk unwritable.
     pub(crate) fn pause(&self) {
         self.state.send_replace(DriverState::Paused {
             reason: "this computer's disk is full".to_owned(),
@@ -383,7 +384,7 @@ impl Agent {
     }
 }
 
-/// What a guest says when its disk can be used.
+/// The events of a guest whose disk can be used.
 fn mounted() -> [GuestEvent; 2] {
     [
         GuestEvent::Disk {
@@ -395,10 +396,10 @@ fn mounted() -> [GuestEvent; 2] {
     ]
 }
 
-/// Where the fake's containers have their addresses.
+/// The addresses of the fake's containers.
 pub(crate) const WITHIN: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 
-/// What the fake's containers listen at is another address of this computer.
+/// The fake's containers listen at another address of this computer.
 pub(crate) const REALLY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77));
 
 fn really(address: SocketAddr) -> SocketAddr {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::fake::Fake;
 use crate::places::Places;
 
-/// A supervisor with the fake driver, on places of its own.
+/// A supervisor with the fake driver and its own directories.
 pub(crate) struct Machine {
     pub(crate) handle: MachineHandle,
     pub(crate) fake: Arc<Fake>,
@@ -38,7 +38,7 @@ impl Machine {
         }
     }
 
-    /// Ends the supervisor; another can be made at the same places.
+    /// Ends the supervisor; another one can be made with the same directories.
     async fn end(self) -> Places {
         self.handle.shutdown().await.expect("it ends");
         self.task.await.expect("no panic");
@@ -78,7 +78,7 @@ impl Machine {
         self
     }
 
-    /// The guest does not answer any more, and that is noticed.
+    /// The guest stops answering, and the supervisor notices.
     async fn falls_silent(&self) {
         self.fake.faults.frozen.store(true, Ordering::SeqCst);
         self.wait("unresponsive", |view| {
@@ -170,7 +170,7 @@ async fn it_is_found_stopped_by_the_next_owner_and_deleted_without_a_trace() {
     assert!(!paths.machine().exists());
     let contexts = paths.docker_config.clone().expect("one").join("contexts");
     assert!(!contexts.exists());
-    // Its data went: nobody waited for the guest.
+    // Its data is deleted, so nothing waited for the guest.
     assert_eq!(machine.fake.faults.power_offs.load(Ordering::SeqCst), 0);
     let left: Vec<_> = std::fs::read_dir(&paths.data)
         .expect("readable")
@@ -214,7 +214,7 @@ async fn requests_in_any_state_are_done_or_refused_with_a_reason() {
     );
     assert_eq!(log.next().await.expect("readable"), None);
 
-    // The last word counts.
+    // The last request counts.
     machine.handle.stop().await.expect("accepted");
     machine.handle.start().await.expect("accepted");
     machine
@@ -268,7 +268,7 @@ async fn it_is_started_again_once_when_it_ends_by_itself_and_then_says_why_not()
     let reason = machine.broken().await;
     assert!(reason.message.contains("it was killed"), "{reason:?}");
     assert!(reason.hint.is_some());
-    // Who says so gets it again.
+    // An explicit start is accepted all the same.
     machine.handle.start().await.expect("accepted");
     machine.running().await;
 }
@@ -295,7 +295,7 @@ async fn what_keeps_it_from_booting_is_told() {
         .faults
         .foreign_disk
         .store(false, Ordering::SeqCst);
-    // Once is nothing, twice is.
+    // One end is tolerated, two are not.
     machine.fake.faults.dead_starts.store(2, Ordering::SeqCst);
     machine.handle.start().await.expect("accepted");
     machine.broken().await;
@@ -460,7 +460,7 @@ async fn an_engine_that_ends_again_and_again_is_no_start_without_end() {
             matches!(&view.state, MachineState::Starting { phase, .. } if phase == "Opening the disk")
         })
         .await;
-    // Who listens only now has missed some.
+    // A late subscriber has missed some.
     while !matches!(machine.handle.now().state, MachineState::Broken { .. }) {
         machine.fake.say(GuestEvent::Docker {
             state: Guests::Restarting {
@@ -473,7 +473,7 @@ async fn an_engine_that_ends_again_and_again_is_no_start_without_end() {
     let reason = machine.broken().await;
     assert!(reason.message.contains("no space left"), "{reason:?}");
     assert!(reason.hint.expect("a remedy").contains("--disk"));
-    // Whatever ran in it was asked to end.
+    // Everything that ran in it was asked to end.
     assert_eq!(machine.fake.faults.power_offs.load(Ordering::SeqCst), 1);
 }
 
@@ -495,7 +495,7 @@ async fn a_cut_link_is_made_again_at_once() {
     assert_eq!(machine.fake.faults.starts.load(Ordering::SeqCst), 1);
 }
 
-/// The guest goes on all the while, and so does its link.
+/// The guest keeps running, and so does its link.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_ends_is_joined_again() {
     let machine = Machine::new();
@@ -506,7 +506,7 @@ async fn a_network_that_ends_is_joined_again() {
     let there = &machine.fake.faults.networks;
     there.store(false, Ordering::SeqCst);
     machine.fake.networks.lock().expect("no panic").clear();
-    // It is noticed at a heartbeat, and tried in vain.
+    // The next heartbeat notices; the attempt to reconnect fails.
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(joined(), 0);
     there.store(true, Ordering::SeqCst);

@@ -1,17 +1,17 @@
-//! A machine's places in a directory of its own.
+//! The paths of a machine in a temporary directory.
 
 use std::path::Path;
 
 use slipway_machine::MachinePaths;
 
-/// The places of one test. Gone when dropped.
+/// The directories of one test. Removed when dropped.
 pub(crate) struct Places {
     pub(crate) paths: MachinePaths,
     _root: tempfile::TempDir,
 }
 
 impl Places {
-    /// Places with the image at `image`, or one that only looks like one.
+    /// Paths with the image at `image`, or with a stand-in that passes the checks.
     pub(crate) fn new(image: Option<&Path>) -> Self {
         let root = tempfile::tempdir().expect("a temporary directory");
         let image = image.map_or_else(|| made_up_image(root.path()), Path::to_owned);

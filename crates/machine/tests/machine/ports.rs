@@ -1,4 +1,4 @@
-//! Published ports: from the engine's word to a connection, and back to nothing.
+//! Published ports: from the engine's event to a connection, and back to a closed port.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ async fn listening(machine: &Machine, count: usize) -> MachineView {
         .await
 }
 
-/// A server in the "container": reads to the end, then answers how much that was.
+/// A server in the "container": reads to the end, then answers with the number of bytes.
 async fn counting_server() -> u16 {
     let listener = TcpListener::bind((REALLY, 0)).await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();
@@ -77,7 +77,7 @@ async fn tcp_with_half_close_and_free_again_when_the_container_ends() {
     let machine = running().await;
     let within = counting_server().await;
     let address = free_address("127.0.0.1");
-    // A computer that is busy with other things may be late once, not always.
+    // A busy computer may be late once, but not always.
     let mut took = Vec::new();
     for _ in 0..10 {
         let began = Instant::now();
@@ -101,7 +101,7 @@ async fn tcp_with_half_close_and_free_again_when_the_container_ends() {
     end(&machine, "web");
     machine.wait("free", |view| view.ports.is_empty()).await;
     assert!(TcpStream::connect(address).await.is_err());
-    // The same port goes to the next one.
+    // The same port moves to the next container.
     publish(&machine, "next", &[(within, "tcp", "", address.port())]);
     listening(&machine, 1).await;
     assert_eq!(ask(address, 1).await.expect("it answers"), "1 bytes");
@@ -238,7 +238,7 @@ async fn ten_thousand_short_connections_leave_nothing() {
     while let Some(batch) = batches.join_next().await {
         batch.expect("no failure");
     }
-    // Other tests of this process open and close theirs meanwhile.
+    // Other tests of this process open and close descriptors meanwhile.
     let deadline = Instant::now() + Duration::from_secs(20);
     while open() > before + 100 {
         assert!(

@@ -7,7 +7,7 @@ import { runRequests } from "../../state/run_request.svelte";
 import BrowseScreen from "./BrowseScreen.svelte";
 import { browse } from "./browse.svelte";
 
-// A page of a browser has it, and what is drawn as it comes into view needs it.
+// `IntersectionObserver`, which browsers have and lazy rendering needs.
 vi.stubGlobal(
 	"IntersectionObserver",
 	class {

@@ -7,22 +7,22 @@ interface Search {
 	category: string | null;
 }
 
-/** What Browse shows: the catalog, narrowed by words and a category. */
+/** The state of Browse: the catalog, filtered by search words and a category. */
 class Browse {
 	words = $state("");
 	category: string | null = $state(null);
 	categories: CatalogCategory[] = $state.raw([]);
 	entries: CatalogEntry[] = $state.raw([]);
-	/** What the words match in other categories than the chosen one. */
+	/** Matches of the search words in other categories. */
 	elsewhere: CatalogEntry[] = $state.raw([]);
-	/** What was typed, when it is an image, and not what an entry runs. */
+	/** The typed text if it is an image reference that no entry runs. */
 	reference: string | null = $state(null);
-	/** The entry that `reference` is another version of. */
+	/** The entry whose image `reference` is, at another tag. */
 	readonly known: CatalogEntry | null = $derived.by(() => {
 		const typed = this.reference === null ? null : repository(this.reference);
 		return [...this.entries, ...this.elsewhere].find((entry) => entry.image === typed) ?? null;
 	});
-	/** Whether the first answer is here. */
+	/** Whether the first answer has arrived. */
 	loaded = $state(false);
 	error: HostError | null = $state.raw(null);
 
@@ -34,12 +34,12 @@ class Browse {
 		this.category = last.category;
 	}
 
-	/** Loads what the screen opens with. */
+	/** Loads the initial content of the screen. */
 	async load() {
 		await Promise.all([this.search(), this.#loadCategories()]);
 	}
 
-	/** Asks the catalog again. Of several answers under way, only the last asked for counts. */
+	/** Queries the catalog again. If several queries are in flight, only the last one counts. */
 	async search() {
 		this.#asked += 1;
 		const asked = this.#asked;

@@ -1,16 +1,16 @@
 import { type CatalogEntry, type ContainerView, host, type ImageView } from "../../host/host";
 import { repository } from "./image_name";
 
-/** An image of the entry that the engine has. */
+/** An image of the entry that is on the engine. */
 export interface LocalImage {
 	reference: string;
 	size: number;
 }
 
-/** The details of one entry, with what the engine in use has of it. */
+/** The details of one entry, with its images and containers on the engine. */
 export class EntryDetails {
 	entry: CatalogEntry | null = $state.raw(null);
-	/** Null while the engine has not told. */
+	/** Null until the engine has answered. */
 	#images: ImageView[] | null = $state.raw(null);
 	#containers: ContainerView[] | null = $state.raw(null);
 	#stop: (() => void) | undefined;
@@ -35,7 +35,7 @@ export class EntryDetails {
 			.sort((a, b) => running(a) - running(b));
 	});
 
-	/** Opens on an entry, and follows the engine until it is closed. */
+	/** Opens an entry, and follows the engine until it is closed. */
 	async show(entry: CatalogEntry) {
 		this.close();
 		this.entry = entry;
@@ -81,7 +81,7 @@ export class EntryDetails {
 	}
 }
 
-/** Without an engine there is nothing to tell: its absence is said elsewhere. */
+/** Without an engine there is nothing to load; its absence is shown elsewhere. */
 async function load<Answer>(ask: () => Promise<Answer>, take: (answer: Answer | null) => void) {
 	take(await ask().catch(() => null));
 }

@@ -1,6 +1,6 @@
 /**
- * Where an arrow key leads in a grid of cards, given each card's top. -1 is up and out of the grid; undefined
- * when the key does not move.
+ * The target of an arrow key in a grid of cards, given each card's top. -1 leaves the grid upwards; undefined
+ * if the key does not move.
  */
 export function neighbour(tops: number[], at: number, key: string): number | undefined {
 	if (at < 0) return undefined;

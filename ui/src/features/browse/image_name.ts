@@ -1,4 +1,7 @@
-/** The repository of an image as people write it, without tag and digest: `registry:5000/org/app:1` → `registry:5000/org/app`. */
+/**
+ * The repository of an image as the user typed it, without tag and digest: `registry:5000/org/app:1` →
+ * `registry:5000/org/app`.
+ */
 export function repository(image: string): string {
 	const name = image.replace(/@.*$/, "");
 	const colon = name.lastIndexOf(":");

@@ -1,9 +1,9 @@
 import type { CatalogEntry, EngineView } from "../../host/host";
 
-/** Letters that fit on one line of the narrowest card. */
+/** Number of letters that fit on one line of the narrowest card. */
 const room = 34;
 
-/** What is worth knowing of an entry before it is run, most important first, as much as fits on one line. */
+/** Traits of an entry worth knowing before it is run, most important first, as many as fit on one line. */
 export function traits(entry: CatalogEntry): string[] {
 	const all: string[] = [];
 	if (entry.ports.some((port) => port.web_path !== null)) all.push("web page");
@@ -11,7 +11,7 @@ export function traits(entry: CatalogEntry): string[] {
 	if (port) all.push(`port ${port.port}`);
 	if (entry.env.some((variable) => variable.secret && variable.generated)) all.push("password generated");
 	if (entry.volumes.length) all.push("keeps data");
-	// A need is shown before these, and takes its part of the line.
+	// A needed service comes before these, and uses part of the line.
 	let used = entry.needs.join(", ").length;
 	return all.filter((text) => {
 		used += text.length + 3;
@@ -19,7 +19,10 @@ export function traits(entry: CatalogEntry): string[] {
 	});
 }
 
-/** Which architectures an entry is limited to, where the engine's is not among them. Null where it fits or is not known. */
+/**
+ * The architectures that an entry is limited to, if the engine's is not among them. Null if it fits or is
+ * unknown.
+ */
 export function misfit(entry: CatalogEntry, engine: EngineView | null): string | null {
 	if (!engine || !entry.architectures.length || entry.architectures.includes(engine.arch)) return null;
 	return `${entry.architectures.join(", ")} only`;

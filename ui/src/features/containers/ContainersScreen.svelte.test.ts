@@ -68,7 +68,7 @@ describe("ContainersScreen", () => {
 		const here = (row: HTMLElement) => {
 			row.focus();
 			expect(document.activeElement).toBe(row);
-			// A hidden row cannot have the focus; happy-dom gives it to it all the same.
+			// A hidden row cannot be focused in a browser; happy-dom allows it.
 			for (let at: HTMLElement | null = row; at && at !== grid; at = at.parentElement)
 				expect(at.style.visibility).not.toBe("hidden");
 		};
@@ -82,7 +82,7 @@ describe("ContainersScreen", () => {
 		listView.cursor = heading.key;
 		here(stop());
 		expect(key(stop())).toBe(heading.key);
-		// What had the keyboard goes away: into a group that closes, through a filter, with its container.
+		// The focused row disappears: into a collapsed group, through a filter, with its container.
 		const grouped = listView.items.find((item) => item.kind === "row" && item.group === heading.key)!;
 		listView.cursor = grouped.key;
 		flushSync();

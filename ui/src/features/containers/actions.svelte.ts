@@ -7,9 +7,9 @@ import { toasts } from "../../state/toasts.svelte";
 import { containers } from "./containers.svelte";
 import { ACTION_WORDS, allows } from "./status";
 
-/** What the screen has asked for and not finished: the question before removing, and the name being edited. */
+/** Interactions in progress: the removal dialog, and the name being edited. */
 class Intents {
-	/** Containers that are about to be removed, while the question is open. */
+	/** Containers in the removal dialog, while that is open. */
 	removing: ContainerView[] = $state.raw([]);
 	/** Id of the container whose name is being edited. */
 	renaming: string | null = $state(null);
@@ -17,7 +17,7 @@ class Intents {
 
 export const intents = new Intents();
 
-/** Does one thing to those containers whose state allows it. Removing asks first. */
+/** Applies an action to the containers whose state allows it. A removal asks first. */
 export async function act(wanted: readonly ContainerView[], action: ContainerAction) {
 	const able = wanted.filter((container) => allows(container, action));
 	if (able.length === 0) return;
@@ -28,7 +28,7 @@ export async function act(wanted: readonly ContainerView[], action: ContainerAct
 	await run(able, action);
 }
 
-/** Does it without asking, and says how it came out. */
+/** Applies it without asking, and reports the outcome. */
 export async function run(able: readonly ContainerView[], action: ContainerAction) {
 	const outcomes = await containers.act(
 		able.map(({ id }) => id),
@@ -51,7 +51,7 @@ const DONE: Record<ContainerAction, string> = {
 	remove: "Removed",
 };
 
-/** What the `s` key and the button in the header do: stop what runs, start what does not. */
+/** The `s` key and the button in the header: stops running containers, starts stopped ones. */
 export function toggleAction(container: ContainerView): ContainerAction {
 	if (container.state === "paused") return "unpause";
 	return allows(container, "stop") ? "stop" : "start";
@@ -82,8 +82,8 @@ export async function openUrl(url: string) {
 }
 
 /**
- * Shows a container's detail, or with null the list alone. Without a tab, the one that is open stays: whoever reads
- * logs and chooses another container wants its logs. `null` is the Overview.
+ * Shows a container's detail; null shows only the list. Without a tab, the current tab is kept: a user who
+ * reads logs and selects another container wants its logs. A null tab is the Overview.
  */
 export function open(id: string | null, tab?: string | null, replace = false) {
 	const kept = tab === undefined && navigation.screen === "containers" ? navigation.place.tab : (tab ?? null);

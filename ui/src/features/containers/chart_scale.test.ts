@@ -15,7 +15,7 @@ describe("the top of a chart", () => {
 		expect(cpuScale([96], 150)).toBe(150);
 		expect(cpuScale([3], 150)).toBe(5);
 		expect(memoryScale([60 * MB], 64 * MB)).toBe(64 * MB);
-		// A limit that was lowered below what is used.
+		// A limit that was lowered below the current use.
 		expect(memoryScale([60 * MB], 32 * MB)).toBe(128 * MB);
 	});
 });

@@ -1,4 +1,7 @@
-/** The top of a chart of CPU in percent: round, above all values, and the limit (in percent) where that is closer. */
+/**
+ * The maximum of a CPU chart in percent: a round number above all values, or the limit (in percent) if that
+ * is closer.
+ */
 export function cpuScale(values: readonly (number | null)[], limit: number | null): number {
 	return ceiling(largest(values), [5, 10, 25, 50, 100], limit);
 }
@@ -12,7 +15,7 @@ export function memoryScale(values: readonly (number | null)[], limit: number | 
 
 const largest = (values: readonly (number | null)[]) => Math.max(0, ...values.map((value) => value ?? 0));
 
-/** The first step, and beyond the steps the first double of the last one, that leaves some room above the value. */
+/** The first step with some room above the value; beyond the steps, the last one is doubled until it fits. */
 function ceiling(value: number, steps: readonly number[], limit: number | null): number {
 	const wanted = value * 1.1;
 	let top = steps.find((step) => step >= wanted) ?? steps.at(-1) ?? 1;

@@ -3,7 +3,7 @@ import type { ContainerView } from "../../host/host";
 import { publishedPorts } from "./ports";
 import { exitReason, hasFailed } from "./status";
 
-/** How much each column wants, for `grid-template-columns`. */
+/** Width of each column, for `grid-template-columns`. */
 export interface ColumnShares {
 	name: string;
 	image: string;
@@ -11,14 +11,14 @@ export interface ColumnShares {
 	status: string;
 }
 
-/** Steps, so that a change of one container does not move all columns. */
+/** Rounded to steps, so that a change of one container does not move all columns. */
 const STEP = 4;
 
 function share(characters: number, least: number, most: number): string {
 	return `${Math.ceil(Math.min(Math.max(characters, least), most) / STEP) * STEP}fr`;
 }
 
-/** The words of a status, nearly: what they say about time has about this length. */
+/** Approximate text of a status: a time is assumed to have this length. */
 const AGE = 14;
 
 function statusLength(container: ContainerView): number {
@@ -28,8 +28,7 @@ function statusLength(container: ContainerView): number {
 }
 
 /**
- * Shares the width by what the columns hold: a long name gets room from statuses that are short, and the other way
- * round.
+ * Divides the width by the content of the columns: a long name gets room from short statuses, and vice versa.
  */
 export function columnShares(containers: readonly ContainerView[]): ColumnShares {
 	let name = 0;

@@ -1,13 +1,13 @@
 import type { ContainerView } from "../../host/host";
 import { FILTER_KEYS, type FilterKey, KEY_WORDS, KNOWN_VALUES } from "./filter";
 
-/** Something that the word under the caret can become. */
+/** A suggestion for the word at the caret. */
 export interface Completion {
-	/** What the word becomes: `state:` or `state:running`. */
+	/** The replacement: `state:` or `state:running`. */
 	text: string;
-	/** What it looks at, or how many containers it matches. */
+	/** What the key matches, or the number of containers that the value matches. */
 	detail: string;
-	/** Whether a value is still to be typed after it. */
+	/** Whether a value follows. */
 	open: boolean;
 }
 
@@ -49,7 +49,7 @@ function valuesOf(key: FilterKey, containers: readonly ContainerView[]): Map<str
 
 const quote = (value: string) => (/\s/.test(value) ? `"${value}"` : value);
 
-/** What the word under the caret can become: keys first, and after a key's colon the values that containers have. */
+/** Suggestions for the word at the caret: keys, and after a key's colon the values that containers have. */
 export function completions(text: string, caret: number, containers: readonly ContainerView[]): Completion[] {
 	const { start } = wordAt(text, caret);
 	const typed = text.slice(start, caret).toLowerCase();
@@ -76,7 +76,7 @@ export function completions(text: string, caret: number, containers: readonly Co
 		.map(([value, many]) => ({ text: `${not}${done}${quote(value)}`, detail: String(many), open: false }));
 }
 
-/** The text with the word under the caret replaced, and where the caret is then. */
+/** The text with the word at the caret replaced, and the new position of the caret. */
 export function complete(
 	text: string,
 	caret: number,

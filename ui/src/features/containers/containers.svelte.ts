@@ -13,36 +13,36 @@ import { isDone, isUp } from "./status";
 
 type ContainerHost = Pick<Host, "containerList" | "containerAct" | "containerRename" | "on">;
 
-/** What someone asked of a container and what has not shown an effect yet. */
+/** An action in progress on a container. */
 interface Pending {
 	action: ContainerAction;
-	/** Whether the engine has answered; what is left to come is the delta. */
+	/** Whether the engine has answered; only the delta is missing then. */
 	answered: boolean;
 }
 
-/** How long an answered action waits for its delta before the row shows the state that is known. */
+/** How long to wait for the delta of an answered action before the row shows the known state again. */
 const DELTA_PATIENCE = 3_000;
 
 /**
- * All containers, as the backend last told. A snapshot first, then deltas; a delta that does not follow the
- * revision held means that one was missed, and a new snapshot is asked for.
+ * All containers as last reported by the backend: a snapshot, then deltas. A delta that does not follow the
+ * current revision means that one was missed; a new snapshot is then requested.
  *
- * The containers are in a plain map and readers depend on `version`, which moves at most once a frame: a
- * storm of deltas costs one render.
+ * The containers are in a plain map and readers depend on `version`, which changes at most once a frame: a
+ * burst of deltas costs one render.
  */
 export class Containers {
-	/** Moves when anything in the list has changed. */
+	/** Changes with anything in the list. */
 	version = $state(0);
-	/** Whether a first snapshot is here. */
+	/** Whether the first snapshot has arrived. */
 	loaded = $state(false);
-	/** Why the list could not be had. */
+	/** Why the list could not be loaded. */
 	error: HostError | null = $state.raw(null);
-	/** What is under way, by id. */
+	/** Actions in progress, by id. */
 	pending: ReadonlyMap<string, Pending> = $state.raw(new Map());
-	/** How the last action failed, for the containers where it did. */
+	/** The error of a container's last action, if it failed. */
 	failures: { action: ContainerAction; total: number; outcomes: ActionOutcome[] } | null = $state.raw(null);
 
-	/** Everything, in no particular order. */
+	/** All containers, in no particular order. */
 	all: ContainerView[] = $derived.by(() => {
 		void this.version;
 		return [...this.#byId.values()];
@@ -63,7 +63,7 @@ export class Containers {
 		this.#schedule = schedule;
 	}
 
-	/** Follows the list for as long as the window lives. */
+	/** Follows the list for the life of the window. */
 	async start() {
 		if (this.#started) return;
 		this.#started = true;
@@ -77,14 +77,14 @@ export class Containers {
 		await this.load();
 	}
 
-	/** Asks for the whole list. */
+	/** Requests a snapshot. */
 	async load() {
 		if (!this.#started) return this.start();
 		if (this.#loading) return;
 		this.#loading = true;
 		try {
 			const snapshot = await this.#host.containerList();
-			// A delta that was applied while the answer was on its way may be newer than the answer.
+			// A delta that arrived while the request was in flight may be newer than its answer.
 			if (snapshot.revision >= this.#revision) {
 				this.#byId.clear();
 				for (const container of snapshot.containers) this.#byId.set(container.id, container);
@@ -110,7 +110,7 @@ export class Containers {
 		return this.#byId.get(id);
 	}
 
-	/** Does one thing to containers, and says on their rows that it is under way until it shows. */
+	/** Applies an action to containers, and marks their rows as busy until the effect shows. */
 	async act(ids: readonly string[], action: ContainerAction): Promise<ActionOutcome[]> {
 		const free = ids.filter((id) => !this.pending.has(id) && this.#byId.has(id));
 		if (free.length === 0) return [];
@@ -137,7 +137,7 @@ export class Containers {
 		return outcomes;
 	}
 
-	/** Gives a container another name. Rejects with why that is not possible. */
+	/** Renames a container. Rejects with the reason if that is not possible. */
 	async rename(id: string, name: string) {
 		await this.#host.containerRename(id, name);
 	}

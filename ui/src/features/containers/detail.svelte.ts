@@ -6,7 +6,7 @@ type DetailHost = Pick<Host, "containerDetail">;
 export class Detail {
 	/** Full id of the container that is shown. */
 	id: string | null = $state(null);
-	/** What is known about it. Stays on screen while it is loaded anew. */
+	/** Its details. They stay on screen during a reload. */
 	data: ContainerDetail | null = $state.raw(null);
 	/** Why it could not be loaded. */
 	error: HostError | null = $state.raw(null);
@@ -19,7 +19,10 @@ export class Detail {
 		this.#host = from;
 	}
 
-	/** Shows a container, or with the same id loads it again. A call while one is under way makes one more, not many. */
+	/**
+	 * Shows a container, or reloads it if the id is the same. Calls during a reload are merged into one
+	 * further reload.
+	 */
 	show(id: string | null) {
 		if (id !== this.id) {
 			this.id = id;

@@ -1,25 +1,25 @@
 import type { ContainerState, ContainerView } from "../../host/host";
 
-/** The names that can stand before a colon in the filter field. */
+/** The keys allowed before a colon in the filter field. */
 export const FILTER_KEYS = ["state", "port", "image", "stack", "name", "health", "id"] as const;
 
 /** One of {@link FILTER_KEYS}. */
 export type FilterKey = (typeof FILTER_KEYS)[number];
 
-/** `key:a,b`: any of the values will do. `-key:a`: none of them may match. */
+/** `key:a,b`: any of the values matches. `-key:a`: none of them may match. */
 export interface FilterTerm {
 	key: FilterKey;
 	values: string[];
 	not: boolean;
 }
 
-/** What was typed into the filter field. All words and all terms must match. */
+/** The parsed filter. All words and all terms must match. */
 export interface ContainerFilter {
 	words: { text: string; not: boolean }[];
 	terms: FilterTerm[];
 }
 
-/** What each key looks at, for the list of them under the field. */
+/** What each key matches, for the help below the field. */
 export const KEY_WORDS: Record<FilterKey, string> = {
 	state: "running, stopped, exited, paused…",
 	port: "host or container port",
@@ -30,7 +30,7 @@ export const KEY_WORDS: Record<FilterKey, string> = {
 	id: "start of the ID",
 };
 
-/** Names that other tools have for our keys. */
+/** Aliases of our keys from other tools. */
 const OTHER_NAMES: Record<string, FilterKey> = {
 	status: "state",
 	is: "state",
@@ -43,7 +43,7 @@ const OTHER_NAMES: Record<string, FilterKey> = {
 	compose: "stack",
 };
 
-/** Values that `state:` and `health:` know. */
+/** Allowed values of `state:` and `health:`. */
 export const KNOWN_VALUES: Partial<Record<FilterKey, readonly string[]>> = {
 	state: [
 		"running",
@@ -66,7 +66,7 @@ const STATE_WORDS: Record<string, ContainerState[]> = {
 	exited: ["exited", "dead"],
 };
 
-/** Splits at white space outside double quotes; a quote that is still open ends with the text. */
+/** Splits at white space outside double quotes; an unclosed quote ends with the text. */
 function tokens(text: string): string[] {
 	const found: string[] = [];
 	let current = "";
@@ -90,9 +90,9 @@ function tokens(text: string): string[] {
 }
 
 /**
- * Reads free words and `key:value` terms. What has no known key before its colon is a word, so that
- * `registry.example:5000/app` finds an image; a term without a value yet is ignored, so that the list
- * does not empty while someone types.
+ * Parses free words and `key:value` terms. Text without a known key before its colon is a word, so that
+ * `registry.example:5000/app` finds an image; a term without a value is ignored, so that the list does not
+ * empty while the user types.
  */
 export function parseFilter(text: string): ContainerFilter {
 	const filter: ContainerFilter = { words: [], terms: [] };
@@ -117,7 +117,7 @@ export function parseFilter(text: string): ContainerFilter {
 	return filter;
 }
 
-/** Whether a filter lets everything through. */
+/** Whether a filter matches everything. */
 export function isEmptyFilter(filter: ContainerFilter): boolean {
 	return filter.words.length === 0 && filter.terms.length === 0;
 }
@@ -160,7 +160,7 @@ function matchesWord(container: ContainerView, word: string): boolean {
 	);
 }
 
-/** Whether a container passes the filter. */
+/** Whether a container matches the filter. */
 export function matchesFilter(container: ContainerView, filter: ContainerFilter): boolean {
 	return (
 		filter.words.every((word) => matchesWord(container, word.text) !== word.not) &&
@@ -175,8 +175,8 @@ function anyOf(words: readonly string[]): string {
 }
 
 /**
- * What in a filter cannot be meant as it was typed: a key that there is not, or a value that a key never has. A word
- * with a colon that is part of a container's name or image is fine: `nginx:1.27`.
+ * Likely mistakes in a filter: an unknown key, or an impossible value. A word with a colon that is part of a
+ * container's name or image is no mistake: `nginx:1.27`.
  */
 export function filterProblem(filter: ContainerFilter, all: readonly ContainerView[]): string | null {
 	for (const { text } of filter.words) {

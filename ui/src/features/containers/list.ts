@@ -4,13 +4,13 @@ import { crashCode, hasFailed, isCrashLooping, isUp } from "./status";
 /** Columns that the list can be sorted by. */
 export type SortColumn = "name" | "image" | "ports" | "cpu" | "memory" | "status";
 
-/** How the list is sorted. */
+/** The sort order of the list. */
 export interface Sort {
 	column: SortColumn;
 	descending: boolean;
 }
 
-/** How many of a group somebody should look at. */
+/** Number of containers of a group with problems. */
 export interface Trouble {
 	failed: number;
 	unhealthy: number;
@@ -20,7 +20,7 @@ export interface Trouble {
 	restarting: number;
 }
 
-/** The line above a group. */
+/** The heading of a group. */
 export interface Heading {
 	kind: "heading";
 	key: string;
@@ -33,10 +33,10 @@ export interface Heading {
 	collapsed: boolean;
 }
 
-/** A line of the list: the heading of a group, or a container. */
+/** A line of the list: a group heading, or a container. */
 export type ListItem = Heading | { kind: "row"; key: string; container: ContainerView; group: string | null };
 
-/** Key of the group of containers that belong to no stack and do not run. */
+/** Key of the group of stopped containers without a stack. */
 export const STOPPED = "stopped";
 
 const names = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
@@ -76,7 +76,7 @@ function comparator(
 	}
 }
 
-/** Sorts a list in place; equal ones by name, then by id, so that rows never swap without a reason. */
+/** Sorts a list in place; ties by name, then by id, so that rows never swap without a reason. */
 export function sortContainers(
 	containers: ContainerView[],
 	sort: Sort,
@@ -92,7 +92,7 @@ export function sortContainers(
 	});
 }
 
-/** Counts what is wrong in a group. */
+/** Counts the problems in a group. */
 export function trouble(members: readonly ContainerView[]): Trouble {
 	const found: Trouble = { failed: 0, unhealthy: 0, crashing: 0, restarting: 0 };
 	const now = Date.now();
@@ -117,7 +117,7 @@ export function troubleWords({ failed, unhealthy, crashing, restarting }: Troubl
 	return words.length > 0 ? words.join(" · ") : null;
 }
 
-/** How many of a group run: `3 running`, `1 of 3 running`, `3 stopped`. */
+/** Summary of a group's states: `3 running`, `1 of 3 running`, `3 stopped`. */
 export function groupWords({ running, ids, stack }: Heading): string {
 	if (!stack) return String(ids.length);
 	if (running === 0) return `${ids.length} stopped`;
@@ -125,8 +125,8 @@ export function groupWords({ running, ids, stack }: Heading): string {
 }
 
 /**
- * The lines of the list. Sorted by name, stacks and what is stopped get headings; any other column ranks
- * all containers against each other, which headings would break apart.
+ * The lines of the list. Sorted by name, stacks and stopped containers are grouped; any other column ranks
+ * all containers against each other, without groups.
  */
 export function listItems(sorted: ContainerView[], sort: Sort, collapsed: ReadonlySet<string>): ListItem[] {
 	const row = (container: ContainerView, group: string | null): ListItem => ({
@@ -148,7 +148,7 @@ export function listItems(sorted: ContainerView[], sort: Sort, collapsed: Readon
 		} else if (isUp(container)) up.push(container);
 		else stopped.push(container);
 	}
-	// One group of everything says nothing.
+	// A single group of everything has no heading.
 	if (stacks.size === 0 && (up.length === 0 || stopped.length === 0)) {
 		return sorted.map((container) => row(container, null));
 	}

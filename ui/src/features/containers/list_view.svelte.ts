@@ -6,7 +6,7 @@ import { filterProblem, isEmptyFilter, matchesFilter, parseFilter } from "./filt
 import { type ListItem, listItems, type Sort, type SortColumn, sortContainers } from "./list";
 import { isUp } from "./status";
 
-/** Columns where the biggest is what one looks for. */
+/** Columns that sort in descending order first. */
 const BIGGEST_FIRST: ReadonlySet<SortColumn> = new Set(["cpu", "memory"]);
 
 /** The chips above the list. */
@@ -18,27 +18,27 @@ function rememberedChip(): StateChip {
 	return STATE_CHIPS.find((known) => known === chip) ?? "all";
 }
 
-/** How the list is looked at: filter, order, open groups, the row with the focus and the rows that are ticked. */
+/** The view of the list: filter, order, open groups, the focused row and the ticked rows. */
 export class ContainerListView extends Lines<ListItem> {
 	filterText = $state("");
-	/** The chip that is pressed; a new session begins with all. */
+	/** The selected chip; a new session begins with all. */
 	chip: StateChip = $state(rememberedChip());
 	sort: Sort = $state.raw(remembered<Sort>("containers.sort", { column: "name", descending: false }));
 	collapsed: ReadonlySet<string> = $state.raw(new Set(remembered<string[]>("containers.collapsed", [])));
-	/** What was used when the order by CPU or memory was last made. */
+	/** The usage by which the list was last ordered. */
 	usage: ReadonlyMap<string, StatsView> = $state.raw(new Map());
 
 	readonly #source: Containers;
 
 	filter = $derived(parseFilter(this.filterText));
 	filtering = $derived(!isEmptyFilter(this.filter));
-	/** What in the filter cannot be meant as it was typed. */
+	/** Likely mistakes in the filter. */
 	problem: string | null = $derived.by(() =>
 		this.filtering ? filterProblem(this.filter, this.#source.all) : null,
 	);
-	/** What the filter lets through, whichever chip is pressed. */
+	/** Matches of the filter, ignoring the chip. */
 	filtered: ContainerView[] = $derived.by(() => this.#match());
-	/** What the filter and the chip let through. */
+	/** Matches of the filter and the chip. */
 	matching: ContainerView[] = $derived(
 		this.chip === "all"
 			? this.filtered
@@ -48,12 +48,12 @@ export class ContainerListView extends Lines<ListItem> {
 	items: ListItem[] = $derived(
 		listItems(this.sorted, this.sort, this.filtering ? new Set() : this.collapsed),
 	);
-	/** What is ticked and shown. */
+	/** Ticked rows that are shown. */
 	selected: ContainerView[] = $derived(
 		this.ticked.size === 0 ? [] : this.sorted.filter((container) => this.ticked.has(container.id)),
 	);
 
-	/** Whether nothing, some or all of what is shown is ticked. */
+	/** Whether none, some or all of the shown rows are ticked. */
 	tickState: "none" | "some" | "all" = $derived(
 		this.selected.length === 0 ? "none" : this.selected.length === this.sorted.length ? "all" : "some",
 	);
@@ -68,20 +68,20 @@ export class ContainerListView extends Lines<ListItem> {
 		return this.filtering ? all.filter((container) => matchesFilter(container, this.filter)) : all;
 	}
 
-	/** Shows everything, or only what runs or does not. */
+	/** Shows all, running or stopped containers. */
 	choose(chip: StateChip) {
 		this.chip = chip;
 		remember("containers.chip", chip, sessionStorage);
 	}
 
-	/** Sorts by a column; again, the other way round. */
+	/** Sorts by a column; a second time in reverse. */
 	sortBy(column: SortColumn) {
 		const descending = this.sort.column === column ? !this.sort.descending : BIGGEST_FIRST.has(column);
 		this.sort = { column, descending };
 		remember("containers.sort", this.sort);
 	}
 
-	/** Opens or closes a group. */
+	/** Expands or collapses a group. */
 	toggleGroup(key: string, collapse = !this.collapsed.has(key)) {
 		const next = new Set(this.collapsed);
 		if (collapse) next.add(key);
@@ -98,13 +98,13 @@ export class ContainerListView extends Lines<ListItem> {
 		return this.sorted.map(({ id }) => id);
 	}
 
-	/** Takes the ticks of containers that are gone away. */
+	/** Unticks containers that no longer exist. */
 	prune(known: (id: string) => boolean) {
 		const left = [...this.ticked].filter(known);
 		if (left.length < this.ticked.size) this.ticked = new Set(left);
 	}
 
-	/** Moves the cursor by lines, staying inside the list. Returns the place it is at now, or -1 in an empty list. */
+	/** Moves the cursor by lines, within the list. Returns its new index, or -1 in an empty list. */
 	move(by: number): number {
 		if (this.items.length === 0) return -1;
 		const from = this.cursor === null ? undefined : this.places.get(this.cursor);
@@ -113,5 +113,5 @@ export class ContainerListView extends Lines<ListItem> {
 	}
 }
 
-/** How the list of the window is looked at: kept while other screens are shown. */
+/** The view of the window's list, which is kept while other screens are shown. */
 export const listView = new ContainerListView();

@@ -52,7 +52,7 @@ function actionItem(
 	};
 }
 
-/** What can be done with a container, from its row (`detail` false) or from its detail. */
+/** The menu of a container, in its row (`detail` false) or in its detail. */
 export function menuItems(container: ContainerView, detail = false): MenuItem[] {
 	const up = allows(container, "stop");
 	const items: MenuItem[] = [];

@@ -9,7 +9,7 @@ export interface PublishedPort {
 	open: boolean;
 }
 
-/** What is published, by host port. The same port on IPv4 and IPv6 is one, and as open as the more open of the two. */
+/** Published ports, by host port. The same port on IPv4 and IPv6 is merged, and is open if either is. */
 export function publishedPorts(container: ContainerView): PublishedPort[] {
 	const found = new Map<string, PublishedPort>();
 	for (const port of container.ports) {
@@ -23,12 +23,17 @@ export function publishedPorts(container: ContainerView): PublishedPort[] {
 	return [...found.values()];
 }
 
-/** Widths in pixels at the size of a row: a digit, the sign of an open port, the space between two ports. */
+/**
+ * Widths in pixels at a row's font size: a digit, the marker of an open port, the space between two ports.
+ */
 const DIGIT = 8.6;
 const SIGN = 16;
 const BETWEEN = 10;
 
-/** How many ports have room in so many pixels, with `+N` for the rest. At least one, because half a number is a wrong one. */
+/**
+ * How many ports fit into a width, with `+N` for the rest. At least one, because a truncated number would be
+ * wrong.
+ */
 export function fitting(ports: readonly PublishedPort[], room: number): number {
 	let used = 0;
 	let shown = 0;

@@ -2,11 +2,11 @@ import { plural } from "../../format/numbers";
 import type { ContainerView } from "../../host/host";
 import { isUp } from "./status";
 
-/** What the question before a removal says. */
+/** The text of the removal dialog. */
 export interface Removal {
 	title: string;
 	goesAway: string[];
-	/** What stays, one sentence each. */
+	/** What is kept, one sentence each. */
 	stays: string[];
 }
 
@@ -19,7 +19,7 @@ function list(names: readonly string[]): string {
 	return shown.length > 1 ? `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}` : (shown[0] ?? "");
 }
 
-/** What goes away with these containers, and what does not. */
+/** What a removal of these containers deletes and keeps. */
 export function removal(containers: readonly ContainerView[]): Removal {
 	const one = containers.length === 1;
 	const names = containers.map(({ name }) => name);

@@ -1,6 +1,9 @@
 import type MenuComponent from "../../components/Menu.svelte";
 
-/** The menu of a row. Its code comes when somebody first comes near the table: the list is drawn without it. */
+/**
+ * The menu of a row. Its code is loaded when the pointer or the focus first reaches the table, because the
+ * list does not need it.
+ */
 class RowMenu {
 	Menu: typeof MenuComponent | null = $state.raw(null);
 	#asked = false;

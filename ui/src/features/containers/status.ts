@@ -7,19 +7,19 @@ export type Tone = "ok" | "warn" | "bad" | "idle";
 
 const UP: ReadonlySet<ContainerState> = new Set(["running", "paused", "restarting"]);
 
-/** Whether a container has processes, be they frozen. */
+/** Whether a container has processes, running or frozen. */
 export function isUp(container: { state: ContainerState }): boolean {
 	return UP.has(container.state);
 }
 
-/** Why a container ended, without when: the reason where it is known, otherwise the exit code in words. */
+/** Why a container ended, without the time: the reason if it is known, otherwise the exit code in words. */
 export function exitReason(container: ContainerView): string {
 	if (container.reason) return container.reason;
 	if (container.exit_code === null) return "stopped";
 	return container.exit_code === 0 ? "finished" : `exit code ${container.exit_code}`;
 }
 
-/** Whether a container ended in a way that somebody should look at. */
+/** Whether a container's end is worth a look. */
 export function hasFailed(container: ContainerView): boolean {
 	switch (container.state) {
 		case "dead":
@@ -33,10 +33,16 @@ export function hasFailed(container: ContainerView): boolean {
 	}
 }
 
-/** A container that has run for this long is no longer said to crash; crates/core/src/container.rs has the same. */
+/**
+ * A container that has run for this long no longer counts as crashing; crates/core/src/container.rs has the
+ * same constant.
+ */
 const STABLE = 60_000;
 
-/** Whether a container's restart policy starts it again and again: it waits for that, or was started a moment ago. */
+/**
+ * Whether a container's restart policy restarts it again and again: it is waiting for that, or was started a
+ * moment ago.
+ */
 export function isCrashLooping(
 	container: ContainerView,
 	now: number = clock.since(container.since),
@@ -46,12 +52,15 @@ export function isCrashLooping(
 	return now - Date.parse(container.since) < STABLE;
 }
 
-/** Exit code of the last run of a container that is restarted. */
+/** Exit code of the previous run of a container that restarts again and again. */
 export function crashCode(container: ContainerView): number | null {
 	return container.exit_code ?? container.last_exit_code;
 }
 
-/** How a container fares that is restarted again and again: `keeps crashing · exit code 1 · restarted 7 times`. */
+/**
+ * The status of a container that restarts again and again: `keeps crashing · exit code 1 · restarted 7
+ * times`.
+ */
 export function crashWords(container: ContainerView): string {
 	const code = crashCode(container);
 	const words = [code === 0 || code === null ? "keeps restarting" : "keeps crashing"];
@@ -84,7 +93,7 @@ const SHORT_UNITS: [RegExp, string][] = [
 	[/(\d+) hours?\b/i, "$1 h"],
 ];
 
-/** The span of time in the engine's status text, shortened: `Up 2 hours (healthy)` → `2 h`. */
+/** The duration in the engine's status text, shortened: `Up 2 hours (healthy)` → `2 h`. */
 export function statusAge(status: string): string | null {
 	const match = /^(?:Up|Exited \(-?\d+\)|Restarting \(-?\d+\)|Created)\s+(.*)$/i.exec(status.trim());
 	let text = match?.[1]?.replace(/\s*\((?:healthy|unhealthy|paused|health: starting)\)\s*/gi, "").trim();
@@ -94,7 +103,7 @@ export function statusAge(status: string): string | null {
 	return text.toLowerCase();
 }
 
-/** A span of time in one unit, as `statusAge` words it: `now`, `12 s`, `5 min`, `2 h`, `3 days`. */
+/** A duration in one unit, worded as by `statusAge`: `now`, `12 s`, `5 min`, `2 h`, `3 days`. */
 function ageWords(ms: number): string {
 	const seconds = Math.floor(ms / 1000);
 	if (seconds < 10) return "now";
@@ -104,7 +113,9 @@ function ageWords(ms: number): string {
 	return `${Math.floor(seconds / 86_400)} days`;
 }
 
-/** What a container does now, in a few words for the list: `up 2 h`, `out of memory (limit 64 MB) · 10 min ago`. */
+/**
+ * A container's status for the list, in a few words: `up 2 h`, `out of memory (limit 64 MB) · 10 min ago`.
+ */
 export function statusWords(container: ContainerView, now: number = clock.since(container.since)): string {
 	const since = container.since === null ? Number.NaN : Date.parse(container.since);
 	const age = Number.isNaN(since) ? statusAge(container.status) : ageWords(now - since);
@@ -126,7 +137,7 @@ export function statusWords(container: ContainerView, now: number = clock.since(
 		case "created":
 			return container.reason ?? "never started";
 		case "exited":
-			// How long the stop took is a fact for the detail.
+			// The duration of the stop is shown in the detail.
 			return (
 				(container.ending === "stopped"
 					? exitReason(container).replace(/ \(.*\)$/, "")
@@ -139,7 +150,7 @@ export function statusWords(container: ContainerView, now: number = clock.since(
 	}
 }
 
-/** What is under way, for a row whose action has not shown an effect yet. */
+/** The action in progress, for a row whose action has not shown an effect yet. */
 export const PENDING_WORDS: Record<ContainerAction, string> = {
 	start: "starting…",
 	stop: "stopping…",
@@ -150,7 +161,7 @@ export const PENDING_WORDS: Record<ContainerAction, string> = {
 	remove: "removing…",
 };
 
-/** An action as a button says it. */
+/** The label of an action's button. */
 export const ACTION_WORDS: Record<ContainerAction, string> = {
 	start: "Start",
 	stop: "Stop",
@@ -180,7 +191,7 @@ export function allows(container: ContainerView, action: ContainerAction): boole
 	}
 }
 
-/** Whether a container is as an action wants it. */
+/** Whether a container is already in the state that an action leads to. */
 export function isDone(container: ContainerView | undefined, action: ContainerAction): boolean {
 	if (!container) return true;
 	switch (action) {
@@ -198,7 +209,7 @@ export function isDone(container: ContainerView | undefined, action: ContainerAc
 	}
 }
 
-/** After the name of a container, or of several: what could not be done. */
+/** Completes a sentence that begins with one container's name or with several: what could not be done. */
 export const FAILED_WORDS: Record<ContainerAction, string> = {
 	start: "could not be started",
 	stop: "could not be stopped",

@@ -2,18 +2,18 @@ import { type Host, host, type StatsView } from "../../host/host";
 
 type UsageHost = Pick<Host, "statsWatch">;
 
-/** How many samples a sparkline shows: about a minute. */
+/** Number of samples in a sparkline: about a minute. */
 export const SAMPLES = 60;
 
-/** How long the set of rows on screen has to stand still before it is watched. */
+/** How long the set of visible rows must be stable before it is watched. */
 const SETTLE = 200;
 
 /**
- * What containers use, for those that somebody looks at: the rows on screen and the open detail, and only
- * while the window can be seen. There is one watch; a new one takes the place of the one before.
+ * Resource use of the containers on screen: the visible rows and the open detail, only while the window is
+ * visible. There is one watch; a new one replaces the previous one.
  */
 export class Usage {
-	/** The newest sample of each container that is watched. */
+	/** The newest sample of each watched container. */
 	latest: ReadonlyMap<string, StatsView> = $state.raw(new Map());
 	/** The last samples of each, oldest first. */
 	history: ReadonlyMap<string, readonly StatsView[]> = $state.raw(new Map());
@@ -29,14 +29,14 @@ export class Usage {
 		document.addEventListener("visibilitychange", () => this.#settle(0));
 	}
 
-	/** Says what one part of the window shows. It replaces what the same part said before. */
+	/** Sets the containers that one part of the window shows, replacing that part's previous set. */
 	want(who: string, ids: readonly string[]) {
 		if (ids.length === 0) this.#wanted.delete(who);
 		else this.#wanted.set(who, ids);
 		this.#settle(this.#wanted.size === 0 ? 0 : SETTLE);
 	}
 
-	/** Asks for the same anew: the engine went away and is back, and streams of before have ended. */
+	/** Restarts the watch after the engine was gone, because its streams have ended. */
 	again() {
 		this.#watched = [];
 		this.#settle(0);
@@ -63,7 +63,7 @@ export class Usage {
 				if (generation === this.#generation) this.#receive(batch);
 			})
 			.catch(() => {
-				// Without samples the columns stay empty; the list itself says when the engine is gone.
+				// Without samples the columns stay empty; the list itself reports a missing engine.
 				if (generation === this.#generation) this.#watched = [];
 			});
 	}

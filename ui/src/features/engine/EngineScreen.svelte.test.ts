@@ -54,7 +54,7 @@ it("has a card for each engine, the one in use first, and the machine's can be u
 		"endpoint-work",
 		"endpoint-rootless",
 	]);
-	// What the engine in use keeps is on its own card, what the machine takes on the machine's.
+	// The usage of the engine in use is on its own card, the machine's on the machine's card.
 	expect(screen.getByTestId("engine-current").querySelector("[data-testid=disk]")).toBeTruthy();
 	const card = screen.getByTestId("machine");
 	expect(card.querySelector("[data-testid=machine-resources]")).toBeTruthy();
@@ -162,7 +162,7 @@ it("offers to switch off a machine whose containers take their time, and not bef
 	try {
 		await shown("machine-stopping");
 		vi.advanceTimersByTime(4000);
-		// It is told of again and again meanwhile.
+		// Status updates keep arriving meanwhile.
 		fixture.emit("machineChanged", machineView("machine-stopping"));
 		flushSync();
 		expect(screen.queryByTestId("machine-switch-off")).toBeNull();
@@ -178,7 +178,7 @@ it("offers to switch off a machine whose containers take their time, and not bef
 
 it("deletes only what was named", async () => {
 	await shown("machine-stopped");
-	// It would go away while the next test looks.
+	// Otherwise it would disappear during the next test.
 	const act = vi.spyOn(host, "machineAct").mockResolvedValue(undefined as never);
 	screen.getByTestId("machine-delete").click();
 	const confirm = await screen.findByTestId<HTMLButtonElement>("machine-delete-confirm");
@@ -214,7 +214,7 @@ it("says in the dialog why settings are refused, and that accepted ones wait for
 		expect(screen.getByTestId("machine-settings-error").textContent).toContain("cannot shrink"),
 	);
 	type("128");
-	// What the machine uses is told again and again, and changes nothing of what is typed.
+	// Usage updates keep arriving, and do not change the form.
 	fixture.emit("machineChanged", machineView("machine-running"));
 	flushSync();
 	expect(field.value).toBe("128");
@@ -257,24 +257,24 @@ it("adds up the disk of the engine that is used, and says what came back", async
 });
 
 it.each(["imagesChanged", "volumesChanged"] as const)("adds the disk up again after %s", async (event) => {
-	// From the beginning, so that nothing waits by another clock.
+	// Installed from the start, so that no timer uses the real clock.
 	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"], shouldAdvanceTime: true });
 	try {
 		const asked = vi.spyOn(host, "engineDiskUsage");
 		await shown("machine-running");
-		// What was shown before may still be, while this is under way.
+		// The previous content may stay while this is in flight.
 		await waitFor(() => expect(asked).toHaveBeenCalledTimes(1));
 		await waitFor(() => expect(diskUsage.loading).toBe(false));
 		expect(screen.getByTestId("disk-images").textContent).toBe("3.9 GB");
 		const usage = { images: 5_000_000_000, containers: 0, volumes: 0, build_cache: 0 };
 		asked.mockReset().mockResolvedValue(usage);
-		// Many at once are one reason to look.
+		// A burst of changes causes one load.
 		for (let i = 0; i < 3; i += 1) fixture.emit(event, null);
 		await vi.advanceTimersByTimeAsync(5000);
 		expect(asked).toHaveBeenCalledTimes(1);
 		flushSync();
 		expect(screen.getByTestId("disk-images").textContent).toBe("5 GB");
-		// What is told as a whole is no change.
+		// A snapshot counts as no change.
 		fixture.emit("containersChanged", { revision: 1, upserted: [], removed: [], reset: true });
 		await vi.advanceTimersByTimeAsync(10_000);
 		expect(asked).toHaveBeenCalledTimes(1);
@@ -295,7 +295,7 @@ it("adds up nothing for an engine that is gone, and forgets what it asked it", a
 	flushSync();
 	expect(diskUsage.loading).toBe(false);
 	asked.mockResolvedValue(none);
-	// The same one is back.
+	// The same engine is back.
 	fixture.emit("engineStateChanged", engineState("machine-running"));
 	await waitFor(() => expect(diskUsage.now).toEqual(none));
 	before(new Error("the engine is gone"));
@@ -320,7 +320,7 @@ it("says what the machine warns of, and why it is slow", async () => {
 	const slow = screen.getByTestId("machine-slow");
 	expect(slow.textContent).toContain("Hardware acceleration is unavailable");
 	expect(slow.textContent).toContain("group kvm");
-	// What the system said is there, folded away.
+	// The system's message is there, collapsed.
 	expect(slow.querySelector("details")?.open).toBe(false);
 	expect(slow.querySelector("details")?.textContent).toContain("open: Permission denied");
 });

@@ -1,30 +1,34 @@
 import { type ApiError, type DiskUsageView, HostError, host } from "../../host/host";
 import { engine } from "../../state/engine.svelte";
 
-/** What changes comes in bursts, and adding up is dear: it is done this long after the first change … */
+/**
+ * Changes come in bursts, and computing usage is expensive: it is loaded this long after the first change …
+ */
 const REST = 1000;
-/** … and this long after the last time, at the earliest. */
+/** … and at the earliest this long after the previous load. */
 const PAUSE = 5000;
 
-/** What the engine that is used keeps on its disk. Added up only while somebody looks: it costs the engine a walk. */
+/**
+ * Disk usage of the engine in use. Loaded only while it is on screen, because it is expensive for the engine.
+ */
 class DiskUsage {
 	now: DiskUsageView | null = $state.raw(null);
 	loading = $state(false);
 	error: ApiError | null = $state.raw(null);
 	#of: string | null = null;
-	/** Which load is the newest. An answer to an older one, or of an engine that is not used any more, is dropped. */
+	/** Number of the newest load. Answers to older ones, or of an engine no longer in use, are dropped. */
 	#load = 0;
 
 	#followed = false;
-	/** Whether something on the disk may be different from what was added up. */
+	/** Whether the disk may have changed since the last load. */
 	#stale = false;
 	#listens = false;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#loadedAt = Number.NEGATIVE_INFINITY;
 
 	/**
-	 * Loads it for the engine that is used, again for another one, and after what changes it, until the returned function is
-	 * called.
+	 * Loads the usage of the engine in use, again for another engine, and after changes, until the returned
+	 * function is called.
 	 */
 	follow(): () => void {
 		void this.#listen();
@@ -45,21 +49,21 @@ class DiskUsage {
 			this.#followed = false;
 			clearTimeout(this.#timer);
 			this.#timer = undefined;
-			// An answer that is still to come is for nobody.
+			// An answer still in flight is dropped.
 			this.#load += 1;
 			this.loading = false;
 			end();
 		};
 	}
 
-	/** Listens for changes, for as long as the window lives. */
+	/** Subscribes to changes for the life of the window. */
 	async #listen() {
 		if (this.#listens) return;
 		this.#listens = true;
 		try {
 			await host.on("imagesChanged", () => this.#changed());
 			await host.on("volumesChanged", () => this.#changed());
-			// A list that is told as a whole is told again and again, whether or not anything is different.
+			// Snapshots arrive repeatedly, whether or not anything has changed.
 			await host.on("containersChanged", (delta) => {
 				if (!delta.reset) this.#changed();
 			});
@@ -67,7 +71,7 @@ class DiskUsage {
 				if (this.#stale) this.#changed();
 			});
 		} catch {
-			// The button is left, and the next look tries again.
+			// The button remains, and the next visit tries again.
 			this.#listens = false;
 		}
 	}
@@ -78,7 +82,7 @@ class DiskUsage {
 		const wait = Math.max(REST, this.#loadedAt + PAUSE - performance.now());
 		this.#timer = setTimeout(() => {
 			this.#timer = undefined;
-			// Whoever waits for the answer hears of what has changed meanwhile after that.
+			// Changes that arrived during this load cause another one.
 			if (!this.loading) void this.load();
 		}, wait);
 	}

@@ -148,7 +148,7 @@ describe("Images", () => {
 		change();
 		await vi.advanceTimersByTimeAsync(1_000);
 		expect(images.pulls.map(({ name }) => name)).toEqual(["redis:7"]);
-		// The image that is here already says nothing about a newer one.
+		// An image that is already here says nothing about a newer one.
 		await images.pull("nginx");
 		change();
 		await vi.advanceTimersByTimeAsync(1_000);

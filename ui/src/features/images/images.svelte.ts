@@ -31,10 +31,10 @@ type ImageHost = Pick<
 	"imageList" | "imageUsage" | "imageRemove" | "imagePull" | "operationCancel" | "on"
 >;
 
-/** Changes that come in a bunch make one list. */
+/** A burst of changes causes one list request. */
 const REST = 400;
 
-/** A pull that was started here. */
+/** A pull that was started in this window. */
 export class Pull {
 	readonly id: string;
 	readonly reference: string;
@@ -62,13 +62,13 @@ export class Pull {
 		this.loaded ||= progress.phase === "loading";
 	}
 
-	/** From 0 to 1; null while the size is not known, or while layers are unpacked. */
+	/** From 0 to 1; null while the size is unknown, or while layers are being unpacked. */
 	share: number | null = $derived(
 		this.progress?.bytes_total && this.progress.phase === "downloading"
 			? this.progress.bytes_done / this.progress.bytes_total
 			: null,
 	);
-	/** What it does now, in words. */
+	/** The current step, in words. */
 	words: string = $derived.by(() => {
 		if (this.cancelling) return "Cancelling…";
 		const { progress } = this;
@@ -90,17 +90,17 @@ export class Pull {
 	});
 }
 
-/** The images of the engine. Asked for again when they change while somebody looks. */
+/** The images of the engine. Listed again when they change while the screen is open. */
 export class Images extends Lines<ImageItem> {
 	all: ImageView[] = $state.raw([]);
 	loaded = $state(false);
 	error: HostError | null = $state.raw(null);
-	/** Disk space of all images, shared layers counted once; null while it is not known. */
+	/** Disk usage of all images, shared layers counted once; null while unknown. */
 	totalBytes: number | null = $state(null);
 	pulls: Pull[] = $state.raw([]);
-	/** Keys of lines that are being removed. */
+	/** Keys of lines whose removal is in progress. */
 	removing: ReadonlySet<string> = $state.raw(new Set());
-	/** What could not be removed, and why. */
+	/** Removals that failed, with the reason. */
 	failures: { name: string; error: ApiError }[] = $state.raw([]);
 
 	filterText = $state("");
@@ -110,16 +110,16 @@ export class Images extends Lines<ImageItem> {
 	selected: ImageLine[] = $derived(
 		this.ticked.size === 0 ? [] : this.shown.filter(({ key }) => this.ticked.has(key)),
 	);
-	/** What removing the selected lines removes. */
+	/** The images and references that removing the selected lines removes. */
 	selectedRemovals: Removal[] = $derived(removalsOf(this.selected));
 
 	readonly #host: ImageHost;
 	#onScreen = false;
 	#stale = true;
-	/** Their number may have changed while nobody could see the window. */
+	/** The number of images may have changed while the window was hidden. */
 	#miscounted = false;
 	#busy = false;
-	/** The images whose disk space is known or asked for. */
+	/** The images whose disk usage is known or requested. */
 	#measured = "";
 	#started = false;
 	#timer: ReturnType<typeof setTimeout> | undefined;
@@ -129,14 +129,14 @@ export class Images extends Lines<ImageItem> {
 		this.#host = from;
 	}
 
-	/** Listens for changes for as long as the window lives. */
+	/** Subscribes to changes for the life of the window. */
 	async start() {
 		if (this.#started) return;
 		this.#started = true;
 		try {
-			// How many there are stands beside every screen.
+			// The navigation shows the number of images on every screen.
 			await this.#host.on("imagesChanged", () => this.#changed(true));
-			// A container that comes or goes changes who uses what, which only this screen shows.
+			// A container that is created or removed changes who uses an image, which only this screen shows.
 			await this.#host.on("containersChanged", () => this.#changed(false));
 			document.addEventListener("visibilitychange", () => {
 				if (!document.hidden && this.#miscounted) this.#changed(true);
@@ -149,7 +149,7 @@ export class Images extends Lines<ImageItem> {
 		await this.load();
 	}
 
-	/** Says whether somebody looks. */
+	/** Sets whether the screen is open. */
 	look(onScreen: boolean) {
 		this.#onScreen = onScreen;
 		void this.start();
@@ -177,11 +177,11 @@ export class Images extends Lines<ImageItem> {
 		} finally {
 			this.#busy = false;
 		}
-		// `stale` may have been set while the answer was on its way.
+		// `stale` may have been set while the request was in flight.
 		if (this.#stale) this.#changed(this.#miscounted);
 	}
 
-	/** Asks for the disk space when other images are here than the last time: the engine has to add it up. */
+	/** Requests the disk usage if the set of images has changed: the engine has to compute it. */
 	async #measure() {
 		const ids = this.all
 			.map(({ id }) => id)
@@ -193,12 +193,12 @@ export class Images extends Lines<ImageItem> {
 			const usage = await this.#host.imageUsage();
 			if (this.#measured === ids) this.totalBytes = usage.total_bytes;
 		} catch {
-			// The list is worth more than its sum, which is left out.
+			// A failure must not hide the list; only the total is omitted.
 			if (this.#measured === ids) [this.totalBytes, this.#measured] = [null, ""];
 		}
 	}
 
-	/** A pull that failed is no news any more once the image is here, whatever brought it. */
+	/** A failed pull is obsolete once the image is here, however it got there. */
 	#forgetFailures() {
 		const tags = new Set(this.all.flatMap((image) => image.tags));
 		const here = (name: string) => tags.has(name) || tags.has(`${name}:latest`);
@@ -228,7 +228,7 @@ export class Images extends Lines<ImageItem> {
 		return this.shown.map(({ key }) => key);
 	}
 
-	/** Removes images, or only some of their references, one after the other; keeps why each of the others stayed. */
+	/** Removes images, or some of their references, one after the other; keeps the reason of each failure. */
 	async remove(removals: readonly Removal[], force: boolean) {
 		const keys = new Set(
 			removals.flatMap(({ image, references }) => (references.length > 0 ? references : [image.id])),
@@ -245,7 +245,7 @@ export class Images extends Lines<ImageItem> {
 				removed.push(removal);
 			} catch (thrown) {
 				const { error } = HostError.from(thrown);
-				// Somebody else was faster: it is gone, as wanted.
+				// It is already gone, as wanted.
 				if (error.kind === "not_found") removed.push(removal);
 				else failures.push({ name: isWhole(removal) ? imageName(image) : references.join(", "), error });
 			}
@@ -268,7 +268,7 @@ export class Images extends Lines<ImageItem> {
 		);
 	}
 
-	/** Pulls an image; says whether it is here afterwards. Several may be under way. */
+	/** Pulls an image; resolves to whether it is here afterwards. Several pulls can be in progress. */
 	async pull(reference: string): Promise<boolean> {
 		const wanted = reference.trim();
 		if (wanted === "" || this.pulls.some((pull) => pull.reference === wanted && pull.error === null))
@@ -301,7 +301,7 @@ export class Images extends Lines<ImageItem> {
 				operations.end(operation, "cancelled");
 				this.dismiss(pull);
 			} else {
-				// The navigation keeps it until it is seen.
+				// The navigation shows it until it is seen.
 				operations.end(operation, "failed", this.#onScreen ? null : error);
 				pull.error = error;
 				if (!this.#onScreen)
@@ -316,7 +316,7 @@ export class Images extends Lines<ImageItem> {
 		this.#host.operationCancel(pull.id).catch((thrown) => toasts.error(thrown));
 	}
 
-	/** Takes a pull that is over from the list. */
+	/** Removes a finished pull from the list. */
 	dismiss(pull: Pull) {
 		this.pulls = this.pulls.filter((other) => other !== pull);
 	}

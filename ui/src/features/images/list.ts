@@ -9,19 +9,19 @@ export interface ImageSort {
 	descending: boolean;
 }
 
-/** A reference of an image, or an image that has none. */
+/** A line for one reference of an image, or for an untagged image. */
 export interface ImageLine {
 	kind: "image";
-	/** The reference; without one the image's id. */
+	/** The reference; if untagged, the image's id. */
 	key: string;
 	image: ImageView;
 	/** `nginx:1.27`; null for an untagged image. */
 	reference: string | null;
-	/** Another reference of the same image, whose line stands for its size. Null on that line. */
+	/** Another reference of the same image, whose line shows its size. Null on that line. */
 	sameAs: string | null;
 }
 
-/** A line of the list: the heading over untagged images, or a reference. */
+/** A line of the list: the heading above untagged images, or a reference. */
 export type ImageItem = { kind: "heading"; key: string; count: number } | ImageLine;
 
 /** Key of the heading over untagged images. */
@@ -29,7 +29,7 @@ export const UNTAGGED = "untagged";
 
 const names = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-/** Whether a line has all the words in its reference, or its image in its digests, id or the names of its users. */
+/** Whether a line matches all words: by its reference, or by its image's digests, id or containers. */
 export function matchesImage({ image, reference }: ImageLine, words: readonly string[]): boolean {
 	const text = [reference ?? "", ...image.digests, image.id, ...image.used_by.map(({ name }) => name)]
 		.join(" ")
@@ -49,7 +49,7 @@ function linesOf(image: ImageView): ImageLine[] {
 	}));
 }
 
-/** The lines of the list, sorted: one for each reference; images without one last, under a heading of their own. */
+/** The lines of the list, sorted: one for each reference, then untagged images below a heading. */
 export function imageItems(images: readonly ImageView[], filter: string, sort: ImageSort): ImageItem[] {
 	const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
 	const direction = sort.descending ? -1 : 1;
@@ -82,40 +82,43 @@ export function imageItems(images: readonly ImageView[], filter: string, sort: I
 	];
 }
 
-/** Why an image cannot be removed just so. */
+/** Why an image cannot be removed without force. */
 export type InUse = "free" | "stopped" | "running";
 
-/** Whether containers use an image; those that run keep it whatever one does. */
+/** Whether containers use an image; running ones prevent its removal even with force. */
 export function inUse(image: { used_by: readonly ImageUser[] }): InUse {
 	if (image.used_by.some(({ running }) => running)) return "running";
 	return image.used_by.length > 0 ? "stopped" : "free";
 }
 
-/** What an image is called: its first tag, or where it was pulled from, or its short id. */
+/** The display name of an image: its first tag, or where it was pulled from, or its short id. */
 export function imageName(image: ImageView): string {
 	return image.tags[0] ?? shownReference(image.digests[0] ?? image.id).replace(/^sha256:/, "");
 }
 
-/** A reference as it is shortened: its registry and path from the left, and the name, which stays. */
+/**
+ * A reference in two parts: registry and path, which are shortened from the left, and the name, which stays
+ * whole.
+ */
 export function nameParts(reference: string): { path: string; name: string } {
 	const slash = reference.lastIndexOf("/");
 	return { path: reference.slice(0, slash + 1), name: reference.slice(slash + 1) };
 }
 
-/** References of one image that are to be removed. */
+/** References of one image to remove. */
 export interface Removal {
 	image: ImageView;
-	/** Some of its tags, or all of them: then the image goes. Empty for an untagged image. */
+	/** Some of its tags, or all of them, which removes the image. Empty for an untagged image. */
 	references: readonly string[];
 }
 
 /** Removes an image with all its references. */
 export const wholeImage = (image: ImageView): Removal => ({ image, references: image.tags });
 
-/** Whether an image goes, rather than some of its references. */
+/** Whether the image itself is removed, not only some of its references. */
 export const isWhole = ({ image, references }: Removal) => references.length >= image.tags.length;
 
-/** Lines of the list as what they remove, one entry for each image. */
+/** Converts lines of the list to removals, one for each image. */
 export function removalsOf(lines: readonly ImageLine[]): Removal[] {
 	const removals = new Map<string, { image: ImageView; references: string[] }>();
 	for (const { image, reference } of lines) {
@@ -132,16 +135,16 @@ export function named(words: readonly string[], most = 6): string {
 	return words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : (words[0] ?? "");
 }
 
-/** What removing images would do, before anybody agrees to it. */
+/** The effect of removing images, shown before the user confirms. */
 export interface RemovalPlan {
 	title: string;
-	/** What is removed; with force, also what only stopped containers use. */
+	/** What is removed; with force, also images that only stopped containers use. */
 	free: Removal[];
 	stopped: Removal[];
 	running: Removal[];
-	/** Sentences on what goes away with `force` or without. */
+	/** Sentences on what is lost, with `force` or without. */
 	goesAway: (force: boolean) => string[];
-	/** Why some of them stay, one sentence each. */
+	/** Why some of them are kept, one sentence each. */
 	stays: string[];
 }
 
@@ -149,7 +152,7 @@ export function removalPlan(removals: readonly Removal[]): RemovalPlan {
 	const tags = removals.filter((removal) => !isWhole(removal));
 	const whole = removals.filter(isWhole);
 	const by = (use: InUse) => whole.filter(({ image }) => inUse(image) === use);
-	// A reference goes whoever uses the image, which stays with its other references.
+	// A reference can be removed even if the image is in use; the image stays with its other references.
 	const [free, stopped, running] = [[...tags, ...by("free")], by("stopped"), by("running")];
 	const users = (image: ImageView) =>
 		named(image.used_by.filter((user) => user.running).map(({ name }) => name));

@@ -13,7 +13,7 @@ import { operations } from "../../state/operations.svelte";
 
 type RemovalHost = Pick<Host, "imageUsage" | "imagesRemoveUnused" | "operationCancel">;
 
-/** Removing the images that no container uses: first what that is, then how far it is, then what came of it. */
+/** The removal of images that no container uses: preview, progress, result. */
 export class UnusedRemoval {
 	usage: ImageUsage | null = $state.raw(null);
 	error: HostError | null = $state.raw(null);
@@ -27,7 +27,7 @@ export class UnusedRemoval {
 	chosen: ImageView[] = $derived(
 		(this.usage?.unused ?? []).filter(({ tags }) => !this.untaggedOnly || tags.length === 0),
 	);
-	/** How much becomes free, in words: the engine does not say which images share their layers. */
+	/** The estimated space to be freed, in words: the engine does not say which images share their layers. */
 	frees: string = $derived.by(() => {
 		if (!this.usage) return "";
 		const { at_least, at_most } = this.untaggedOnly
@@ -36,7 +36,7 @@ export class UnusedRemoval {
 		if (at_least === null) return `up to ${bytes(at_most)}`;
 		return at_least >= at_most ? bytes(at_least) : `${bytes(at_least)} to ${bytes(at_most)}`;
 	});
-	/** What came of it, in words. */
+	/** The result, in words. */
 	outcome: string = $derived.by(() => {
 		if (!this.result) return "";
 		const { removed, freed_bytes, cancelled } = this.result;
@@ -51,7 +51,7 @@ export class UnusedRemoval {
 		this.#host = from;
 	}
 
-	/** Asks what there is to remove. */
+	/** Loads the preview. */
 	async look() {
 		this.usage = null;
 		this.error = null;

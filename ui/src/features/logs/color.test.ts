@@ -50,7 +50,7 @@ describe("the theme’s colours", () => {
 			color: on.background,
 			background: on.foreground,
 		});
-		// A bright background is not the plain one.
+		// A bright background differs from the plain one.
 		expect(paint(null, "9", on).background).not.toBe(paint(null, "1", on).background);
 	});
 });

@@ -1,4 +1,4 @@
-/** AA for text of ordinary size. */
+/** WCAG AA contrast for text of normal size. */
 const ENOUGH = 4.5;
 
 type Rgb = [number, number, number];
@@ -37,8 +37,8 @@ function mix(from: Rgb, to: Rgb, share: number): string {
 const found = new Map<string, string>();
 
 /**
- * A colour as a program chose it, moved towards black or white just as far as it takes to be read on the
- * background. Programs choose for a terminal whose background they do not know.
+ * A program's colour, moved towards black or white just as far as needed to be readable on the background.
+ * Programs choose colours for a terminal whose background they do not know.
  */
 export function readable(color: string, background: string): string {
 	const key = color + background;
@@ -52,7 +52,7 @@ export function readable(color: string, background: string): string {
 		result = mix(from, to, share);
 		if (contrast(result, background) >= ENOUGH) break;
 	}
-	// A log may hold as many colours as it likes.
+	// The cache is bounded, because a log can contain any number of colours.
 	if (found.size > 2_000) found.clear();
 	found.set(key, result);
 	return result;
@@ -60,15 +60,15 @@ export function readable(color: string, background: string): string {
 
 /** The colours of a theme that spans refer to, as `#rrggbb`. */
 export interface Palette {
-	/** Behind lines. */
+	/** Background of lines. */
 	background: string;
 	/** Text without a colour of its own. */
 	foreground: string;
-	/** The sixteen of ANSI. */
+	/** The sixteen ANSI colours. */
 	ansi: readonly string[];
 }
 
-/** The palette of the theme that is shown. */
+/** The palette of the current theme. */
 export function palette(value: (name: string) => string): Palette {
 	return {
 		background: value("--sunken"),
@@ -84,8 +84,8 @@ function named(color: string, { background, foreground, ansi }: Palette): string
 }
 
 /**
- * Colours of text that has a background: that as the program chose it, and on it the text's own colour as far as it
- * can be read there.
+ * Colours of text with a background: the background is the program's choice, and the text's own colour is
+ * adjusted to be readable on it.
  */
 export function paint(fg: string | null, bg: string, on: Palette): { color: string; background: string } {
 	const background = named(bg, on);

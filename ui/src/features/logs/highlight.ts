@@ -6,12 +6,12 @@ export interface Range {
 	end: number;
 }
 
-/** Marks in one line; a pathological pattern may not make thousands of elements of it. */
+/** Limit of marks in one line, so that a pathological pattern does not create thousands of elements. */
 const MOST_MARKS = 100;
 
 /**
- * Finds what a query matches in a line that is on screen. The backend decides which lines match; this only
- * says where. Null when its regular expression is none in JavaScript: then whole lines are marked.
+ * Finds the matches of a query in a line on screen. The backend decides which lines match; this only finds
+ * the positions. Null if the regular expression is invalid in JavaScript: then whole lines are marked.
  */
 export function marker(query: LogQuery): ((text: string) => Range[]) | null {
 	if (query.text === "") return null;
@@ -40,7 +40,7 @@ export interface Piece {
 	marked: boolean;
 }
 
-/** Cuts the spans of a line at the edges of what is marked. */
+/** Splits the spans of a line at the edges of the matches. */
 export function pieces(spans: readonly LogSpan[], ranges: readonly Range[]): Piece[] {
 	if (ranges.length === 0) return spans.map((span) => ({ span, text: span.text, marked: false }));
 	const found: Piece[] = [];

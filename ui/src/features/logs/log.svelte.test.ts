@@ -46,7 +46,7 @@ function backend(held = { first: 0, end: 0 }) {
 				...fields,
 			});
 		},
-		/** The oldest request is answered and its rows are painted. */
+		/** Answers the oldest request and paints its rows. */
 		turn: async () => {
 			asked.shift()?.answer();
 			await tick();
@@ -160,7 +160,7 @@ describe("Log", () => {
 		await turn();
 		for (let lines = 0; lines < 5_000; lines += 1_000) grow(10_000, { older: { kind: "reading", lines } });
 		expect(asked).toHaveLength(0);
-		// Now they are here, and the scrollable height stands for them too.
+		// They have arrived, and the scrollable height includes them too.
 		grow(10_000, { first: 4_000 });
 		await turn();
 		expect(log.frame.held).toEqual({ first: 4_000, end: 10_000 });

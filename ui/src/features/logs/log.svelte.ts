@@ -3,18 +3,21 @@ import { type Anchor, LINE_HEIGHT, type Lines, linesAround, newestLines, OVERSCA
 
 type LogHost = Pick<Host, "logOpen" | "logRows" | "logClose">;
 
-/** What is drawn, and where the view belongs once it is: at the end, where it was, or at a place asked for. */
+/**
+ * The rendered rows, and the scroll position once they are rendered: at the end, unchanged, or at a requested
+ * line.
+ */
 export interface Frame {
 	rows: readonly LogRow[];
-	/** Lines that the scrollable height stands for. Older than `extent` while the view stands still. */
+	/** Lines that the scrollable height represents. Older than `extent` while the view is paused. */
 	held: Lines;
 	drawn: Lines;
-	/** What line numbers are counted from for the keys of rows, see `rowKey`. */
+	/** The base of line numbers in the keys of rows, see `rowKey`. */
 	base: number;
 	place: "end" | "keep" | Anchor;
 }
 
-/** What is to be drawn next. */
+/** The next state to render. */
 type Wanted = { newest: true } | { newest: false; top: number; place: Frame["place"] };
 
 const NOTHING: Frame = {
@@ -26,25 +29,25 @@ const NOTHING: Frame = {
 };
 
 /**
- * Which element draws a line: a line keeps its element while it is drawn, which keeps what is selected in it,
- * and a jump to other lines writes them into the elements that are there.
+ * Maps a line to an element: a line keeps its element while it is rendered, which preserves a selection in
+ * it; a jump to other lines reuses the existing elements.
  */
 export function rowKey({ rows, base }: Frame, line: number): number {
 	const count = rows.length;
 	return count === 0 ? 0 : (((line - base) % count) + count) % count;
 }
 
-/** So many lines a second go by before anybody could scroll to them. */
+/** Lines a second that pass before anybody could scroll to them. */
 const FLOOD = 1_000;
-/** Lines that are drawn above those on screen meanwhile. */
+/** Lines rendered above the visible ones meanwhile. */
 const OVERSCAN_OF_FLOOD = 4;
-/** How long the page rests after drawing, times as long as that took, and at most. */
+/** How long the page pauses after rendering, as a multiple of the rendering time, and the limit. */
 const REST = 2;
 const REST_MOST = 400;
 
 /**
- * Runs in the next frame; with `rest`, once that is painted and the page had twice as long for everything else as
- * it took. A page that is slow to draw, on a computer that is busy with what it draws, draws less often.
+ * Runs in the next frame; with `rest`, once that is painted and the page had twice the rendering time for
+ * other work. A page that renders slowly, on a busy computer, therefore renders less often.
  */
 export function afterDrawing(run: () => void, rest: boolean) {
 	const began = performance.now();
@@ -55,37 +58,37 @@ export function afterDrawing(run: () => void, rest: boolean) {
 		if (rest) setTimeout(run, Math.min((performance.now() - began) * REST, REST_MOST));
 		else run();
 	};
-	// Painting comes right after the callback.
+	// Painting follows right after the callback.
 	requestAnimationFrame(() => (rest ? setTimeout(once) : once()));
 	setTimeout(once, 100);
 }
 
 /**
- * One container's log. The backend holds the lines; this holds the few that are drawn.
+ * One container's log. The backend holds the lines; this holds the few that are rendered.
  *
- * However fast lines arrive, at most one request for rows is under way, the next one is for what is wanted by
- * then, and it leaves when the last one's rows are drawn. While the view follows, the end that is shown is the
- * end of the rows that are here, so nothing blank is ever scrolled to.
+ * However fast lines arrive, at most one request for rows is in flight; the next one asks for what is wanted
+ * by then, and is sent when the rows of the previous one are rendered. While the view follows, the end of the
+ * document is the end of the rows that are here, so the view never scrolls to a blank area.
  */
 export class Log {
-	/** What the backend holds. Null until it has said so. */
+	/** What the backend holds. Null until it has answered. */
 	extent: LogExtent | null = $state.raw(null);
 	frame: Frame = $state.raw(NOTHING);
-	/** Whether the view sticks to the newest line. */
+	/** Whether the view follows the newest line. */
 	following = $state(true);
-	/** Whether a person paused it, so that reaching the end does not make it follow again. */
+	/** Whether the user paused it, so that reaching the end does not make it follow again. */
 	paused = $state(false);
 	opening = $state(false);
-	/** Why the log could not be opened or read. What broke a stream off is in `extent`. */
+	/** Why the log could not be opened or read. The reason of a broken stream is in `extent`. */
 	#failure: HostError | null = $state.raw(null);
 	#leftAt = $state(0);
 	session: number | null = $state(null);
 
 	error: ApiError | null = $derived(this.#failure?.error ?? this.extent?.error ?? null);
 	total: number = $derived(this.extent ? this.extent.end - this.extent.first : 0);
-	/** Lines that arrived since the view stands still. */
+	/** Lines that arrived since the view was paused. */
 	unseen: number = $derived(this.following || !this.extent ? 0 : Math.max(this.extent.end - this.#leftAt, 0));
-	/** Whether the stream has come to its end: the container does not run, or the stream broke off. */
+	/** Whether the stream has ended: the container is not running, or the stream broke off. */
 	ended: boolean = $derived(this.extent !== null && !this.extent.following);
 
 	/** Lines that fit on screen. Set by the view. */
@@ -104,7 +107,10 @@ export class Log {
 		this.#schedule = schedule;
 	}
 
-	/** Opens a container's log; the same one again after it ended or broke off. Old rows stay until new ones are here. */
+	/**
+	 * Opens a container's log, or reopens it after it ended or broke off. Old rows stay until new ones
+	 * arrive.
+	 */
 	async open(id: string) {
 		const same = id === this.#id;
 		this.close();
@@ -151,14 +157,14 @@ export class Log {
 		this.opening = false;
 	}
 
-	/** Sticks to the newest line from now on. */
+	/** Follows the newest line from now on. */
 	follow() {
 		this.following = true;
 		this.paused = false;
 		this.want({ newest: true });
 	}
 
-	/** Stands still. `paused` is for a person who asked for it, rather than one who scrolled up. */
+	/** Stops following. `paused` means that the user asked for it, instead of scrolling up. */
 	leave(paused = false) {
 		if (this.following) {
 			this.#leftAt = this.frame.held.end;
@@ -168,18 +174,18 @@ export class Log {
 		this.paused ||= paused;
 	}
 
-	/** Shows a line at a height on screen, for example a match in the middle. */
+	/** Scrolls a line to a position on screen, for example a match to the middle. */
 	jumpTo(line: number, above = Math.floor(this.visible / 2)) {
 		this.leave();
 		this.want({ newest: false, top: line - above, place: { line, offset: -above * LINE_HEIGHT } });
 	}
 
-	/** Draws the lines around those on screen. */
+	/** Renders the lines around those on screen. */
 	around(top: number) {
 		this.want({ newest: false, top, place: "keep" });
 	}
 
-	/** Asks for lines. Only the last wish counts. */
+	/** Requests lines. Only the last request counts. */
 	want(wanted: Wanted) {
 		this.#wanted = wanted;
 		void this.#fetch();
@@ -190,7 +196,7 @@ export class Log {
 		if (this.following && !this.#shows(extent)) this.want({ newest: true });
 	}
 
-	/** Whether what is drawn is the end of what is held now. */
+	/** Whether the rendered rows include the current end of the log. */
 	#shows({ first, end }: LogExtent): boolean {
 		const { held, drawn, rows } = this.frame;
 		const same = this.#shownSession === this.session && held.first === first && held.end === end;
@@ -227,10 +233,10 @@ export class Log {
 	}
 
 	#show(rows: LogRow[], held: Lines, wanted: Wanted, more: boolean) {
-		// Someone scrolled up while the newest lines were on their way.
+		// The user scrolled up while the newest lines were in flight.
 		if (wanted.newest && !this.following) return;
 		const first = rows[0]?.line;
-		// A log that is opened again is empty for a moment; what was there stays until it is not.
+		// A reopened log is empty for a moment; the old rows stay until it has lines.
 		if (first === undefined && more && held.end === held.first && this.frame.rows.length > 0) return;
 		const drawn =
 			first === undefined ? { first: held.end, end: held.end } : { first, end: first + rows.length };
@@ -240,7 +246,7 @@ export class Log {
 		const known = overlaps && this.#shownSession === this.session ? before.rows : [];
 		this.#shownSession = this.session;
 		this.frame = {
-			// A row that was drawn already is the same object, so nothing about it is rendered again.
+			// A row that is already rendered is the same object, so it is not rendered again.
 			rows: known.length === 0 ? rows : rows.map((row) => known[row.line - before.drawn.first] ?? row),
 			held: { first: Math.min(held.first, drawn.first), end: Math.max(held.end, drawn.end) },
 			drawn,

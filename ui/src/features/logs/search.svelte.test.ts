@@ -92,7 +92,7 @@ describe("LogSearch", () => {
 		await vi.advanceTimersByTimeAsync(1);
 		expect(logSearch).toHaveBeenCalledTimes(2);
 		expect(jumps).toEqual([1]);
-		// Older lines have come.
+		// Older lines have arrived.
 		log.extent.first = -100;
 		await vi.advanceTimersByTimeAsync(1_500);
 		search.refresh();

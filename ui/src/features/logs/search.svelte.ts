@@ -5,16 +5,16 @@ import type { Lines } from "./viewport";
 
 type SearchHost = Pick<Host, "logSearch">;
 
-/** How long typing rests before a search starts. */
+/** Delay after typing before a search starts. */
 const REST = 150;
 
-/** How often a log that grows is searched again, at most. */
+/** Minimum interval between searches of a growing log. */
 const AGAIN = 1_000;
 
 const NONE: LogMatches = { lines: [], total: 0 };
 const NO_LINES: Lines = { first: 0, end: 0 };
 
-/** The place of the last number in an ascending list that is at most `limit`, or -1. */
+/** Index of the last number in an ascending list that is at most `limit`, or -1. */
 export function lastAtMost(numbers: readonly number[], limit: number): number {
 	let low = 0;
 	let high = numbers.length;
@@ -33,10 +33,10 @@ export class LogSearch {
 	matchCase = $state(false);
 	/** Whether only matching lines are shown. */
 	only = $state(false);
-	/** What was searched last, without a mistake in it. */
+	/** The last searched text that was valid. */
 	applied: LogQuery | null = $state.raw(null);
 	matches: LogMatches = $state.raw(NONE);
-	/** Line of the match that was jumped to. */
+	/** Line of the current match. */
 	current: number | null = $state(null);
 	error: ApiError | null = $state.raw(null);
 	busy = $state(false);
@@ -44,7 +44,7 @@ export class LogSearch {
 	query: LogQuery = $derived({ text: this.text, regex: this.regex, match_case: this.matchCase });
 	mark = $derived(marker(this.query));
 	#matching: ReadonlySet<number> = $derived(new Set(this.matches.lines));
-	/** Which match the current one is, from 1; 0 when there is none. */
+	/** Number of the current match, from 1; 0 if there is none. */
 	place: number = $derived.by(() => {
 		if (this.current === null) return 0;
 		const index = lastAtMost(this.matches.lines, this.current);
@@ -52,7 +52,7 @@ export class LogSearch {
 		return this.matches.total - this.matches.lines.length + index + 1;
 	});
 
-	/** The last line on screen, by which the first match is chosen. Set by the view. */
+	/** The last line on screen, from which the first match is chosen. Set by the view. */
 	bottom: () => number = () => Number.POSITIVE_INFINITY;
 
 	readonly #log: Log;
@@ -68,7 +68,7 @@ export class LogSearch {
 		this.#host = from;
 	}
 
-	/** Searches for what is typed once typing rests, and jumps to the nearest match. */
+	/** Searches after a typing pause, and jumps to the nearest match. */
 	typed() {
 		clearTimeout(this.#timer);
 		this.#asked += 1;
@@ -84,7 +84,7 @@ export class LogSearch {
 		this.#timer = setTimeout(() => void this.#search(true), REST);
 	}
 
-	/** Searches again when the log has grown, and not too often. */
+	/** Searches again when the log has grown, at a limited rate. */
 	refresh() {
 		const { first, end } = this.#log.extent ?? NO_LINES;
 		if (this.text === "" || this.busy || this.error) return;
@@ -93,7 +93,7 @@ export class LogSearch {
 		void this.#search(false);
 	}
 
-	/** Goes to the next match down or up, around the ends. */
+	/** Goes to the next match down or up, wrapping around. */
 	step(by: 1 | -1) {
 		const { lines } = this.matches;
 		if (lines.length === 0) return;
@@ -108,7 +108,7 @@ export class LogSearch {
 		this.typed();
 	}
 
-	/** Shows all lines again, at one of them; without it at the match that was jumped to, or the newest. */
+	/** Shows all lines again, at the given line; without one at the current match, or at the newest line. */
 	showAll(line: number | null = this.current) {
 		this.only = false;
 		if (line === null) this.#log.follow();
@@ -154,7 +154,7 @@ export class LogSearch {
 
 	#goTo(line: number) {
 		this.current = line;
-		// While only matching lines are shown, the others wait for where one goes back to.
+		// While only matching lines are shown, the full log waits at the line to return to.
 		if (!this.only) this.#log.jumpTo(line);
 	}
 }

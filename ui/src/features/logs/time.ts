@@ -5,7 +5,7 @@ const two = (value: number) => String(value).padStart(2, "0");
  * not `now`'s.
  */
 export function stamp(at: string, now: Date = new Date()): string {
-	// Nanoseconds are more than every web view can read.
+	// Not every web view can parse nanoseconds.
 	const time = new Date(at.replace(/(\.\d{3})\d+/, "$1"));
 	if (Number.isNaN(time.getTime())) return "";
 	const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${String(time.getMilliseconds()).padStart(3, "0")}`;

@@ -1,10 +1,10 @@
 /** Height of a line that is not wrapped, in pixels. */
 export const LINE_HEIGHT = 20;
 
-/** Web views give up on elements of 16 to 33 million pixels; the scrollable height stays well below. */
+/** Limit of the scrollable height: web views fail at elements of 16 to 33 million pixels. */
 export const MAX_HEIGHT = 8_000_000;
 
-/** Lines that are drawn above and below those on screen. */
+/** Overscan: lines rendered above and below those on screen. */
 export const OVERSCAN = 40;
 
 /** A range of lines: from `first` to before `end`. */
@@ -14,14 +14,14 @@ export interface Lines {
 }
 
 /**
- * The scrollable height: a pad for the lines above those drawn, the lines drawn, a pad for those below.
- * Pads stand for 20 pixels a line; in logs too tall for that, for proportionally less, so that the scroll bar
- * still tells where one is. The lines drawn always have their true height, so small movements are exact.
+ * The scrollable height: padding for the lines above, the rendered lines, padding for the lines below.
+ * Padding has 20 pixels a line; in very tall logs it has proportionally less, so that the scroll bar still
+ * shows the position. Rendered lines always have their true height, so small movements are exact.
  */
 export interface Pads {
 	above: number;
 	below: number;
-	/** Pixels that stand for one line in a pad. */
+	/** Pixels per line in the padding. */
 	perLine: number;
 }
 
@@ -35,15 +35,15 @@ export function pads(held: Lines, drawn: Lines): Pads {
 	};
 }
 
-/** A place in the log: so many pixels below the top of a line. */
+/** A position in the log: pixels below the top of a line. */
 export interface Anchor {
 	line: number;
 	offset: number;
 }
 
 /**
- * The place that is `top` pixels down, when it is in a pad: the line that the pad stands for there.
- * `bottom` is where the lines drawn end. Null when `top` is among the lines drawn.
+ * The position at `top` pixels, if it is in the padding: the line that the padding represents there. `bottom`
+ * is where the rendered lines end. Null if `top` is among the rendered lines.
  */
 export function anchorInPad(top: number, bottom: number, held: Lines, drawn: Lines): Anchor | null {
 	const { above, below, perLine } = pads(held, drawn);
@@ -62,19 +62,19 @@ export function clampAnchor(anchor: Anchor, held: Lines): Anchor {
 	return anchor;
 }
 
-/** The lines to draw so that `visible` lines from `top` on are on screen, with some to spare on both sides. */
+/** The lines to render so that `visible` lines from `top` on are on screen, with overscan on both sides. */
 export function linesAround(top: number, visible: number, held: Lines): Lines {
 	const first = Math.max(held.first, Math.min(top, held.end - visible) - OVERSCAN);
 	const end = Math.min(held.end, Math.max(top, held.first) + visible + OVERSCAN);
 	return { first: Math.min(first, end), end };
 }
 
-/** The newest lines, as many as fill the screen and some to spare. */
+/** The newest lines, as many as fill the screen, with overscan. */
 export function newestLines(visible: number, held: Lines, spare = OVERSCAN): Lines {
 	return { first: Math.max(held.first, held.end - visible - spare), end: held.end };
 }
 
-/** Whether scrolling comes so close to the edge of what is drawn that more should be fetched. */
+/** Whether the scroll position is so close to the edge of the rendered lines that more should be fetched. */
 export function nearEdge(top: number, visible: number, held: Lines, drawn: Lines): boolean {
 	const spare = OVERSCAN / 2;
 	return (

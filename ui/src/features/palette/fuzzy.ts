@@ -1,4 +1,4 @@
-/** How well `text` has the letters of `query` in their order: higher is better, null is not at all. */
+/** How well `text` contains the letters of `query` in order: higher is better, null is no match. */
 export function score(query: string, text: string): number | null {
 	const wanted = query.toLowerCase().replace(/\s+/g, "");
 	const given = text.toLowerCase();

@@ -45,7 +45,7 @@ test("the number of problems is that of the marked fields, and leads to each in 
 		expect(section === null || section.open).toBe(true);
 	}
 	expect(visited).toEqual(["run-name", "run-memory", "run-cpus", "run-name"]);
-	// Run leads to the first one instead of running.
+	// Run focuses the first one instead of running.
 	await fireEvent.submit(document.querySelector("#run-form") as HTMLFormElement);
 	await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("run-name")));
 	expect(sheet.run).toBeNull();
@@ -68,7 +68,7 @@ test("Escape asks before it throws edits away, and closes what was not edited", 
 	await pressEscape();
 	await waitFor(() => screen.getByTestId("run-discard-question"));
 	await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("run-keep")));
-	// A second one answers the question: keep.
+	// A second Escape answers the confirmation: keep.
 	await pressEscape();
 	await waitFor(() => expect(screen.queryByTestId("run-discard-question")).toBeNull());
 	expect((screen.getByTestId("run-name") as HTMLInputElement).value).toBe("mine");

@@ -18,13 +18,13 @@ const doing: Record<string, string> = {
 	wait: "Waiting for a response",
 };
 
-/** One service that the image of a plan needs: run first, or taken as it is. */
+/** A service that the image of a plan needs: run first, or reused. */
 export class Need {
 	readonly service: NeededService;
 	state: "offered" | "doing" | "done" = $state("offered");
-	/** What is done now. */
+	/** The current step. */
 	words = $state("");
-	/** From 0 to 1 of the pull; null while that is not known. */
+	/** Progress of the pull from 0 to 1; null while unknown. */
 	progress: number | null = $state(null);
 	error: HostError | null = $state.raw(null);
 	/** What its run said that is worth knowing. */
@@ -32,7 +32,7 @@ export class Need {
 	/** The container that serves, once it is known. */
 	container = $state("");
 	network = $state("");
-	/** What was written into the form, in words. */
+	/** What was filled into the form, in words. */
 	filled = $state("");
 
 	#form: PlanForm;
@@ -43,7 +43,7 @@ export class Need {
 		this.#form = form;
 	}
 
-	/** Runs the service, and fills the form with what names it. */
+	/** Runs the service, and fills its name and values into the form. */
 	async run() {
 		const id = operations.newId();
 		const { entry } = this.service;
@@ -63,7 +63,7 @@ export class Need {
 		else operations.end(operation, "failed", this.#form.closed ? failure.error : null);
 	}
 
-	/** Takes a container that runs. */
+	/** Uses a running container. */
 	async use(container: ServiceContainer) {
 		this.container = container.name;
 		await this.#ask((plan) => host.runUse(plan, this.service.entry.slug, container.id));
@@ -113,19 +113,19 @@ export class Need {
 	}
 }
 
-/** What the image of a plan needs. */
+/** The services that the image of a plan needs. */
 export class Needs {
 	/** In the order of the catalog. */
 	all: Need[] = $state.raw([]);
 
-	/** Asks what is needed, unless the catalog says that nothing is. */
+	/** Loads them, unless the catalog entry needs none. */
 	async load(form: PlanForm) {
 		if (!form.entry?.needs.length || this.all.some(({ state }) => state !== "offered")) return;
 		try {
 			const services = await host.runNeeds($state.snapshot(form.plan) as RunPlan);
 			this.all = services.map((service) => new Need(service, form));
 		} catch {
-			// The plan can be filled in by hand, and says what it lacks.
+			// The plan can still be filled in by hand, and shows what is missing.
 			this.all = [];
 		}
 	}

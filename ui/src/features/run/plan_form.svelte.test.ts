@@ -81,7 +81,7 @@ describe("the plan", () => {
 		form.addMount();
 		expect(form.plan.ports).toHaveLength(2);
 		expect(form.plan.mounts).toHaveLength(2);
-		// A variable without a name is not there yet.
+		// A variable without a name does not count yet.
 		expect(form.plan.env).toHaveLength(0);
 		for (const row of [form.ports[1], form.env[0], form.mounts[1]]) if (row) form.remove(row);
 		expect(form.plan.ports).toHaveLength(1);
@@ -114,7 +114,7 @@ describe("problems", () => {
 
 	test("each marked field counts once, whoever found it, in the order of the form", async () => {
 		const form = await open("wordpress");
-		// The backend and the form both know that it is missing.
+		// The backend and the form both report that it is missing.
 		await form.checkNow();
 		expect(form.problems).toHaveLength(1);
 		form.name = "not a name";

@@ -18,20 +18,20 @@ import { Needs } from "./needs.svelte";
 
 let nextKey = 1;
 
-/** A port as a row: switched off it stays on screen, unpublished. */
+/** A port as a row: switched off, it stays on screen, unpublished. */
 export class PortRow {
 	readonly key = nextKey++;
 	containerPort: number | null = $state(null);
 	protocol = $state("tcp");
 	hostIp: string | null = $state(null);
 	hostPort: number | null = $state(null);
-	/** What was typed for the ports, while that is no number. */
+	/** The raw text of the ports, while it is not a number. */
 	unreadContainer: string | null = $state(null);
 	unreadHost: string | null = $state(null);
 	published = $state(true);
-	/** Whether a person chose the host port: then a taken one is an error. */
+	/** Whether the user chose the host port: then a taken port is an error. */
 	chosen = $state(false);
-	/** Whether the row was added by hand and can go away again. */
+	/** Whether the row was added by hand and can be removed. */
 	readonly added: boolean;
 	readonly purpose: string | null;
 
@@ -61,7 +61,7 @@ export class EnvRow {
 	readonly key = nextKey++;
 	name = $state("");
 	value = $state("");
-	/** What the catalog knows about it; null for a row added by hand. */
+	/** The catalog's description; null for a row added by hand. */
 	readonly known: CatalogEnv | null;
 
 	constructor(name: string, value: string, known: CatalogEnv | null) {
@@ -78,7 +78,7 @@ export class EnvRow {
 		return this.known?.required ?? false;
 	}
 
-	/** A known, optional variable without a value is the image's own business. */
+	/** A known, optional variable without a value is left to the image's default. */
 	get wanted() {
 		return this.value !== "" || this.required || (this.known === null && this.name !== "");
 	}
@@ -88,7 +88,7 @@ export class MountRow {
 	readonly key = nextKey++;
 	#kind: MountKind = $state("volume");
 	source = $state("");
-	/** What the other kinds had as their source: the name of a volume is no folder. */
+	/** The sources typed for the other kinds: the name of a volume is not a folder. */
 	#sources: Partial<Record<MountKind, string>> = {};
 	target = $state("");
 	readOnly = $state(false);
@@ -120,7 +120,10 @@ export class MountRow {
 	}
 }
 
-/** Repository and tag of a reference. A digest counts as part of the repository: it has no tag to choose. */
+/**
+ * Repository and tag of a reference. A digest counts as part of the repository, because it leaves no tag to
+ * choose.
+ */
 export function splitTag(image: string): { repository: string; tag: string | null } {
 	if (image.includes("@")) return { repository: image, tag: null };
 	const colon = image.lastIndexOf(":");
@@ -131,18 +134,18 @@ export function splitTag(image: string): { repository: string; tag: string | nul
 
 const settle = 150;
 
-/** A field that stands in the way. */
+/** A field with a blocking problem. */
 export interface Problem {
 	/** The control that is marked, by its `data-field`. */
 	control: string;
-	/** Whether it only has to be filled in. */
+	/** Whether it is only empty. */
 	missing: boolean;
 }
 
-/** What the engine refused when the plan was run, until the field is edited. */
+/** The field that the engine refused when the plan was run, until it is edited. */
 interface Refusal {
 	finding: PlanFinding;
-	/** What the field had. */
+	/** The field's value at that time. */
 	value: string;
 }
 
@@ -154,7 +157,7 @@ const problem = (field: string, message: string, hint: string | null = null): Pl
 	free_port: null,
 });
 
-/** What a plan has in a field that a finding names. */
+/** The value of a plan's field, by the field's name in findings. */
 function valueAt(plan: RunPlan, field: string): string {
 	const [list, at, part] = field.split(".");
 	switch (list) {
@@ -174,13 +177,13 @@ function valueAt(plan: RunPlan, field: string): string {
 	}
 }
 
-/** The run plan while it is being edited, with what the backend finds about it. */
+/** The run plan in the form, with the backend's findings. */
 export class PlanForm {
 	readonly entry: CatalogEntry | null;
 	#catalog: string | null = null;
 	#asked = 0;
 	#timer: ReturnType<typeof setTimeout> | undefined;
-	/** The plan that it opened with; null counts as edited. */
+	/** The plan that the form opened with; null counts as edited. */
 	#opened: string | null;
 
 	image = $state("");
@@ -192,7 +195,7 @@ export class PlanForm {
 	restart: RestartPolicy = $state("no");
 	memory: number | null = $state(null);
 	cpus: number | null = $state(null);
-	/** What was typed for the limits, while that is no number. */
+	/** The raw text of the limits, while it is not a number. */
 	unreadMemory: string | null = $state(null);
 	unreadCpus: string | null = $state(null);
 	ports: PortRow[] = $state([]);
@@ -201,7 +204,7 @@ export class PlanForm {
 
 	check: PlanCheck = $state.raw({ docker_run: "", docker_run_full: "", findings: [], local_folders: false });
 	checkError: HostError | null = $state.raw(null);
-	/** Whether the findings are about what is in the form now. */
+	/** Whether the findings are up to date with the form. */
 	checked = $state(true);
 	#refusal: Refusal | null = $state.raw(null);
 
@@ -225,7 +228,7 @@ export class PlanForm {
 		catalog: this.#catalog,
 	});
 
-	/** What is typed and cannot be part of a plan: found here, at once. */
+	/** Invalid input that cannot be part of a plan: found here, immediately. */
 	readonly #unread: PlanFinding[] = $derived.by(() => {
 		const found: PlanFinding[] = [];
 		const typed = (field: string, text: string | null, what: string, hint: string) => {
@@ -248,7 +251,7 @@ export class PlanForm {
 		return found;
 	});
 
-	/** Everything that is known about fields. What was typed just now is newer than what the backend found. */
+	/** All findings. Errors of the current input override the backend's. */
 	readonly #all: PlanFinding[] = $derived.by(() => {
 		const unread = new Set(this.#unread.map(({ field }) => field));
 		const found = [...this.#unread, ...this.check.findings.filter(({ field }) => !unread.has(field))];
@@ -260,12 +263,12 @@ export class PlanForm {
 		return found;
 	});
 
-	/** The controls that each finding is shown at. */
+	/** The controls at which each finding is shown. */
 	readonly #placed: { control: string; finding: PlanFinding }[] = $derived(
 		this.#all.map((finding) => ({ control: this.#control(finding.field), finding })),
 	);
 
-	/** The controls that stand in the way, in the order of the form. */
+	/** The controls with blocking problems, in the order of the form. */
 	readonly problems: Problem[] = $derived.by(() => {
 		const order = [
 			"name",
@@ -352,13 +355,13 @@ export class PlanForm {
 		return changed.map(({ name }) => name);
 	}
 
-	/** Whether closing the form would lose something. */
+	/** Whether closing the form would lose edits. */
 	get dirty(): boolean {
 		if (this.#opened === null || JSON.stringify(this.plan) !== this.#opened) return true;
 		return this.#unread.some(({ field }) => !field.startsWith("env."));
 	}
 
-	/** Whether the fields that are folded away at first say something. */
+	/** Whether the collapsed fields have values. */
 	get hasMore(): boolean {
 		return (
 			this.restart !== "no" ||
@@ -374,7 +377,7 @@ export class PlanForm {
 		this.#refusal = { finding: problem(field, message, hint), value: valueAt(this.plan, field) };
 	}
 
-	/** Variables that a person has to see: those that must be set, and secrets. */
+	/** Variables that must be visible: required ones, and secrets. */
 	get mainEnv() {
 		return this.env.filter((row) => row.known && (row.required || row.secret));
 	}
@@ -395,17 +398,17 @@ export class PlanForm {
 		return this.#under(`mount-${row.key}.`);
 	}
 
-	/** What was found about a control, by its `data-field`. */
+	/** The findings for a control, by its `data-field`. */
 	findings(control: string): PlanFinding[] {
 		return this.#placed.filter((it) => it.control === control).map(({ finding }) => finding);
 	}
 
-	/** Whether a control stands in the way. */
+	/** Whether a control has a blocking problem. */
 	marked(control: string): boolean {
 		return this.problems.some((it) => it.control === control);
 	}
 
-	/** What was found about fields that the form does not have. */
+	/** The findings about fields that the form does not have. */
 	get otherFindings(): PlanFinding[] {
 		return this.findings("other");
 	}
@@ -414,7 +417,7 @@ export class PlanForm {
 		return this.#placed.filter(({ control }) => control.startsWith(row)).map(({ finding }) => finding);
 	}
 
-	/** The control at which a field of the plan is edited. */
+	/** The control that edits a field of the plan. */
 	#control(field: string): string {
 		const [list, index, part] = field.split(".");
 		const at = Number(index);
@@ -430,7 +433,7 @@ export class PlanForm {
 			case "ports": {
 				const row = this.publishedPorts[at];
 				if (!row) break;
-				// The container's port of a row that the plan opened with cannot be edited.
+				// The container port of an initial row cannot be edited.
 				const inside = row.added && (part === "container_port" || part === "protocol");
 				return `port-${row.key}.${inside ? "container_port" : "host_port"}`;
 			}
@@ -448,28 +451,28 @@ export class PlanForm {
 		return "other";
 	}
 
-	/** Takes the free port that a finding offers. */
+	/** Accepts the free port that a finding offers. */
 	usePort(row: PortRow, port: number) {
 		row.hostPort = port;
 		row.unreadHost = null;
 		row.chosen = false;
 	}
 
-	/** Something was edited: asks about the plan once the typing pauses. */
+	/** Called after each edit: checks the plan once typing pauses. */
 	edited() {
 		this.checked = false;
-		// An answer that is on its way is about an older plan.
+		// An answer still in flight is for an older plan.
 		this.#asked += 1;
 		clearTimeout(this.#timer);
 		this.#timer = setTimeout(() => void this.checkNow(), settle);
 	}
 
-	/** Resolves when the findings are about what is in the form. */
+	/** Resolves when the findings are up to date with the form. */
 	async settled(): Promise<void> {
 		while (!this.checked) await this.checkNow();
 	}
 
-	/** Asks about the plan as it is. Only the newest answer counts. */
+	/** Checks the plan as it is. Only the newest answer counts. */
 	async checkNow(): Promise<void> {
 		clearTimeout(this.#timer);
 		this.#asked += 1;
@@ -486,7 +489,7 @@ export class PlanForm {
 		this.checked = true;
 	}
 
-	/** Makes up another value for a generated secret. */
+	/** Generates another value for a secret. */
 	async regenerate(row: EnvRow) {
 		if (!this.#catalog) return;
 		const fresh = await host.runDraft(this.#catalog);

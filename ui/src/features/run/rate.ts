@@ -4,7 +4,7 @@ const window = 3000;
 export class Rate {
 	#samples: { at: number; total: number }[] = [];
 
-	/** Takes how many there are in all, and answers how many come a second; null while that is a guess. */
+	/** Takes the running total and returns the rate per second; null while there are too few samples. */
 	add(total: number, at: number): number | null {
 		this.#samples.push({ at, total });
 		while (this.#samples.length > 2 && at - (this.#samples[0]?.at ?? at) > window) this.#samples.shift();

@@ -28,7 +28,7 @@ interface Timing {
 	to: number | null;
 }
 
-/** One run of a plan, from Run to its end. It goes on whether or not the sheet is open. */
+/** One run of a plan, from Run to its end. It continues whether or not the sheet is open. */
 export class Run {
 	readonly plan: RunPlan;
 	readonly entry: CatalogEntry | null;
@@ -41,15 +41,15 @@ export class Run {
 	notices: string[] = $state([]);
 	outcome: RunOutcome | null = $state.raw(null);
 	error: HostError | null = $state.raw(null);
-	/** A host port that is free, when another one was taken. */
+	/** A free host port, if the chosen one was taken. */
 	freePort: { row: number; port: number } | null = $state.raw(null);
 	cancelling = $state(false);
-	/** Whether the image came with Slipway: nothing was pulled. */
+	/** Whether the image shipped with Slipway and was not pulled. */
 	loaded = $state(false);
-	/** Whether the plan was edited by hand, and closing the failed run would lose that. */
+	/** Whether the plan has edits that closing the failed run would lose. */
 	readonly edited: boolean;
 
-	/** From 0 to 1 of the pull, which is what takes long; null before and after. */
+	/** Progress of the pull, the longest step, from 0 to 1; null before and after. */
 	readonly pulled: number | null = $derived(
 		this.step === "pull" && this.pull?.bytes_total ? this.pull.bytes_done / this.pull.bytes_total : null,
 	);
@@ -73,7 +73,7 @@ export class Run {
 		return this.container?.name ?? this.plan.name ?? this.plan.image;
 	}
 
-	/** Runs to the end. Never rejects: how it ended is in `state`. */
+	/** Runs to the end. Never rejects: the outcome is in `state`. */
 	async go() {
 		try {
 			this.outcome = await host.runStart(this.plan, this.#id, (event) => this.#hear(event));
@@ -105,7 +105,7 @@ export class Run {
 		}
 	}
 
-	/** What the pull says in one line: "31 of 72 MB · 4.1 MB/s". */
+	/** The pull's progress in one line: "31 of 72 MB · 4.1 MB/s". */
 	get pullLine(): string {
 		const pull = this.pull;
 		if (!pull) return "";
@@ -164,7 +164,7 @@ export class Run {
 				}
 			}
 		} catch {
-			// Without an offer, the plan can still be changed by hand.
+			// Without such an offer, the plan can still be edited by hand.
 		}
 	}
 }

@@ -27,7 +27,7 @@ async function ask(what: string, how: "now" | "form") {
 	await sheet.take({ what, how, entry: null });
 }
 
-/** What a scene has, told as the backend tells it. */
+/** The data of a scene, delivered as the backend does. */
 function scene(next: Scene) {
 	fixture.setUp(next);
 	fixture.emit("machineChanged", machineView(next) as MachineView);
@@ -47,7 +47,7 @@ test("Run starts at once when nothing needs deciding", async () => {
 	expect(run?.outcome?.note).toBe("Sign in as admin with the password ••••••••.");
 	expect(Object.keys(run?.timings ?? {})).toEqual(["check", "pull", "create", "start", "wait"]);
 	expect(operations.running).toEqual([]);
-	// The sheet shows it: a toast would say it twice.
+	// The sheet shows it; a toast would repeat it.
 	expect(toasts.all).toEqual([]);
 });
 
@@ -129,7 +129,7 @@ test("a refusal of the engine comes back as a mark on its field", async () => {
 	const run = sheet.run;
 	if (!run) throw new Error("the run is shown");
 	expect(run.error?.field).toBe("cpus");
-	// Closing would lose what was typed.
+	// Closing would lose the edits.
 	expect(sheet.mayClose()).toBe(false);
 	await sheet.change(run);
 	expect(sheet.form?.problems).toEqual([{ control: "cpus", missing: false }]);
@@ -169,7 +169,7 @@ describe("edits", () => {
 });
 
 describe("while the machine starts", () => {
-	/** The machine that was asked to start runs, with a container that has the entry's name. */
+	/** The requested start has finished, and the engine has a container with the entry's name. */
 	async function machineRuns() {
 		scene("machine-running");
 		await vi.waitFor(() => expect(sheet.waiting).toEqual([]));

@@ -10,7 +10,7 @@ import { toasts } from "../../state/toasts.svelte";
 import { PlanForm } from "./plan_form.svelte";
 import { Run } from "./run.svelte";
 
-/** A run that goes on once the machine's engine responds. */
+/** A run that continues once the machine's engine responds. */
 interface Waiting {
 	what: string;
 	how: "now" | "form";
@@ -18,7 +18,7 @@ interface Waiting {
 	operation: Operation;
 }
 
-/** What the run sheet shows: it loads a draft, then its form or its progress. */
+/** The state of the run sheet: loads a draft, then shows its form or its progress. */
 class Sheet {
 	what = $state("");
 	entry: CatalogEntry | null = $state.raw(null);
@@ -26,18 +26,20 @@ class Sheet {
 	run: Run | null = $state.raw(null);
 	error: HostError | null = $state.raw(null);
 	loading = $state(false);
-	/** Whether the sheet asks if edits may be discarded. */
+	/** Whether the sheet asks for confirmation to discard edits. */
 	asking = $state(false);
-	/** What goes on once the machine's engine responds, whether or not the sheet is open. */
+	/**
+	 * The pending run that continues once the machine's engine responds, whether or not the sheet is open.
+	 */
 	waiting: Waiting[] = $state.raw([]);
-	/** What waits of it is in the sheet. */
+	/** Whether the pending run is the one in the sheet. */
 	readonly waits = $derived(this.waiting.find(({ what }) => what === this.what) ?? null);
 
-	/** How the sheet was asked for. */
+	/** The request that opened the sheet. */
 	#how: "now" | "form" = "form";
-	/** Whether the draft was made without an engine: nothing is known of names and ports that are taken. */
+	/** Whether the draft was made without an engine: names and ports in use are then unknown. */
 	#early = false;
-	/** Whether the machine has been seen on its way since somebody waits for it. */
+	/** Whether the machine has been seen starting since the run became pending. */
 	#underWay = false;
 	#asked = 0;
 	#toShow: Run | null = null;
@@ -46,7 +48,7 @@ class Sheet {
 	async take(request: RunRequest) {
 		this.asking = false;
 		if (request.how === "show") {
-			// A draft that is still on its way belongs to what was shown before.
+			// A draft still in flight belongs to the previous request.
 			this.#asked += 1;
 			this.loading = false;
 			this.run = this.#toShow;
@@ -63,7 +65,7 @@ class Sheet {
 		await this.load(request.how);
 	}
 
-	/** Asks for the draft. With `now` it runs at once, unless something has to be decided first. */
+	/** Loads the draft. With `now` it runs at once, unless input is required first. */
 	async load(how: "now" | "form") {
 		this.#asked += 1;
 		const asked = this.#asked;
@@ -85,13 +87,13 @@ class Sheet {
 		this.loading = false;
 		this.entry = draft.entry;
 		const form = new PlanForm(draft);
-		// What it needs beside it is offered before it runs without it.
+		// A needed service is offered before the plan runs without it.
 		const needs = form.entry?.needs.length;
 		if (how === "now" && form.runnable && !needs && engine.connected) this.start(form.plan);
 		else this.form = form;
 	}
 
-	/** Starts the machine, and goes on with what the sheet shows once its engine responds. */
+	/** Starts the machine, and continues with the plan in the sheet once its engine responds. */
 	async startMachine() {
 		this.#wait();
 		try {
@@ -102,7 +104,7 @@ class Sheet {
 		}
 	}
 
-	/** The engine responds: what waited for it goes on. */
+	/** The engine responds: the pending run continues. */
 	async engineResponds() {
 		const waiting = this.waiting;
 		this.#drop();
@@ -115,7 +117,7 @@ class Sheet {
 		for (const other of waiting) if (other !== shown) await this.#goOn(other);
 	}
 
-	/** The machine's state has changed: one that stopped on the way has nothing to wait for. */
+	/** The machine's state has changed: if its start failed, the pending run is dropped. */
 	machineMoved() {
 		if (!this.waiting.length || engine.connected) return;
 		if (machine.doing) this.#underWay = machine.doing !== "Stopping" || this.#underWay;
@@ -123,7 +125,7 @@ class Sheet {
 		if (ended && this.#underWay && !machine.doing) this.#drop();
 	}
 
-	/** Waits no longer for the machine with what the sheet shows. */
+	/** Drops the pending run of the sheet. */
 	stopWaiting() {
 		const { waits } = this;
 		if (waits) this.#giveUp(waits);
@@ -136,7 +138,7 @@ class Sheet {
 		this.run = run;
 	}
 
-	/** Back to the form, with the plan as it was run and what was refused marked. */
+	/** Back to the form, with the plan that was run and the refused field marked. */
 	async change(run: Run, edit: (plan: RunPlan) => RunPlan = (plan) => plan) {
 		const check = { docker_run: "", docker_run_full: "", findings: [], local_folders: false };
 		const form = new PlanForm({ plan: edit(run.plan), entry: run.entry, image: null, check }, true);
@@ -150,7 +152,7 @@ class Sheet {
 		this.start(edit(run.plan), run.edited);
 	}
 
-	/** Whether the sheet may close; asks first when edits would be lost. */
+	/** Whether the sheet may close; asks first if edits would be lost. */
 	mayClose(): boolean {
 		const failed = this.run !== null && (this.run.state === "failed" || this.run.state === "cancelled");
 		const dirty = failed ? this.run?.edited : !this.run && this.form?.dirty;
@@ -158,7 +160,7 @@ class Sheet {
 		return !this.asking;
 	}
 
-	/** Closes the sheet unless edits would be lost: then it asks. */
+	/** Closes the sheet, or asks first if edits would be lost. */
 	requestClose() {
 		if (this.mayClose()) this.close();
 	}
@@ -212,7 +214,7 @@ class Sheet {
 		this.waiting = [];
 	}
 
-	/** Goes on with a run that is not in the sheet. */
+	/** Continues a pending run that is not in the sheet. */
 	async #goOn({ what, how, entry }: Waiting) {
 		const name = entry?.name ?? what;
 		const ask = () => runRequests.run(what, "form", entry);
@@ -236,11 +238,11 @@ class Sheet {
 
 	#bringBack(run: Run) {
 		this.#toShow = run;
-		// The sheet may be open with something else: what is asked for last is shown.
+		// The sheet may show something else by now: the latest request wins.
 		runRequests.run(run.title, "show", run.entry);
 	}
 
-	/** Says how a run ended that nobody is looking at. */
+	/** Reports the end of a run that is not on screen. */
 	#tell(run: Run) {
 		const looking = runRequests.current !== null && this.run === run;
 		if (run.state === "ready" && run.outcome) {
@@ -272,7 +274,7 @@ class Sheet {
 
 export const sheet = new Sheet();
 
-// A run waits for its engine also while no sheet is open: what follows the engine outlives the component.
+// A pending run also waits while no sheet is open, so this effect outlives the component.
 $effect.root(() => {
 	$effect(() => {
 		if (engine.connected) untrack(() => void sheet.engineResponds());

@@ -1,4 +1,5 @@
-//! Which accelerator works on this computer. Only a boot tells: a device that can be opened may still run no guest.
+//! Finds out which accelerator works on this computer. Only a boot can tell: a device may open and still not run a
+//! guest.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -17,18 +18,18 @@ use super::{lock, remove_if_there};
 use crate::guest::now_ms;
 use crate::{MachineError, VmSpec, guest_arch, host};
 
-/// How long the kernel may take to find that it has no root. With an accelerator that works it takes a second.
+/// How long the kernel may take to find that it has no root file system. With a working accelerator it takes a second.
 const PROBE_DEADLINE: Duration = Duration::from_secs(15);
 
-/// After this long it is asked again whether an accelerator that did not work does: the computer may only have been busy.
+/// A failed accelerator is tried again after this time: the computer may only have been busy.
 const ASK_AGAIN: Duration = Duration::from_hours(24);
 
-/// What was found about one accelerator on one computer.
+/// The verdict on one accelerator on one computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Verdict {
     works: bool,
     reason: Option<String>,
-    /// When that was found, in milliseconds since 1970.
+    /// When it was tested, in milliseconds since 1970.
     #[serde(default)]
     found_ms: u64,
 }
@@ -48,12 +49,13 @@ impl Verdict {
     }
 }
 
-/// What was found so far, in a file: processor, QEMU and kernel decide together, so a change of any asks anew.
+/// The verdicts so far, in a file. Processor, QEMU and kernel are part of the key, so a change of any of them tests
+/// again.
 pub(super) struct Verdicts {
     path: PathBuf,
     /// The key of the last choice, for [`Verdicts::distrust`].
     last_key: Mutex<String>,
-    /// Why the next start goes without an accelerator.
+    /// Why the next start does without an accelerator.
     failed: Mutex<Option<Verdict>>,
 }
 
@@ -66,7 +68,7 @@ impl Verdicts {
         }
     }
 
-    /// The accelerator to use, and why it is not the fast one where it is not. Boots a kernel the first time.
+    /// The accelerator to use, and the reason if it is not the fast one. Boots a kernel the first time.
     pub(super) async fn choose(
         &self,
         program: &Program,
@@ -127,8 +129,8 @@ impl Verdicts {
         }
     }
 
-    /// A real boot failed with an accelerator that had looked well: the next one goes without, and the one after that tries
-    /// it out again. What failed may have been the computer, which was busy or full.
+    /// Records that a real boot failed with an accelerator whose test had passed: the next start does without it, and
+    /// the one after that tests it again. The computer may have been busy or full.
     pub(super) fn distrust(&self, accelerator: Accelerator, reason: &str) {
         tracing::warn!(
             ?accelerator,
@@ -153,9 +155,9 @@ impl Verdicts {
             .unwrap_or_default()
     }
 
-    /// A verdict that cannot be written is found again next time.
+    /// If a verdict cannot be written, the next start tests again.
     fn remember(&self, key: &str, verdict: &Verdict) {
-        // Only this computer as it is now is of interest.
+        // Only verdicts for the computer in its current state are kept.
         self.write(&BTreeMap::from([(key.to_owned(), verdict.clone())]));
     }
 
@@ -172,7 +174,7 @@ impl Verdicts {
     }
 }
 
-/// The processor is emulated, and why.
+/// Emulation, and the reason for it.
 fn emulated(reason: impl Into<String>) -> AcceleratorView {
     AcceleratorView {
         name: Accelerator::Tcg,
@@ -212,7 +214,7 @@ fn of_this_system() -> Option<Accelerator> {
     }
 }
 
-/// What can be seen without a boot. Not remembered, because it is cheap and changes without a trace.
+/// The checks that need no boot. Not stored, because they are cheap and their outcome can change at any time.
 #[cfg(target_os = "linux")]
 fn usable(accelerator: Accelerator) -> Result<(), AcceleratorView> {
     if accelerator != Accelerator::Kvm {
@@ -246,7 +248,8 @@ fn usable(_accelerator: Accelerator) -> Result<(), AcceleratorView> {
     Ok(())
 }
 
-/// Boots a kernel without a root. It works if the kernel comes as far as to miss it, which ends QEMU.
+/// Boots a kernel without a root file system. The accelerator works if the kernel gets as far as missing it, which ends
+/// QEMU.
 async fn probe(
     program: &Program,
     accelerator: Accelerator,
@@ -277,7 +280,7 @@ async fn probe_in(
             connected = Qmp::connect(&sockets.qmp, PROBE_DEADLINE) => connected?,
             reason = process.ended() => return Err(MachineError::Ended { reason }),
         };
-        // What happened before we listened shows in the state.
+        // Events before we subscribed are visible in the state.
         let status = qmp.status().await.unwrap_or_default();
         if status == "internal-error" {
             return Err(MachineError::Stuck {
@@ -332,7 +335,7 @@ mod tests {
         assert!(verdicts.load()[&key].works);
         (*lock(&verdicts.last_key)).clone_from(&key);
         verdicts.distrust(Accelerator::Kvm, "internal error");
-        // The next start goes without it, the one after that asks again.
+        // The next start does without it; the one after that tests it again.
         assert!(verdicts.load().is_empty());
         let failed = lock(&verdicts.failed).take().unwrap();
         assert_eq!(failed.reason.as_deref(), Some("internal error"));

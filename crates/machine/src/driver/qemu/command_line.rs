@@ -8,22 +8,22 @@ use slipway_api::machine::Accelerator;
 use super::process::Program;
 use crate::VmSpec;
 
-/// QEMU's sockets.
+/// The paths of QEMU's sockets.
 #[derive(Debug, Clone)]
 pub(super) struct Sockets {
-    /// Control.
+    /// QMP.
     pub(super) qmp: PathBuf,
-    /// The link.
+    /// The link to the guest agent.
     pub(super) link: PathBuf,
     pub(super) networks: Networks,
 }
 
-/// The sockets for frames.
+/// The sockets that carry network frames.
 #[derive(Debug, Clone)]
 pub(super) struct Networks {
-    /// Those of published ports.
+    /// The network of published ports.
     pub(super) ports: PathBuf,
-    /// Those of the calls to the engine.
+    /// The network of the engine.
     pub(super) engine: PathBuf,
 }
 
@@ -40,7 +40,7 @@ impl Sockets {
     }
 }
 
-/// Arguments as they are gathered. A value of QEMU's own small language has its commas doubled.
+/// Builds an argument list. Commas in option values are doubled, as QEMU requires.
 #[derive(Default)]
 struct Arguments(Vec<OsString>);
 
@@ -55,18 +55,19 @@ impl Arguments {
     }
 }
 
-/// A path within an option of QEMU.
+/// A path as the value of a QEMU option.
 fn quoted(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
 }
 
-/// What QEMU has no use for once it runs, and a guest that broke into it would: other programs, more rights, old system calls.
+/// Options that take away what QEMU does not need at run time and an attacker who escaped the guest would: other
+/// programs, more privileges, obsolete system calls.
 pub(super) const SANDBOX: [&str; 2] = [
     "-sandbox",
     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 ];
 
-/// Everything that makes QEMU the machine of `spec`.
+/// The full command line for `spec`.
 pub(super) fn machine(
     program: &Program,
     spec: &VmSpec,
@@ -76,7 +77,7 @@ pub(super) fn machine(
     let mut arguments = base(program, spec, accelerator, spec.memory_mb, spec.cpus);
     arguments.pair("-kernel", spec.image.kernel());
     arguments.pair("-initrd", spec.image.initrd());
-    // The last console that it is told is the kernel's own.
+    // The last console named becomes `/dev/console`.
     arguments.pair(
         "-append",
         format!(
@@ -86,7 +87,7 @@ pub(super) fn machine(
             console(&spec.image.arch)
         ),
     );
-    // Appended to, because it is cut while QEMU has it open.
+    // Opened for appending, because the log is cut while QEMU has it open.
     arguments.pair(
         "-chardev",
         format!(
@@ -103,7 +104,7 @@ pub(super) fn machine(
         ),
     );
     arguments.pair("-device", "virtio-blk-pci,drive=root,serial=root");
-    // Writes go to the host's page cache, flushes of the guest to the disk, and what the guest trims is punched out.
+    // Writes go to the host's page cache; a guest flush syncs to disk, and a guest trim punches holes.
     arguments.pair(
         "-blockdev",
         format!(
@@ -111,16 +112,16 @@ pub(super) fn machine(
             quoted(&spec.data_disk)
         ),
     );
-    // A write that fails is kept and tried again rather than told to the guest, which could only lose it.
+    // A failed write pauses the machine and is retried; reported to the guest, it would mean data loss.
     arguments.pair(
         "-device",
         "virtio-blk-pci,drive=data,serial=data,werror=stop",
     );
-    // The guest has no use for IPv6 here, and what it sent to the gateway would reach this computer's own ::1.
+    // The guest needs no IPv6 here, and IPv6 packets to the gateway would reach the host's own ::1.
     arguments.pair("-netdev", "user,id=net,ipv6=off");
     arguments.pair("-device", "virtio-net-pci,netdev=net,romfile=");
     if program.has_streams() {
-        // The guest tells them apart by their order.
+        // The guest tells the interfaces apart by their order.
         let networks = &sockets.networks;
         for (id, socket) in [("ports", &networks.ports), ("engine", &networks.engine)] {
             arguments.pair(
@@ -160,7 +161,7 @@ pub(super) fn machine(
     arguments.0
 }
 
-/// A machine that does nothing but run the kernel until it finds no root: what shows whether an accelerator works.
+/// A machine that only runs the kernel until it finds no root file system, to test an accelerator.
 pub(super) fn probe(
     program: &Program,
     spec: &VmSpec,
@@ -195,7 +196,7 @@ fn base(
     }
     arguments.pair("-display", "none");
     arguments.pair("-name", "slipway");
-    // Memory that another process can map is what sharing directories takes.
+    // Sharing directories needs memory that another process can map.
     let memory = if cfg!(target_os = "linux") {
         format!("memory-backend-memfd,id=memory,size={memory_mb}M,share=on")
     } else {
@@ -209,8 +210,9 @@ fn base(
     };
     arguments.pair("-M", format!("{board},memory-backend=memory"));
     arguments.pair("-m", format!("{memory_mb}M"));
-    // Emulated processors that do not seem to share a cache: Linux then leaves two programs that wait for each other on
-    // one of them. Waking another is an interrupt, and to send one an emulated processor waits for a lock of QEMU's.
+    // Emulated CPUs without a shared cache, as the guest sees it: Linux then keeps two programs that wait for each
+    // other on one CPU. Otherwise each wake-up is an inter-processor interrupt, for which an emulated CPU waits for
+    // QEMU's global lock.
     let topology = match accelerator {
         Accelerator::Tcg => format!("{cpus},sockets={cpus},cores=1,threads=1"),
         _ => cpus.to_string(),
@@ -219,10 +221,10 @@ fn base(
     let (accelerator, cpu) = match accelerator {
         Accelerator::Kvm => ("kvm", "host"),
         Accelerator::Hvf => ("hvf", "host"),
-        // Windows' hypervisor has no `host` model.
+        // Windows' hypervisor has no `host` CPU model.
         Accelerator::Whpx => ("whpx,kernel-irqchip=off", "max"),
-        // Emulated string instructions move as much in a step as they are told to. With these features Linux would
-        // copy byte by byte.
+        // An emulated string instruction copies any number of bytes in one step. With these features, Linux would copy
+        // byte by byte.
         Accelerator::Tcg if spec.image.arch == "amd64" => {
             ("tcg,thread=multi", "max,erms=off,fsrm=off")
         }
@@ -240,7 +242,7 @@ fn qmp(arguments: &mut Arguments, sockets: &Sockets) {
     );
 }
 
-/// An emulated processor that has something for a device does it in place. To wake QEMU's main thread takes longer.
+/// Handle device writes of an emulated CPU in place, because waking QEMU's main thread takes longer.
 fn in_place(accelerator: Accelerator) -> &'static str {
     match accelerator {
         Accelerator::Tcg => ",ioeventfd=off",
@@ -248,19 +250,18 @@ fn in_place(accelerator: Accelerator) -> &'static str {
     }
 }
 
-/// What the kernel is told beyond the image's own words, with a space after it.
+/// Kernel arguments in addition to the image's own, with a trailing space.
 fn kernel_words(arch: &str, accelerator: Accelerator) -> &'static str {
     match (accelerator, arch) {
-        // What hardens a processor against speculation does nothing on an emulated one but cost time. And when the
-        // computer is busy, Linux would take the clock of emulated processors for broken and go over to one that is
-        // read through QEMU's lock.
+        // Mitigations against speculative execution only cost time on an emulated CPU. And on a busy computer, Linux
+        // would judge the clock of emulated CPUs unstable and switch to one that is read under QEMU's global lock.
         (Accelerator::Tcg, "amd64") => "mitigations=off tsc=reliable ",
         (Accelerator::Tcg, _) => "mitigations=off ",
         _ => "",
     }
 }
 
-/// The kernel's name of the serial console.
+/// The kernel's name for the serial console.
 fn console(arch: &str) -> &'static str {
     if arch == "arm64" { "ttyAMA0" } else { "ttyS0" }
 }

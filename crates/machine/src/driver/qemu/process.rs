@@ -1,4 +1,4 @@
-//! One QEMU process, which ends with ours.
+//! One QEMU process, tied to the life of ours.
 
 use std::ffi::OsString;
 use std::io;
@@ -12,32 +12,33 @@ use tokio::sync::watch;
 use super::command_line;
 use crate::{MachineError, lease};
 
-/// How much of QEMU's last words is kept.
+/// Bytes kept from the end of QEMU's output.
 const MAX_WORDS: usize = 1000;
 
-/// How long `--version` may take.
+/// Timeout for `--version`.
 const VERSION_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A QEMU process. Killed when dropped.
 pub(super) struct QemuProcess {
     slot: Arc<Mutex<Slot>>,
     started: watch::Receiver<Option<Result<(), Arc<io::Error>>>>,
-    /// How it ended.
+    /// The exit status, once it has ended.
     ended: watch::Receiver<Option<String>>,
     program: PathBuf,
     record: PathBuf,
 }
 
-/// Where the process is in its life. Its number may be another's once it is gone.
+/// The state of the process. After it was reaped, its pid may belong to another process.
 enum Slot {
     NotYet,
     Running(Child),
-    /// It has been waited for, or is not to be started any more.
+    /// It was reaped, or must not be started any more.
     Gone,
 }
 
 impl QemuProcess {
-    /// Starts QEMU. What it says goes to `log`; `runtime` gets a record of it, for whoever comes after a crash of ours.
+    /// Starts QEMU. Its output goes to `log`; `runtime` gets a record of the process, so that the next owner can clean
+    /// up after a crash of ours.
     pub(super) fn spawn(
         program: &Path,
         arguments: Vec<OsString>,
@@ -63,7 +64,8 @@ impl QemuProcess {
         let held = slot.clone();
         let log = log.to_owned();
         let record_in = runtime.to_owned();
-        // The kernel's notion of a parent is the thread that spawned: it has to live as long as the child may.
+        // For the kernel, the parent is the thread that spawned the child, so this thread must live as long as the
+        // child.
         std::thread::Builder::new()
             .name("qemu".to_owned())
             .spawn(move || {
@@ -87,7 +89,7 @@ impl QemuProcess {
         })
     }
 
-    /// Waits until it runs.
+    /// Waits until it has started.
     pub(super) async fn started(&self) -> Result<(), MachineError> {
         let mut started = self.started.clone();
         let outcome = match started.wait_for(Option::is_some).await {
@@ -109,7 +111,7 @@ impl QemuProcess {
         }
     }
 
-    /// Waits until it has ended; how it did.
+    /// Waits until it has ended; returns the exit status.
     pub(super) async fn ended(&self) -> String {
         let mut ended = self.ended.clone();
         match ended.wait_for(Option::is_some).await {
@@ -118,7 +120,7 @@ impl QemuProcess {
         }
     }
 
-    /// Kills it, and waits until it is gone.
+    /// Kills it and waits until it is gone.
     pub(super) async fn kill(&self) {
         self.signal();
         self.ended().await;
@@ -131,7 +133,7 @@ impl QemuProcess {
             Slot::Running(child) => {
                 let _ = child.kill();
             }
-            // Its thread has not come to it and finds that nobody wants it any more.
+            // Its thread has not spawned it yet and will see that it must not.
             slot @ Slot::NotYet => *slot = Slot::Gone,
             Slot::Gone => {}
         }
@@ -144,7 +146,7 @@ impl Drop for QemuProcess {
     }
 }
 
-/// Starts it unless nobody wants it any more; whether it runs. A kill comes before this or after it.
+/// Starts it unless it was cancelled; returns whether it runs. A kill comes before or after this, never in between.
 fn start(slot: &Mutex<Slot>, command: &mut Command, runtime: &Path) -> io::Result<bool> {
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if matches!(*slot, Slot::Gone) {
@@ -163,8 +165,8 @@ fn unusable(program: &Path, source: io::Error) -> MachineError {
     }
 }
 
-/// Waits without holding the lock, so that it can be killed meanwhile. The process is reaped with the lock held, so that
-/// a kill can never reach another that has got its number.
+/// Waits without holding the lock, so that it can be killed meanwhile. It is reaped with the lock held, so that a kill
+/// can never hit another process that reuses the pid.
 #[cfg(unix)]
 fn wait(slot: &Mutex<Slot>) -> io::Result<ExitStatus> {
     use rustix::io::Errno;
@@ -197,12 +199,12 @@ fn wait(slot: &Mutex<Slot>) -> io::Result<ExitStatus> {
                 return Ok(status);
             }
         }
-        // Windows tells by a handle that `Child` does not share.
+        // Windows uses a handle for this, which `Child` does not expose.
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// How it ended, in words, with its own last words.
+/// The exit status in words, with QEMU's last output.
 fn describe(how: &io::Result<ExitStatus>, log: &Path) -> String {
     let how = match how {
         Ok(status) if status.success() => "QEMU ended".to_owned(),
@@ -217,7 +219,7 @@ fn describe(how: &io::Result<ExitStatus>, log: &Path) -> String {
     }
 }
 
-/// The end of what QEMU wrote, on one line.
+/// The end of QEMU's output, on one line.
 pub(super) fn last_words(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -234,18 +236,18 @@ pub(super) fn last_words(log: &Path) -> String {
         .collect()
 }
 
-/// A QEMU that runs.
+/// An installed QEMU that runs.
 #[derive(Debug, Clone)]
 pub(super) struct Program {
     pub(super) path: PathBuf,
-    /// Such as `10.0.2`.
+    /// Its version, such as `10.0.2`.
     pub(super) version: String,
-    /// Whether it can keep itself from what a machine does not need. Not every QEMU is built with that.
+    /// Whether it supports `-sandbox`. Not every QEMU is built with it.
     pub(super) sandbox: bool,
 }
 
 impl Program {
-    /// One that was not asked.
+    /// An unknown QEMU, which was not probed.
     pub(super) fn unknown(path: PathBuf) -> Self {
         Self {
             path,
@@ -254,13 +256,13 @@ impl Program {
         }
     }
 
-    /// Whether it can carry a network's frames over a socket: from 7.2 on.
+    /// Whether it can carry network frames over a socket: from 7.2 on.
     pub(super) fn has_streams(&self) -> bool {
         let mut numbers = self.version.split('.').map_while(|part| part.parse().ok());
         (numbers.next(), numbers.next()) >= (Some(7), Some(2))
     }
 
-    /// Asks it what it is.
+    /// Probes its version and abilities.
     pub(super) async fn ask(path: PathBuf) -> Result<Self, MachineError> {
         if cfg!(target_os = "linux")
             && let Ok(version) = version(&path, &command_line::SANDBOX).await
@@ -278,7 +280,7 @@ impl Program {
     }
 }
 
-/// QEMU's version. Fails if it does not take these arguments or does not run at all.
+/// QEMU's version. Fails if it does not accept these arguments or does not run at all.
 async fn version(program: &Path, arguments: &[&str]) -> Result<String, MachineError> {
     let mut command = tokio::process::Command::new(program);
     command
@@ -323,13 +325,13 @@ fn die_with_parent(command: &mut Command) {
     let parent = rustix::process::getpid();
     let prepare = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
-        // Ours may have ended before that was set.
+        // Our process may have ended before that was set.
         if getppid() != Some(parent) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        // Its sockets are for us alone.
+        // Its sockets are for this user only.
         umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-        // Who ends a session or presses Ctrl-C means us, who stop the guest in order first; QEMU would pull its plug.
+        // Ctrl-C or the end of a session is meant for us: we stop the guest in order, while QEMU would cut its power.
         block([libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT])
     };
     // SAFETY: between fork and exec only async-signal-safe system calls are made (prctl, getppid, umask, sigprocmask);
@@ -340,7 +342,7 @@ fn die_with_parent(command: &mut Command) {
     }
 }
 
-/// Keeps signals from this thread and from what it executes.
+/// Blocks signals in this thread and in the program it executes.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn block(signals: [libc::c_int; 4]) -> io::Result<()> {
@@ -360,6 +362,7 @@ fn block(signals: [libc::c_int; 4]) -> io::Result<()> {
     }
 }
 
-/// Elsewhere QEMU may outlive a crash of this process; the next owner of the machine says so, see [`crate::Lease`].
+/// On other systems QEMU may outlive a crash of this process; the next owner of the machine reports it, see
+/// [`crate::Lease`].
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent(_command: &mut Command) {}

@@ -1,4 +1,4 @@
-//! QEMU's machine protocol: the few commands and events that we need.
+//! QEMU's machine protocol (QMP): the few commands and events that we need.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,25 +15,25 @@ use crate::{MachineError, VmStream};
 /// How long QEMU may take to answer a command.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
-/// No line of QEMU that we ask for comes near this size.
+/// Limit of a line; no answer that we request comes near it.
 const MAX_LINE: u64 = 1 << 20;
 
-/// What happened to the virtual machine.
+/// A change of the virtual machine's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Event {
-    /// It is about to end.
+    /// It is shutting down.
     Shutdown {
-        /// The guest wanted that.
+        /// Whether the guest requested that.
         guest: bool,
     },
-    /// Its processors wait, because its disk cannot be written.
+    /// Its CPUs are paused because its disk cannot be written.
     Paused {
         /// Why.
         reason: String,
     },
-    /// They go on.
+    /// Its CPUs run again.
     Resumed,
-    /// Its processors stand still.
+    /// Its CPUs have stopped for good.
     Stuck {
         /// Why.
         reason: String,
@@ -43,14 +43,14 @@ pub(super) enum Event {
 /// Events as they come.
 pub(super) type Events = mpsc::UnboundedReceiver<Event>;
 
-/// A command and where its answer goes.
+/// A command and the receiver of its answer.
 type Question = (Value, oneshot::Sender<Result<Value, MachineError>>);
 
 /// A connection to QEMU. Clones share it.
 #[derive(Clone)]
 pub(super) struct Qmp {
     questions: mpsc::Sender<Question>,
-    /// One question at a time, so that answers need no numbers.
+    /// One command at a time, so that answers need no ids.
     turn: Arc<Mutex<()>>,
     _task: Arc<AbortOnDropHandle<()>>,
 }
@@ -72,7 +72,7 @@ struct QmpError {
 }
 
 impl Qmp {
-    /// Connects as soon as QEMU listens, and asks whether its processors run.
+    /// Connects as soon as QEMU is listening, and queries whether the CPUs are running.
     pub(super) async fn connect(
         path: &Path,
         deadline: Duration,
@@ -134,17 +134,17 @@ impl Qmp {
         (AbortOnDropHandle::new(task), questions, events)
     }
 
-    /// The machine's power button.
+    /// Presses the machine's power button.
     pub(super) async fn power_down(&self) -> Result<(), MachineError> {
         self.ask("system_powerdown").await.map(drop)
     }
 
-    /// Lets processors that were stopped go on; writes that failed are tried again.
+    /// Resumes paused CPUs; failed writes are tried again.
     pub(super) async fn resume(&self) -> Result<(), MachineError> {
         self.ask("cont").await.map(drop)
     }
 
-    /// Ends QEMU.
+    /// Makes QEMU quit.
     pub(super) async fn quit(&self) -> Result<(), MachineError> {
         self.ask("quit").await.map(drop)
     }
@@ -184,7 +184,7 @@ fn answer(
     answer: Result<Value, MachineError>,
 ) {
     if let Some(waiting) = waiting.take() {
-        // Who asked may have given up.
+        // The caller may have given up.
         let _ = waiting.send(answer);
     }
 }
@@ -194,7 +194,7 @@ fn read_event(name: &str, data: &Value) -> Option<Event> {
         "SHUTDOWN" => Some(Event::Shutdown {
             guest: data["guest"].as_bool().unwrap_or_default(),
         }),
-        // It goes before the STOP that it leads to.
+        // This event precedes the STOP event that it causes.
         "BLOCK_IO_ERROR" if data["action"] == "stop" => Some(Event::Paused {
             reason: if data["nospace"].as_bool().unwrap_or_default() {
                 "this computer's disk is full".to_owned()
@@ -214,7 +214,7 @@ fn read_event(name: &str, data: &Value) -> Option<Event> {
     }
 }
 
-/// QEMU's lines, each limited in size. Keeps its place when a read is cancelled.
+/// QEMU's lines, each limited in size. Cancel safe.
 struct Lines<R> {
     reader: BufReader<tokio::io::Take<R>>,
     line: Vec<u8>,
@@ -228,7 +228,7 @@ impl<R: tokio::io::AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    /// The next line that can be read; `None` at the end, or when a line has none.
+    /// The next line that can be parsed; `None` at the end, or if a line exceeds the limit.
     async fn next(&mut self) -> Option<Line> {
         loop {
             self.reader.get_mut().set_limit(MAX_LINE);
@@ -237,7 +237,7 @@ impl<R: tokio::io::AsyncRead + Unpin> Lines<R> {
                 return None;
             }
             let line = std::mem::take(&mut self.line);
-            // Its greeting and what later versions say are lines that we have no use for.
+            // The greeting, and messages of later versions that we do not use.
             if let Ok(line) = serde_json::from_slice::<Line>(&line) {
                 return Some(line);
             }
@@ -245,12 +245,12 @@ impl<R: tokio::io::AsyncRead + Unpin> Lines<R> {
     }
 }
 
-/// Connects as soon as there is a socket.
+/// Connects as soon as the socket exists.
 async fn connect_when_there(path: &Path) -> Result<Box<dyn VmStream>, MachineError> {
     loop {
         match connect_socket(path).await {
             Ok(stream) => return Ok(stream),
-            // QEMU has no way to say that it listens, other than that it does.
+            // QEMU has no other way to signal that it is listening.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -264,13 +264,13 @@ async fn connect_when_there(path: &Path) -> Result<Box<dyn VmStream>, MachineErr
     }
 }
 
-/// Connects to a socket of QEMU.
+/// Connects to one of QEMU's sockets.
 #[cfg(unix)]
 pub(super) async fn connect_socket(path: &Path) -> std::io::Result<Box<dyn VmStream>> {
     Ok(Box::new(tokio::net::UnixStream::connect(path).await?))
 }
 
-/// QEMU for Windows is to listen on named pipes.
+/// On Windows, QEMU will use named pipes.
 #[cfg(not(unix))]
 pub(super) async fn connect_socket(_path: &Path) -> std::io::Result<Box<dyn VmStream>> {
     Err(std::io::ErrorKind::Unsupported.into())
