@@ -550,7 +550,7 @@ impl Supervisor {
                 | MachineError::GuestFailed { .. }
                 | MachineError::Link { .. }
         ) {
-            let console = last_lines(&self.paths.console_log());
+            let console = last_lines(&self.paths.console_log(), SHOWN_LINES);
             if !console.is_empty() {
                 let detail = reason.detail.get_or_insert_default();
                 detail.push_str("\nThe end of its console:\n");
@@ -644,7 +644,9 @@ impl Supervisor {
             }
             DriverState::Ended { reason, .. } | DriverState::Stuck { reason } => reason,
         };
-        tracing::error!(reason, "the machine has ended by itself");
+        // The next boot begins a new console log.
+        let console = last_lines(&self.paths.console_log(), PANIC_LINES);
+        tracing::error!(reason, console, "the machine has ended by itself");
         let recently = self
             .rescued
             .is_some_and(|rescued| rescued.elapsed() < RESCUE_INTERVAL);
@@ -888,17 +890,21 @@ async fn ended(events: &mut watch::Receiver<DriverState>, patience: Duration) ->
     matches!(tokio::time::timeout(patience, ended).await, Ok(Ok(_)))
 }
 
+/// Lines of the console log that are part of an error.
+const SHOWN_LINES: usize = 12;
+/// Lines of the console log that a kernel panic takes.
+const PANIC_LINES: usize = 60;
+
 /// The last lines of the console log.
-fn last_lines(path: &std::path::Path) -> String {
-    const LINES: usize = 12;
-    let text = console_log::tail(path, 4096).unwrap_or_default();
+fn last_lines(path: &std::path::Path, count: usize) -> String {
+    let text = console_log::tail(path, 8192).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<String> = text
         .lines()
         .map(words)
         .filter(|line| !line.is_empty())
         .collect();
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
+    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 #[cfg(test)]
