@@ -260,11 +260,16 @@ describe("while the machine starts", () => {
 	});
 
 	test("what needs a service is not run without it", async () => {
-		await ask("paperless-ngx", "now");
+		const draft = host.runDraft.bind(host);
+		vi.spyOn(host, "runDraft").mockImplementation(async (what) => {
+			const made = await draft(what);
+			return made.entry ? { ...made, entry: { ...made.entry, needs: ["redis"] } } : made;
+		});
+		await ask("nginx", "now");
 		await sheet.startMachine();
 		sheet.close();
 		await machineRuns();
-		await vi.waitFor(() => expect(toasts.all[0]?.title).toBe("The engine is ready to run Paperless-ngx"));
+		await vi.waitFor(() => expect(toasts.all[0]?.title).toBe("The engine is ready to run nginx"));
 		expect(operations.running).toEqual([]);
 	});
 
