@@ -111,8 +111,13 @@ pub(crate) fn install(consent: Consent, needs: &[Need]) -> Result<()> {
     apt_install(&[], &names)
 }
 
-/// Installs the packages that start the machine of these architectures. If parts of QEMU are from backports, the rest
-/// must be too, and the computer's sources may no longer contain backports.
+/// Oldest QEMU that emulates several processors at once without crashing the guest: `slipwayd` gives older ones one
+/// thread for all of them, which is slower.
+const GOOD_QEMU: (u32, u32) = (8, 1);
+
+/// Installs the packages that start the machine of these architectures. They come from backports if the release's own
+/// QEMU is old, and also if apt refuses the release's own: if parts of QEMU are from backports, the rest must be too, and
+/// the computer's sources may no longer contain backports.
 pub(crate) fn install_machine(consent: Consent, archs: &[Arch]) -> Result<()> {
     let needs: Vec<Need> = archs.iter().map(|arch| machine(*arch)).collect();
     if !cfg!(target_os = "linux") || shell::find("apt-get").is_none() {
@@ -123,14 +128,48 @@ pub(crate) fn install_machine(consent: Consent, archs: &[Arch]) -> Result<()> {
         return Ok(());
     }
     apt(&["update", "-qq"])?;
+    let is_old = names
+        .iter()
+        .any(|name| offered_version(name).is_some_and(|version| version < GOOD_QEMU));
+    if is_old && let Err(error) = install_from_backports(&names) {
+        println!("backports cannot be used ({error}): taking the release's own QEMU");
+    } else if is_old {
+        return Ok(());
+    }
     let Err(refusal) = apt_install(&[], &names) else {
         return Ok(());
     };
     println!("apt refused ({refusal}): trying backports");
+    install_from_backports(&names)
+}
+
+fn install_from_backports(names: &[&str]) -> Result<()> {
     let options = backports()?;
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     apt(&[&["update", "-qq"], &options[..]].concat())?;
-    apt_install(&options, &names)
+    apt_install(&options, names)
+}
+
+/// Major and minor version of a package that apt would install.
+fn offered_version(package: &str) -> Option<(u32, u32)> {
+    let output = Command::new("apt-cache")
+        .args(["show", "--no-all-versions", package])
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Version: "))?;
+    upstream_version(version)
+}
+
+/// Major and minor version in a Debian version, such as `1:7.2+dfsg-7+deb12u18`.
+fn upstream_version(version: &str) -> Option<(u32, u32)> {
+    let upstream = version.split_once(':').map_or(version, |(_, rest)| rest);
+    let mut numbers = upstream
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|number| number.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
 }
 
 /// Options that make apt use this computer's Debian mirrors with backports, and prefer backports.
@@ -267,4 +306,18 @@ pub(crate) fn is_root() -> bool {
         .arg("-u")
         .output()
         .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_debian_version_has_an_upstream_version() {
+        let check = |version: &str, expected| assert_eq!(upstream_version(version), expected);
+        check("1:7.2+dfsg-7+deb12u18+b3", Some((7, 2)));
+        check("1:10.0.2+ds-2+deb13u1~bpo12+1", Some((10, 0)));
+        check("9.1.0", Some((9, 1)));
+        check("", None);
+    }
 }

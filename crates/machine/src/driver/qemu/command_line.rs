@@ -218,6 +218,11 @@ fn base(
         _ => cpus.to_string(),
     };
     arguments.pair("-smp", topology);
+    let tcg = if program.has_safe_threads() {
+        "tcg,thread=multi"
+    } else {
+        "tcg,thread=single"
+    };
     let (accelerator, cpu) = match accelerator {
         Accelerator::Kvm => ("kvm", "host"),
         Accelerator::Hvf => ("hvf", "host"),
@@ -225,10 +230,8 @@ fn base(
         Accelerator::Whpx => ("whpx,kernel-irqchip=off", "max"),
         // An emulated string instruction copies any number of bytes in one step. With these features, Linux would copy
         // byte by byte.
-        Accelerator::Tcg if spec.image.arch == "amd64" => {
-            ("tcg,thread=multi", "max,erms=off,fsrm=off")
-        }
-        Accelerator::Tcg => ("tcg,thread=multi", "max"),
+        Accelerator::Tcg if spec.image.arch == "amd64" => (tcg, "max,erms=off,fsrm=off"),
+        Accelerator::Tcg => (tcg, "max"),
     };
     arguments.pair("-accel", accelerator);
     arguments.pair("-cpu", cpu);

@@ -258,8 +258,22 @@ impl Program {
 
     /// Whether it can carry network frames over a socket: from 7.2 on.
     pub(super) fn has_streams(&self) -> bool {
+        self.is_at_least((7, 2))
+    }
+
+    /// Whether emulated processors can each have a thread: from 8.1 on.
+    ///
+    /// Linux changes its own code while it runs, for example when the first container starts. Before 8.1, QEMU could
+    /// translate such code while another processor was changing it, and the guest's kernel panicked (QEMU's commit
+    /// deba78709ae8, "accel/tcg: Always lock pages before translation").
+    pub(super) fn has_safe_threads(&self) -> bool {
+        self.is_at_least((8, 1))
+    }
+
+    fn is_at_least(&self, version: (u32, u32)) -> bool {
         let mut numbers = self.version.split('.').map_while(|part| part.parse().ok());
-        (numbers.next(), numbers.next()) >= (Some(7), Some(2))
+        let own = (numbers.next(), numbers.next());
+        own >= (Some(version.0), Some(version.1))
     }
 
     /// Probes its version and abilities.
