@@ -326,7 +326,7 @@ impl Supervisor {
             Request::Restart => match &self.life {
                 Life::Rest if data_disk::measure(&self.paths).is_none() => {
                     Err(MachineError::Refused {
-                        what: "The machine is not created",
+                        what: "The machine has not been created",
                         hint: "Start one",
                     })
                 }
@@ -355,7 +355,7 @@ impl Supervisor {
             Request::Repair => match &self.life {
                 Life::Rest if data_disk::measure(&self.paths).is_none() => {
                     Err(MachineError::Refused {
-                        what: "The machine is not created",
+                        what: "The machine has not been created",
                         hint: "Start one",
                     })
                 }
