@@ -83,7 +83,7 @@ pub(crate) fn machine_stopping() -> ApiError {
         kind: ErrorKind::NoEngine,
         message: "Slipway's machine is stopping".to_owned(),
         hint: Some(
-            "Wait until it has stopped, then start it with `slipway machine start`. `slipway machine stop --now` switches it off without waiting"
+            "Wait until it has stopped, then start it with `slipway machine start`. `slipway machine stop --now` powers it off without waiting"
                 .to_owned(),
         ),
         detail: None,
