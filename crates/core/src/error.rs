@@ -115,11 +115,11 @@ pub(crate) fn cancelled() -> ApiError {
     }
 }
 
-/// A thing that does not exist (any more).
+/// A thing that does not exist.
 pub(crate) fn not_found(what: &str) -> ApiError {
     ApiError {
         kind: ErrorKind::NotFound,
-        message: format!("{what} does not exist (any more)"),
+        message: format!("{what} does not exist"),
         hint: None,
         detail: None,
     }

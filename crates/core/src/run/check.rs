@@ -213,7 +213,7 @@ fn program_findings(plan: &RunPlan) -> Vec<PlanFinding> {
             field: "network".to_owned(),
             blocking: false,
             message: "On the network `host` no port is published".to_owned(),
-            hint: Some("The container uses the ports of the engine's computer directly".to_owned()),
+            hint: Some("The container uses the ports of the engine's host directly".to_owned()),
             free_port: None,
         });
     }
