@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::bundled;
-use crate::entry::{Category, Entry};
+use crate::entry::Entry;
 use crate::image_reference::{ImageReference, ImageReferenceError};
 use crate::rules;
 use crate::search::{Hit, Index, TYPO_MIN, is_one_typo_apart};
@@ -156,13 +156,6 @@ impl Catalog {
         self.entries
             .iter()
             .find(|entry| is_one_typo_apart(typed, &entry.slug))
-    }
-
-    /// The entries of a category in the recommended order.
-    pub fn in_category(&self, category: Category) -> impl Iterator<Item = &Entry> {
-        self.entries
-            .iter()
-            .filter(move |entry| entry.category == category)
     }
 
     /// The entries that match all words, best first; all entries in the recommended order if there

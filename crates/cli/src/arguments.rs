@@ -9,14 +9,14 @@ use slipway_api::container::RestartPolicy;
 
 /// Run containers from a terminal or a script.
 ///
-/// The same as Slipway's window does, on the same engine: Docker, Podman, or any other that speaks Docker's API.
+/// It does what Slipway's window does, on the same engine: Docker, Podman, or any other with Docker's API.
 #[derive(Debug, Parser)]
 #[command(
     name = "slipway",
     version,
     after_help = "\
-Exit codes: 0 done, 1 failed, 2 the command line cannot be used, 3 no engine, or none that answers or may be used, 130 cancelled. \
-`slipway machine shell` exits with the code of what it ran.
+Exit codes: 0 success, 1 failure, 2 invalid command line, 3 no usable engine, 130 cancelled. \
+`slipway machine shell` exits with the code of its command.
 
 With --json, standard output has one JSON document, and a failure is also written to standard error, as \
 {\"error\":{\"kind\",\"message\",\"hint\",\"detail\"}} on one line."
@@ -35,7 +35,7 @@ pub(crate) struct Global {
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Use this engine: a name of `slipway engines`, or an address such as unix:///run/docker.sock
+    /// Use this engine: a name from `slipway engines`, or an address such as unix:///run/docker.sock
     #[arg(
         long,
         global = true,
@@ -44,11 +44,11 @@ pub(crate) struct Global {
         value_name = "NAME|ADDRESS"
     )]
     pub(crate) engine: Option<String>,
-    /// Say on standard error what is going on, and causes of errors; twice for more
+    /// Log to standard error; twice for more
     // `slipway run -v` is a volume, as with docker: the short form is for in front of the command only.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// No colours (so does NO_COLOR in the environment)
+    /// Do not use colours; NO_COLOR in the environment does the same
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
 }
@@ -56,15 +56,15 @@ pub(crate) struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Look for something to run in the catalog
+    /// Search the catalog for something to run
     Search(Search),
-    /// Run an image or a catalog entry, and wait until it answers
+    /// Run an image or a catalog entry, and wait until it responds
     Run(Box<Run>),
     /// List containers
     Ps(Ps),
     /// Show everything about a container
     Inspect(Inspect),
-    /// Show the ports of a container and where they are reached
+    /// Show the ports of a container and their addresses
     Ports(One),
     /// Start containers
     Start(Many),
@@ -72,36 +72,36 @@ pub(crate) enum Command {
     Stop(Many),
     /// Stop containers and start them again
     Restart(Many),
-    /// Freeze containers
+    /// Pause containers
     Pause(Many),
-    /// Let frozen containers go on
+    /// Resume paused containers
     Unpause(Many),
-    /// Kill containers at once
+    /// Kill containers without a grace period
     Kill(Many),
-    /// Remove containers; running ones are killed first, volumes stay
+    /// Remove containers; running ones are killed first, volumes are kept
     Rm(Remove),
-    /// Give a container another name
+    /// Rename a container
     Rename(Rename),
     /// Show the log of a container
     Logs(Logs),
-    /// Show what containers use
+    /// Show the resource usage of containers
     Stats(Stats),
     /// Pull an image
     Pull(Pull),
-    /// List images, or show one in full
+    /// List images, or show the details of one
     Images(Images),
     /// Remove images, or all that no container uses
     Rmi(RemoveImages),
     /// List the engines found on this computer, and show which one is in use
     Engines,
-    /// Choose the engine to use, in the window as well
+    /// Select the engine that the command and the window use
     Use(Use),
-    /// Slipway's machine: a Linux virtual machine with an engine
+    /// Manage Slipway's machine, a Linux virtual machine with an engine
     #[command(subcommand)]
     Machine(Machine),
-    /// Show or change settings; `slipway machine settings` has those of the machine
+    /// Show or change settings (for those of the machine: `slipway machine settings`)
     Settings(Settings),
-    /// Check everything that running containers needs
+    /// Check the engine, its host, Slipway's machine and the settings
     Doctor,
     /// Show the versions of Slipway and of the engine
     Version,
@@ -131,19 +131,19 @@ pub(crate) struct Many {
 pub(crate) struct Remove {
     #[command(flatten)]
     pub(crate) which: Many,
-    /// Taken for docker's sake: running containers are removed anyway
+    /// Accepted for compatibility with docker: running containers are removed anyway
     #[arg(short, long, hide = true)]
     pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Search {
-    /// Words to look for; without any, everything is listed, the recommended first
+    /// Words to search for; without any, all entries are listed, recommended ones first
     pub(crate) words: Vec<String>,
-    /// Only this category, for example `databases`
+    /// Search only this category, for example `databases`
     #[arg(long)]
     pub(crate) category: Option<String>,
-    /// Where to look
+    /// Where to search
     #[arg(long, value_enum, default_value_t = Source::Catalog)]
     pub(crate) source: Source,
 }
@@ -158,15 +158,15 @@ pub(crate) enum Source {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  slipway run nginx                              a catalog entry, on a free port, until it answers
+  slipway run nginx                              a catalog entry, on a free port
   slipway run postgres --name db -e POSTGRES_DB=shop
   slipway run nginx:1.27 -p 8080:80 -v ./site:/usr/share/nginx/html:ro
   slipway run ghcr.io/org/app:2 -p none --memory 512m --restart unless-stopped
   slipway run busybox -- sleep 60
 
-What the catalog or the image knows (ports, volumes, variables, generated passwords) is filled in; options go on top. \
-Ports are published on 127.0.0.1 unless -p names an address. A host port that is given and taken is an error; others \
-move to a free one. Ctrl-C undoes what was done; twice, it quits at once.
+Ports, volumes, variables and generated passwords come from the catalog or the image; options add to them or replace \
+them. Ports are published on 127.0.0.1 unless -p names an address. A run fails if a host port that you give is in use; \
+other host ports are free ones. Ctrl-C cancels the run and removes what it created; a second Ctrl-C exits at once.
 
 With --json, the container is printed as `slipway ps --json` has it, with url, ready, note and notices.")]
 pub(crate) struct Run {
@@ -175,7 +175,7 @@ pub(crate) struct Run {
     /// Name of the container; without it, a free name is used
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Publish a port: [[ADDRESS:]HOST_PORT:]PORT[/udp], or `none` for no ports but those given
+    /// Publish a port: [[ADDRESS:]HOST_PORT:]PORT[/udp], or `none` for only the ports given
     #[arg(short, long = "publish", value_name = "SPEC")]
     pub(crate) publish: Vec<String>,
     /// Publish no ports (the same as -p none)
@@ -208,16 +208,16 @@ pub(crate) struct Run {
     /// Show no progress, and print only the id of the container
     #[arg(short, long)]
     pub(crate) quiet: bool,
-    /// First run the services that the image needs, such as a database, on a network that both share; services that run already are used
+    /// First run the services that the image needs, such as a database, on a shared network; running services are reused
     #[arg(long)]
     pub(crate) with_needed: bool,
-    /// Where no engine answers, start Slipway's machine without asking
+    /// If no engine responds, start Slipway's machine without asking
     #[arg(long, env = "SLIPWAY_START_MACHINE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) start_machine: bool,
     /// Command and arguments, instead of the image's own
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
-    /// Say on standard error what is going on (-v only in front of `run`)
+    /// Log to standard error; twice for more (-v only in front of `run`)
     #[arg(id = "verbose", long, global = true, action = ArgAction::Count, help_heading = "Global options")]
     verbose: u8,
 }
@@ -256,10 +256,10 @@ Examples:
 With --json, each container has id, name, image, image_id, state, status, health, exit_code, reason, created_at, \
 ports (container_port, protocol, host_ip, host_port, url, exposed, unreachable), mounts and stack.")]
 pub(crate) struct Ps {
-    /// Stopped ones too
+    /// Include stopped containers
     #[arg(short, long)]
     pub(crate) all: bool,
-    /// Only ids, one a line
+    /// Print only ids, one per line
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
@@ -268,7 +268,7 @@ pub(crate) struct Ps {
 pub(crate) struct Inspect {
     /// Name or id of the container
     pub(crate) container: String,
-    /// Everything that the engine tells, as it tells it (JSON)
+    /// Print the engine's own description (JSON)
     #[arg(long)]
     pub(crate) raw: bool,
 }
@@ -277,7 +277,7 @@ pub(crate) struct Inspect {
 pub(crate) struct Rename {
     /// Name or id of the container
     pub(crate) container: String,
-    /// Its new name
+    /// New name
     #[arg(value_name = "NAME")]
     pub(crate) new_name: String,
 }
@@ -286,33 +286,33 @@ pub(crate) struct Rename {
 #[command(after_help = "\
 Examples:
   slipway logs web               everything
-  slipway logs web -f --tail 20  the last lines, and those to come
+  slipway logs web -f --tail 20  the last 20 lines, then new ones
   slipway logs web --since 10m --grep '(?i)error|warn'
   slipway logs web --export web.log
 
-Standard output of the container goes to standard output, its standard error to standard error. On a terminal colours \
-are kept and all other escapes are taken out; elsewhere every line is passed as it is. Times without a zone are UTC.
+The container's standard output goes to standard output, its standard error to standard error. On a terminal, colours \
+are kept and other escape sequences are removed; elsewhere, lines are printed unchanged. Times without a zone are UTC.
 
-With --json there is one array of {\"at\",\"stderr\",\"text\",\"partial\"}; with --json -f one such object a line.")]
+With --json, the output is one array of {\"at\",\"stderr\",\"text\",\"partial\"}; with --json -f, one such object per line.")]
 pub(crate) struct Logs {
     /// Name or id of the container
     pub(crate) container: String,
-    /// Go on with new lines until the container ends
+    /// Follow the log until the container ends
     #[arg(short, long, conflicts_with = "export")]
     pub(crate) follow: bool,
-    /// Begin so many lines before the end
+    /// Show only this many lines from the end
     #[arg(short = 'n', long, value_name = "LINES", allow_negative_numbers = true)]
     pub(crate) tail: Option<u64>,
-    /// Only lines from this time on: 10m, 2h30m, 2026-05-04, 2026-05-04T10:00:00Z
+    /// Show only lines from this time on: 10m, 2h30m, 2026-05-04, 2026-05-04T10:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
-    /// Only lines before this time
+    /// Show only lines before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
-    /// Put the time in front of each line
+    /// Show the time in front of each line
     #[arg(short, long)]
     pub(crate) timestamps: bool,
-    /// Only lines that match this regular expression (of those that the other options leave)
+    /// Show only lines that match this regular expression, after the other filters
     #[arg(long, value_name = "REGEX")]
     pub(crate) grep: Option<String>,
     /// Write the log to a file, which appears when it is complete
@@ -322,10 +322,10 @@ pub(crate) struct Logs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-On a terminal the table is refreshed every second until Ctrl-C, with --json as one array a line. Elsewhere, and with \
---no-stream, there is one measurement, which takes about a second.")]
+On a terminal, the table is refreshed every second until Ctrl-C; with --json, there is one array per line. Elsewhere, \
+and with --no-stream, there is one measurement, which takes about a second.")]
 pub(crate) struct Stats {
-    /// Names or ids of the containers; all running ones without any
+    /// Names or ids of the containers; by default, all running ones
     #[arg(value_name = "CONTAINER")]
     pub(crate) containers: Vec<String>,
     /// Measure once
@@ -344,7 +344,7 @@ pub(crate) struct Pull {
 
 #[derive(Debug, Args)]
 pub(crate) struct Images {
-    /// Show everything about this image, by tag or id
+    /// Show the details of this image, by tag or id
     #[arg(value_name = "IMAGE")]
     pub(crate) image: Option<String>,
 }
@@ -360,10 +360,10 @@ pub(crate) struct RemoveImages {
     /// With --unused: only images without a tag
     #[arg(long, requires = "unused")]
     pub(crate) untagged: bool,
-    /// With --unused: do not ask
+    /// With --unused: do not ask for confirmation
     #[arg(short, long, requires = "unused")]
     pub(crate) yes: bool,
-    /// Remove an image that has more tags, or that stopped containers use
+    /// Remove an image even if it has several tags, or stopped containers use it
     #[arg(short, long)]
     pub(crate) force: bool,
 }
@@ -371,19 +371,19 @@ pub(crate) struct RemoveImages {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Use {
-    /// A name of `slipway engines`, or an address
+    /// A name from `slipway engines`, or an address
     pub(crate) name: Option<String>,
-    /// The one that the docker command would use; another that answers, where that does not and nobody chose it
+    /// Use the engine that the docker command uses; if that was not chosen and does not respond, another that does
     #[arg(long)]
     pub(crate) default: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
-    /// A setting; all of them when left out
+    /// Setting to show or change; by default, all are shown
     #[arg(value_enum)]
     pub(crate) key: Option<Setting>,
-    /// Its new value: for `engine` a name of `slipway engines`, an address, or `automatic`
+    /// New value; for `engine`: a name from `slipway engines`, an address, or `automatic`
     #[arg(requires = "key")]
     pub(crate) value: Option<String>,
 }
@@ -395,51 +395,51 @@ pub(crate) enum Setting {
     Engine,
 }
 
-/// What to do with the machine.
+/// Manage Slipway's machine.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Machine {
-    /// Show its state
+    /// Show the state of the machine
     Status,
-    /// Start it and wait until its engine responds; the first start creates it
+    /// Start the machine and wait until its engine responds; the first start creates it
     Start,
-    /// Stop its containers, then the machine
+    /// Stop the machine, after its containers
     Stop(StopMachine),
-    /// Stop it, then start it
+    /// Restart the machine
     Restart,
-    /// Delete it with everything in it: containers, images, volumes
+    /// Delete the machine with its containers, images and volumes
     Delete(DeleteMachine),
-    /// Show one of its logs
+    /// Show a log of the machine
     Log(MachineLog),
-    /// Open a shell in it, for diagnosis; exits with the exit code of the command
+    /// Open a shell or run a command in the machine; exits with its exit code
     Shell(MachineShell),
-    /// Start it, and repair its disk if that is damaged
+    /// Start the machine, and repair its disk if it is damaged
     Repair,
-    /// Return the space of removed images and volumes to this computer
+    /// Return the disk space of removed images and volumes to this computer
     Reclaim,
-    /// Show its settings, or change the given ones
+    /// Show or change the machine's settings
     Settings(MachineOptions),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StopMachine {
-    /// Switch it off without waiting for its containers, even while it is stopping
+    /// Power it off without waiting for its containers, even while it is stopping
     #[arg(long)]
     pub(crate) now: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DeleteMachine {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct MachineLog {
-    /// Which log
+    /// Log to show
     #[arg(value_enum, default_value_t = MachinePart::Host)]
     pub(crate) source: MachinePart,
-    /// Go on with what comes
+    /// Follow the log
     #[arg(short, long)]
     pub(crate) follow: bool,
 }
@@ -453,11 +453,11 @@ pub(crate) enum MachinePart {
     Agent,
     /// The engine
     Dockerd,
-    /// What the engine runs containers with
+    /// containerd
     Containerd,
-    /// Linux
+    /// The Linux kernel
     Kernel,
-    /// The serial console: what came before the first process
+    /// The serial console, with the messages from before the first process
     Console,
 }
 
@@ -479,7 +479,7 @@ pub(crate) struct MachineOptions {
     /// Size of the disk, for example 64g; it takes space only as it fills, and never shrinks
     #[arg(long, value_name = "SIZE")]
     pub(crate) disk: Option<String>,
-    /// What runs it
+    /// Driver
     #[arg(long, value_enum, value_name = "DRIVER")]
     pub(crate) driver: Option<Driver>,
 }
@@ -487,7 +487,7 @@ pub(crate) struct MachineOptions {
 /// What runs the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Driver {
-    /// The best that this system has
+    /// The best driver of this system
     Automatic,
     /// QEMU
     Qemu,

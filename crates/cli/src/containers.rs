@@ -196,13 +196,13 @@ const fn deed(action: ContainerAction, done: &'static str, already: &'static str
     }
 }
 
-pub(crate) const START: Act = deed(ContainerAction::Start, "started", "was running already");
+pub(crate) const START: Act = deed(ContainerAction::Start, "started", "was already running");
 pub(crate) const STOP: Act = deed(ContainerAction::Stop, "stopped", "was not running");
 pub(crate) const RESTART: Act = deed(ContainerAction::Restart, "restarted", "restarted");
-pub(crate) const PAUSE: Act = deed(ContainerAction::Pause, "paused", "was paused already");
-pub(crate) const UNPAUSE: Act = deed(ContainerAction::Unpause, "goes on", "was not paused");
+pub(crate) const PAUSE: Act = deed(ContainerAction::Pause, "paused", "was already paused");
+pub(crate) const UNPAUSE: Act = deed(ContainerAction::Unpause, "resumed", "was not paused");
 pub(crate) const KILL: Act = deed(ContainerAction::Kill, "killed", "was not running");
-pub(crate) const REMOVE: Act = deed(ContainerAction::Remove, "removed", "was removed already");
+pub(crate) const REMOVE: Act = deed(ContainerAction::Remove, "removed", "was already removed");
 
 /// `slipway start C…` and the like: each container is tried, whatever happens to the others.
 pub(crate) async fn act(

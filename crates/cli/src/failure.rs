@@ -135,7 +135,7 @@ fn with_hint(error: &ApiError) -> ApiError {
         } else {
             "ps -a"
         };
-        error.hint = Some(format!("`slipway {list}` shows what there is"));
+        error.hint = Some(format!("`slipway {list}` lists them"));
     }
     error
 }
@@ -216,10 +216,10 @@ fn readable(error: &clap::Error, arguments: &[String]) -> (ApiError, Option<Stri
         && let Some(word) = unknown.filter(|word| !word.starts_with('-'))
     {
         hint = Some(format!(
-            "What the container is to run comes after two dashes: -- {word}"
+            "Put the container's command after `--`: `-- {word}`"
         ));
     }
-    let hint = hint.unwrap_or_else(|| format!("`{command} --help` says what it takes"));
+    let hint = hint.unwrap_or_else(|| format!("`{command} --help` shows the options"));
     (invalid(message.join(" "), hint), usage)
 }
 

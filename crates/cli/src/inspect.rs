@@ -124,9 +124,9 @@ fn pair(variable: &EnvVar) -> String {
 fn mount(mount: &MountView) -> String {
     let source = match (mount.kind, &mount.source) {
         (MountKind::Tmpfs, _) => "memory",
-        (_, Some(_)) if mount.anonymous => "unnamed volume",
+        (_, Some(_)) if mount.anonymous => "anonymous volume",
         (_, Some(source)) => source,
-        (_, None) => "unnamed volume",
+        (_, None) => "anonymous volume",
     };
     let read_only = if mount.read_only { " (read-only)" } else { "" };
     format!("{source} at {}{read_only}", mount.target)

@@ -111,7 +111,7 @@ fn opened<'a>(file: &'a mut Opened, path: &Path) -> io::Result<&'a mut BufWriter
 
 fn file_failure(path: &Path, error: &io::Error) -> Failure {
     let hint = match error.kind() {
-        io::ErrorKind::NotFound => "The folder does not exist: make it first, or choose another",
+        io::ErrorKind::NotFound => "The folder does not exist: create it first, or choose another",
         io::ErrorKind::PermissionDenied => "Choose a folder that you may write to",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "Free some disk space, or choose another disk"

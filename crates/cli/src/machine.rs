@@ -88,7 +88,7 @@ pub(crate) async fn machine(
 async fn stop(at_once: bool, slipway: &Slipway, output: &Output) -> Result<(), Failure> {
     let before = slipway.machine().await?;
     let stays_stopped = match before.state {
-        MachineState::Absent => return said(&before, "There is no machine", output),
+        MachineState::Absent => return said(&before, "The machine has not been created", output),
         MachineState::Running { .. } if !output.json_wanted() => {
             slipway.machine_stop_effect().await.stays_stopped
         }
@@ -194,7 +194,7 @@ async fn say_that_a_stop_is_long(
         let ends = stopping.wait_for(|stops| !stops);
         if tokio::time::timeout(STOP_IS_LONG, ends).await.is_err() {
             progress.note(
-                "Containers are still stopping; `slipway machine stop --now` switches the machine off without waiting",
+                "Containers are still stopping; `slipway machine stop --now` powers the machine off without waiting",
             );
             break;
         }
@@ -314,7 +314,7 @@ fn state_in_words(state: &MachineState) -> String {
         },
         MachineState::Unresponsive { .. } => "not responding".to_owned(),
         MachineState::Stopping => "stopping".to_owned(),
-        MachineState::OutOfReach { reason } => format!("out of reach: {}", reason.message),
+        MachineState::OutOfReach { reason } => format!("in another session: {}", reason.message),
         MachineState::Broken { reason, .. } => format!("broken: {}", reason.message),
     }
 }
@@ -343,7 +343,7 @@ fn port_in_words(port: &slipway_api::machine::MachinePort) -> String {
 async fn delete(how: &DeleteMachine, slipway: &Slipway, output: &Output) -> Result<Exit, Failure> {
     let before = slipway.machine().await?;
     if before.state == MachineState::Absent {
-        said(&before, "There is no machine", output)?;
+        said(&before, "The machine has not been created", output)?;
         return Ok(Exit::Done);
     }
     if !how.yes {
@@ -393,7 +393,7 @@ pub(crate) async fn ask(question: &str, output: &Output) -> Result<String, Failu
 async fn needs_running(slipway: &Slipway) -> Result<(), ApiError> {
     let (message, hint) = match slipway.machine().await?.state {
         MachineState::Absent => (
-            "The machine is not created",
+            "The machine has not been created",
             "`slipway machine start` creates it",
         ),
         MachineState::Stopped => (

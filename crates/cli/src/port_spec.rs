@@ -69,18 +69,18 @@ pub(crate) fn parse(text: &str) -> Result<PortSpec, ApiError> {
                 "Give one -p for each port",
             ));
         }
-        match port.parse::<u32>() {
-            Ok(number) if (1..=65535).contains(&number) && !port.starts_with('+') => Ok(number),
-            Ok(_) => Err(invalid(
+        if port.is_empty() {
+            return Err(wrong(&format!("the {whose} port is missing")));
+        }
+        if !port.chars().all(|c| c.is_ascii_digit()) {
+            return Err(wrong(&format!("`{port}` is not a valid port")));
+        }
+        match port.parse::<u16>() {
+            Ok(number @ 1..) => Ok(number.into()),
+            _ => Err(invalid(
                 format!("{port} is not a valid {whose} port"),
                 "Ports go from 1 to 65535",
             )),
-            Err(_) if port.is_empty() => Err(wrong(&format!("the {whose} port is missing"))),
-            Err(_) if port.chars().all(|c| c.is_ascii_digit()) => Err(invalid(
-                format!("{port} is not a valid {whose} port"),
-                "Ports go from 1 to 65535",
-            )),
-            Err(_) => Err(wrong(&format!("`{port}` is not a valid port"))),
         }
     };
     let host_ip = match host_ip {
@@ -159,7 +159,7 @@ mod tests {
         check("8080:", Err("container port is missing"));
         check("", Err("container port is missing"));
         check("http", Err("`http` is not a valid port"));
-        check("+80", Err("no container port"));
+        check("+80", Err("`+80` is not a valid port"));
         check("80/http", Err("tcp, udp and sctp"));
         check("::1:8080:80", Err("brackets"));
         check("[::1]", Err("after the bracket"));

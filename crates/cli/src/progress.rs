@@ -123,15 +123,18 @@ impl Progress {
                     bar.set_style(download(&self.output));
                     bar.reset_eta();
                 }
-                bar.set_message(format!("Pulling {image}"));
+                bar.set_message(format!("Downloading {image}"));
                 bar.set_position(at.bytes_done);
             }
             (PullPhase::Extracting, _) => {
                 bar.set_style(spinner(&self.output));
                 bar.set_message(format!(
-                    "Unpacking {image} ({} of {} layers)",
+                    "Unpacking {image}, {} of {} layers",
                     at.layers_done, at.layers_total
                 ));
+            }
+            (PullPhase::Resolving, _) => {
+                bar.set_message(format!("Contacting the registry for {image}"));
             }
             _ => {}
         }

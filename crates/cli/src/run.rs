@@ -121,7 +121,7 @@ async fn with_needed(
 fn tell(event: &RunEvent, progress: &Progress) {
     match event {
         RunEvent::Step { step } => match step {
-            RunStep::Check => progress.step("Checking the plan", "Checked the plan"),
+            RunStep::Check => progress.step("Checking the options", "Checked the options"),
             // Shown with the image's name when the pull begins.
             RunStep::Pull => {}
             RunStep::Create => progress.step("Creating the container", "Created the container"),

@@ -1,9 +1,7 @@
-//! Parses and formats sizes in bytes. The window follows the same rules: see `ui/src/format/bytes.ts`.
-//!
-//! Stored or transferred bytes are counted in powers of 1000, as `docker images` does; memory and its limits in powers
-//! of 1024, as engines count limits. Both are labelled KB, MB, GB.
+//! Parses sizes in bytes, and formats parts of a whole. How one size is written is in [`slipway_core::size`].
 
 use slipway_api::ApiError;
+pub(crate) use slipway_core::size::{bytes, memory};
 
 use crate::failure::invalid;
 
@@ -47,16 +45,6 @@ pub(crate) fn parse(text: &str) -> Result<u64, ApiError> {
     Ok(bytes as u64)
 }
 
-/// Images, downloads, files, disks and networks: 71800000 is `71.8 MB`.
-pub(crate) fn bytes(count: u64) -> String {
-    scaled(count, 1000.0)
-}
-
-/// Memory, and disks whose size is set in powers of two: 536870912 is `512 MB`.
-pub(crate) fn memory(count: u64) -> String {
-    scaled(count, 1024.0)
-}
-
 /// `12 of 72 MB`, `400 MB of 4 GB`.
 pub(crate) fn bytes_of(part: u64, whole: u64) -> String {
     share_of(&bytes(part), &bytes(whole))
@@ -81,30 +69,11 @@ fn share_of(part: &str, whole: &str) -> String {
     }
 }
 
-/// One decimal below 100 unless it is zero, none above.
-fn scaled(count: u64, step: f64) -> String {
-    const UNITS: [&str; 6] = ["B", "KB", "MB", "GB", "TB", "PB"];
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let mut value = count as f64;
-    let mut unit = 0;
-    while value.round() >= step && unit + 1 < UNITS.len() {
-        value /= step;
-        unit += 1;
-    }
-    let rounded = if unit == 0 || value >= 100.0 {
-        value.round()
-    } else {
-        (value * 10.0).round() / 10.0
-    };
-    format!("{rounded} {}", UNITS[unit])
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::numbers::shown_in_both;
 
     fn check(text: &str, wanted: Option<u64>) {
         match (parse(text), wanted) {
@@ -135,22 +104,6 @@ mod tests {
         check("99999999999t", None);
         check("18446744073709551615", Some(u64::MAX));
         check("18446744073709551616", None);
-    }
-
-    #[test]
-    fn sizes_are_written_as_in_the_window() {
-        for (kind, write) in [("bytes", bytes as fn(u64) -> String), ("memory", memory)] {
-            for (number, wanted) in shown_in_both(kind) {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "the table has whole numbers below 2^53"
-                )]
-                let number = number as u64;
-                assert_eq!(write(number), wanted, "{kind} {number}");
-            }
-        }
-        assert_eq!(memory(u64::MAX), "16384 PB");
     }
 
     #[test]

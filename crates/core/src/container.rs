@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::docker_run_line::docker_run_line_of;
 use crate::end_request::{self, EndRequests};
-use crate::error::{api_error, invalid, not_found};
+use crate::error::{api_error, invalid};
 use crate::machine::held_ports;
 use crate::run::last_words::LastWords;
 use crate::selection::Selected;
@@ -400,18 +400,4 @@ pub(crate) fn restart_policy(policy: &domain::RestartPolicy) -> RestartPolicy {
 )]
 pub(crate) fn nano_cpus_to_cpus(nano: u64) -> f64 {
     nano as f64 / 1e9
-}
-
-impl Slipway {
-    /// Full id of a container given by id, by the start of an id, or by name.
-    pub async fn container_id(&self, wanted: &str) -> Result<String, ApiError> {
-        let selected = self.selected().await?;
-        match selected.engine.inspect_container(wanted).await {
-            Ok(detail) => Ok(detail.id),
-            Err(EngineError::NotFound { .. }) => {
-                Err(not_found(&format!("The container `{wanted}`")))
-            }
-            Err(error) => Err(api_error(&error)),
-        }
-    }
 }

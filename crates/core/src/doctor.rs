@@ -122,7 +122,7 @@ impl Slipway {
 
     async fn check_engine_host(&self) -> Option<DoctorCheck> {
         let selected = self.selected().await.ok()?;
-        let title = "Host of the engine".to_owned();
+        let title = "The engine's host".to_owned();
         let name = "engine.host".to_owned();
         Some(match selected.engine.system_info().await {
             Ok(info) => DoctorCheck {

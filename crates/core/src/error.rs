@@ -83,7 +83,7 @@ pub(crate) fn machine_stopping() -> ApiError {
         kind: ErrorKind::NoEngine,
         message: "Slipway's machine is stopping".to_owned(),
         hint: Some(
-            "Wait until it has stopped, then start it with `slipway machine start`. `slipway machine stop --now` switches it off without waiting"
+            "Wait until it has stopped, then start it with `slipway machine start`. `slipway machine stop --now` powers it off without waiting"
                 .to_owned(),
         ),
         detail: None,
@@ -115,11 +115,11 @@ pub(crate) fn cancelled() -> ApiError {
     }
 }
 
-/// A thing that does not exist (any more).
+/// A thing that does not exist.
 pub(crate) fn not_found(what: &str) -> ApiError {
     ApiError {
         kind: ErrorKind::NotFound,
-        message: format!("{what} does not exist (any more)"),
+        message: format!("{what} does not exist"),
         hint: None,
         detail: None,
     }

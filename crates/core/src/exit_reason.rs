@@ -5,6 +5,8 @@ use std::time::Duration;
 use slipway_api::container::{ContainerView, Ending};
 use slipway_engine::{ContainerDetail, ContainerState};
 
+use crate::size;
+
 /// How a container ended, with a reason in words if the exit code alone does not explain it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {
@@ -106,7 +108,7 @@ pub(crate) fn found_by_inspect(detail: &ContainerDetail) -> Option<Ended> {
         ending: Ending::OutOfMemory,
         reason: Some(detail.limits.memory.map_or_else(
             || "out of memory".to_owned(),
-            |limit| format!("out of memory (limit {})", bytes(limit)),
+            |limit| format!("out of memory (limit {})", size::memory(limit)),
         )),
     })
 }
@@ -131,38 +133,9 @@ pub(crate) fn of_detail(detail: &ContainerDetail) -> Option<String> {
         .or_else(|| of_ended(detail)?.reason)
 }
 
-/// Bytes for people: `64 MB`, `1.5 GB` (powers of 1024, as engines count limits).
-pub(crate) fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if value.fract() < 0.05 || value >= 100.0 {
-        format!("{value:.0} {}", UNITS[unit])
-    } else {
-        format!("{value:.1} {}", UNITS[unit])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_read_like_people_say_them() {
-        for (given, wanted) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (64 << 20, "64 MB"),
-            (1536 << 20, "1.5 GB"),
-        ] {
-            assert_eq!(bytes(given), wanted);
-        }
-    }
 
     #[test]
     fn only_a_failure_is_a_problem() {

@@ -280,7 +280,7 @@ fn pull_error(engine: &Engine, reference: &ImageReference, error: &EngineError) 
         }
         EngineError::RegistryUnreachable { .. } if engine.info().name == MACHINE => {
             shown.hint = Some(
-                "Check this computer's network and DNS: Slipway's machine gets at the internet through them".to_owned(),
+                "Check this computer's network and DNS: Slipway's machine uses them to reach the internet".to_owned(),
             );
         }
         _ => {}

@@ -30,6 +30,7 @@ mod selection;
 mod session;
 mod settings;
 mod shipped_image;
+pub mod size;
 mod slipway;
 mod stats;
 mod unused_images;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::EngineError;
 use crate::error::clean;
-use crate::{EngineError, Os};
 
 /// An engine's address. `Display` writes it in the form of `DOCKER_HOST`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -103,14 +103,6 @@ impl Endpoint {
 }
 
 impl Address {
-    /// The address that Docker's own tools use without configuration.
-    pub fn default_for(os: Os) -> Self {
-        match os {
-            Os::Windows => Self::NamedPipe(r"\\.\pipe\docker_engine".to_owned()),
-            Os::Linux | Os::MacOs => Self::Unix(PathBuf::from("/var/run/docker.sock")),
-        }
-    }
-
     /// The same address with TLS material, if it is a TCP address that has none.
     #[must_use]
     pub fn with_tls(self, material: TlsMaterial) -> Self {

@@ -191,7 +191,7 @@ pub enum EngineError {
         message: String,
     },
     /// The image has no variant that runs on this engine.
-    #[error("Image {reference} is not available for {}", wanted.as_deref().unwrap_or("this machine"))]
+    #[error("Image {reference} is not available for {}", wanted.as_deref().unwrap_or("the engine's architecture"))]
     WrongArchitecture {
         /// The image.
         reference: String,

@@ -113,7 +113,7 @@ fn known(raw: &str, lower: &str) -> Option<String> {
     }
     if let Some(path) = between(raw, "bind source path does not exist: ", "\n") {
         return Some(format!(
-            "The folder {path} does not exist on the engine's computer"
+            "The folder `{path}` does not exist on the engine's host"
         ));
     }
     if let Some(path) = between(raw, "Duplicate mount point: ", "\n") {
@@ -228,7 +228,7 @@ mod tests {
             ),
             (
                 "invalid mount config for type \"bind\": bind source path does not exist: /nowhere",
-                "The folder /nowhere does not exist on the engine's computer",
+                "The folder `/nowhere` does not exist on the engine's host",
             ),
             (
                 "Duplicate mount point: /data",

@@ -41,7 +41,7 @@ pub(crate) async fn off(machine: &Machine) {
     if let Err(error) = reboot(RebootCommand::PowerOff) {
         machine
             .news
-            .warn(format!("The machine cannot be switched off: {error}"));
+            .warn(format!("The machine cannot be powered off: {error}"));
     }
 }
 

@@ -269,7 +269,7 @@ impl Held {
         };
         taken.unwrap_or_else(|error| {
             let why = why_not(protocol, local, &error);
-            tracing::debug!(%local, ?why, "a published port cannot be had");
+            tracing::debug!(%local, ?why, "a published port cannot be bound");
             Forward::Not { why }
         })
     }
@@ -313,14 +313,14 @@ impl Held {
 
 /// A port beyond the limit, with the number of `others` of its container.
 fn no_room(max_ports: usize, others: usize) -> MachinePortState {
-    let message = format!("Slipway holds {max_ports} ports at once, and all of them are in use");
+    let message = format!("The limit of {max_ports} published ports is reached");
     MachinePortState::Failed {
         reason: ApiError {
             kind: ErrorKind::Conflict,
             message: match others {
                 0 => message,
-                1 => format!("{message}; another port of this container was left out too"),
-                _ => format!("{message}; {others} other ports of this container were left out too"),
+                1 => format!("{message}; 1 more port of this container is not published"),
+                _ => format!("{message}; {others} more ports of this container are not published"),
             },
             hint: Some(
                 "Publish fewer ports, or stop a container that publishes many of them".to_owned(),
@@ -351,17 +351,20 @@ fn why_not(protocol: Transport, local: SocketAddr, error: &io::Error) -> Machine
                 holder: holder.map(|holder| format!("{} (process {})", holder.name, holder.pid)),
             }
         }
-        io::ErrorKind::PermissionDenied => failed(
-            ErrorKind::PermissionDenied,
-            format!("Port {port} is reserved for the system's administrator"),
-            Some(if cfg!(target_os = "linux") {
-                format!(
-                    "Publish a port from 1024 on, or allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
-                )
-            } else {
-                "Publish a port from 1024 on".to_owned()
-            }),
-        ),
+        io::ErrorKind::PermissionDenied => {
+            let first = first_unprivileged_port(port);
+            failed(
+                ErrorKind::PermissionDenied,
+                format!("Ports below {first} need administrator rights"),
+                Some(if cfg!(target_os = "linux") {
+                    format!(
+                        "Publish a port from {first} on, or allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
+                    )
+                } else {
+                    format!("Publish a port from {first} on")
+                }),
+            )
+        }
         io::ErrorKind::AddrNotAvailable => failed(
             ErrorKind::InvalidInput,
             format!("This computer does not have the address {}", local.ip()),
@@ -369,10 +372,20 @@ fn why_not(protocol: Transport, local: SocketAddr, error: &io::Error) -> Machine
         ),
         _ => failed(
             ErrorKind::Other,
-            format!("Port {port} cannot be had at {}", local.ip()),
+            format!("Port {port} cannot be bound at {}", local.ip()),
             None,
         ),
     }
+}
+
+/// The lowest port that can be bound without administrator rights, which `refused` lies below. Linux has a setting.
+fn first_unprivileged_port(refused: u16) -> u16 {
+    const USUAL: u16 = 1024;
+    std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+        .ok()
+        .and_then(|text| text.trim().parse::<u16>().ok())
+        .filter(|first| *first > refused)
+        .unwrap_or(USUAL)
 }
 
 #[cfg(test)]
@@ -442,8 +455,8 @@ mod tests {
         // Ports that sort before it do not displace it.
         held.containers.extend([wants("range", &free[..5])]);
         held.reconcile().await;
-        let why = "Slipway holds 3 ports at once, and all of them are in use; \
-                   2 other ports of this container were left out too";
+        let why = "The limit of 3 published ports is reached; \
+                   2 more ports of this container are not published";
         let range = "range".to_owned();
         assert_eq!(
             told(&held),
@@ -463,7 +476,7 @@ mod tests {
             panic!("{:?}", told(&held));
         };
         assert_eq!(*port, free[3].port());
-        assert!(why.ends_with("another port of this container was left out too"));
+        assert!(why.ends_with("; 1 more port of this container is not published"));
     }
 
     #[tokio::test]

@@ -326,7 +326,7 @@ impl Supervisor {
             Request::Restart => match &self.life {
                 Life::Rest if data_disk::measure(&self.paths).is_none() => {
                     Err(MachineError::Refused {
-                        what: "The machine is not created",
+                        what: "The machine has not been created",
                         hint: "Start one",
                     })
                 }
@@ -355,7 +355,7 @@ impl Supervisor {
             Request::Repair => match &self.life {
                 Life::Rest if data_disk::measure(&self.paths).is_none() => {
                     Err(MachineError::Refused {
-                        what: "The machine is not created",
+                        what: "The machine has not been created",
                         hint: "Start one",
                     })
                 }
@@ -409,7 +409,7 @@ impl Supervisor {
             view.runs_with = None;
             view.started_at = Some(now_ms());
             view.state = MachineState::Preparing {
-                what: "Getting ready".to_owned(),
+                what: "Preparing".to_owned(),
                 bytes_done: None,
                 bytes_total: None,
                 phases: Vec::new(),
@@ -463,9 +463,9 @@ impl Supervisor {
             if !at_once {
                 let stopped = stop_orderly(driver.as_ref(), &guest, secret.as_ref());
                 let forced = tokio::select! {
-                    in_order = stopped => (!in_order).then_some("did not stop by itself and was switched off"),
+                    in_order = stopped => (!in_order).then_some("did not stop by itself and was powered off"),
                     () = say_that_it_is_long(&view) => None,
-                    () = hurried.notified() => Some("was switched off before its containers had stopped"),
+                    () = hurried.notified() => Some("was powered off before its containers had stopped"),
                 };
                 view.change(|view| view.warnings.retain(|warning| warning != LONG_STOP));
                 if let Some(how) = forced {
@@ -624,7 +624,7 @@ impl Supervisor {
             DriverState::Paused { reason } => {
                 if up.paused.is_none() {
                     let warning = format!(
-                        "The machine waits, because {reason}. It goes on by itself when that is over; nothing is lost"
+                        "The machine is paused because {reason}. It resumes automatically; no data is lost"
                     );
                     up.paused = Some(Paused {
                         warning: warning.clone(),
@@ -820,7 +820,7 @@ impl Life {
 
 /// What is shown of a slow stop.
 const LONG_STOP: &str = "Containers are given the time that they ask for to come to an end. It can be cut short by \
-                         switching the machine off";
+                         powering the machine off";
 
 /// Never ends.
 async fn say_that_it_is_long(view: &View) {

@@ -20,7 +20,7 @@ class MissingEngine {
 				case "stopped":
 					return "The machine is stopped";
 				case "absent":
-					return "The machine is not created";
+					return "The machine has not been created";
 				case "stopping":
 					return "The machine is stopping";
 				case "broken":

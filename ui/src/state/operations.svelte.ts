@@ -19,7 +19,7 @@ export class Operation {
 	readonly open: (() => void) | null;
 	readonly startedAt = Date.now();
 	state: OperationState = $state("running");
-	/** The current step: "Pulling, 12 of 72 MB". */
+	/** The current step: "Downloading, 12 of 72 MB". */
 	detail = $state("");
 	/** From 0 to 1; null if unknown. */
 	progress: number | null = $state(null);

@@ -185,7 +185,7 @@ fn images() {
         &["nginx:latest", "-v", "./nope:/x"],
         2,
         invalid,
-        "There is no folder `",
+        "does not exist on the engine's host",
         "Create the folder",
     );
     check(
@@ -296,7 +296,7 @@ fn a_refusal_names_its_field() {
             &["slipway/busybox", "-v", "/there/is/none:/x"],
             2,
             "mounts.0.source",
-            "There is no folder",
+            "The folder `/there/is/none` does not exist",
         ),
         (
             "no-address",

@@ -72,7 +72,7 @@ fn an_image_becomes_a_page_and_goes_again() {
     assert_eq!(started, wanted);
     assert_eq!(slipway.ok(&["restart", "journey"]), "journey restarted\n");
     assert_eq!(slipway.ok(&["pause", "journey"]), "journey paused\n");
-    assert_eq!(slipway.ok(&["unpause", "journey"]), "journey goes on\n");
+    assert_eq!(slipway.ok(&["unpause", "journey"]), "journey resumed\n");
     assert_eq!(slipway.ok(&["kill", "journey"]), "journey killed\n");
 
     let renamed = slipway.json(&["rename", "journey", "journey-2"]);

@@ -50,12 +50,15 @@ fn without_a_machine(own: &Own) {
     ] {
         own.run(line)
             .exits(1)
-            .says("The machine is not created", "slipway machine start");
+            .says("The machine has not been created", "slipway machine start");
     }
-    assert_eq!(own.ok(&["machine", "stop"]), "There is no machine\n");
+    assert_eq!(
+        own.ok(&["machine", "stop"]),
+        "The machine has not been created\n"
+    );
     assert_eq!(
         own.ok(&["machine", "delete", "--yes"]),
-        "There is no machine\n"
+        "The machine has not been created\n"
     );
     // Looking at the state has started nothing.
     assert!(!own.data().exists());

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::Slipway;
-use crate::error::{api_error, invalid, not_found};
+use crate::error::{api_error, invalid};
 use crate::log::matching::{MatchingLines, MatchingSession};
 use crate::log::older::ContainerLog;
 use crate::log::reader::{Listener, OpenLog, lock};
@@ -101,7 +101,7 @@ impl LogSessions {
             .sessions
             .get(&session)
             .map(|session| Arc::clone(&session.log))
-            .ok_or_else(|| not_found("This log view"))
+            .ok_or_else(closed)
     }
 
     /// The lines that a session shows.
@@ -168,10 +168,20 @@ impl ShownLines {
     }
 }
 
+/// The session was closed, possibly while the request was in progress.
+fn closed() -> ApiError {
+    ApiError {
+        kind: ErrorKind::NotFound,
+        message: "The log was closed; open it again".to_owned(),
+        hint: None,
+        detail: None,
+    }
+}
+
 fn no_thread(error: &std::io::Error) -> ApiError {
     ApiError {
         kind: ErrorKind::Other,
-        message: "The log cannot be read: the system allows no further thread".to_owned(),
+        message: "The log cannot be read: the system's thread limit is reached".to_owned(),
         hint: Some("Close other programs, then try again".to_owned()),
         detail: Some(error.to_string()),
     }
@@ -226,7 +236,7 @@ impl Slipway {
         };
         opens
             .await
-            .map_err(|_| not_found("This log view"))?
+            .map_err(|_| closed())?
             .map_err(|error| api_error(&error))?;
         Ok(lock(&self.logs.inner).add(LogSession {
             container: container.id,
@@ -264,7 +274,7 @@ impl Slipway {
         tokio::task::spawn_blocking(move || log.searches.run(search, &blocks, &regex))
             .await
             .map(|found| found.unwrap_or(search::NOTHING))
-            .map_err(|_| not_found("This log view"))
+            .map_err(|_| closed())
     }
 
     /// Opens a view of a log's matching lines that is updated as the log grows. It behaves like a log whose lines are

@@ -9,12 +9,11 @@ use slipway_engine::{
 
 use crate::blocking::blocking;
 use crate::docker_run_line::docker_run_line;
-use crate::exit_reason::bytes;
 use crate::run::draft::LOOK_DEADLINE;
 use crate::run::port::HostPorts;
 use crate::run::{looks_secret, spec};
 use crate::selection::Selected;
-use crate::{Slipway, view};
+use crate::{Slipway, size, view};
 
 impl Slipway {
     /// The findings about a plan, and the plan as a `docker run` line. Works without an engine, with fewer findings.
@@ -118,7 +117,7 @@ pub(crate) fn limit_findings(plan: &RunPlan, engine: &EngineInfo) -> Vec<PlanFin
         findings.push(PlanFinding {
             field: "memory".to_owned(),
             blocking: false,
-            message: format!("The engine has {}", bytes(memory)),
+            message: format!("The engine has {}", size::memory(memory)),
             hint: Some("A higher limit has no effect".to_owned()),
             free_port: None,
         });
@@ -213,7 +212,7 @@ fn program_findings(plan: &RunPlan) -> Vec<PlanFinding> {
             field: "network".to_owned(),
             blocking: false,
             message: "On the network `host` no port is published".to_owned(),
-            hint: Some("The container uses the ports of the engine's computer directly".to_owned()),
+            hint: Some("The container uses the ports of the engine's host directly".to_owned()),
             free_port: None,
         });
     }

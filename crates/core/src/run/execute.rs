@@ -613,7 +613,7 @@ fn create_error(error: &EngineError) -> ApiError {
     {
         shown.kind = ErrorKind::InvalidInput;
         shown.message = format!(
-            "There is no folder `{}` on the engine's computer",
+            "The folder `{}` does not exist on the engine's host",
             path.trim()
         );
         shown.hint = Some("Create the folder first, or check its path".to_owned());

@@ -101,14 +101,14 @@ impl Undo {
                 format!("The container `{name}` is removed as soon as the engine answers")
             }
             Err(_) if stays => {
-                format!("Should the engine still make the container `{name}`, it is removed again")
+                format!("If the engine still creates the container `{name}`, Slipway removes it")
             }
             // The command exits, or Slipway does.
             Ok(_) | Err(_) if is_there => format!(
                 "The container `{name}` could not be removed in time: `slipway rm {name}` removes it"
             ),
             Ok(_) | Err(_) => format!(
-                "The engine did not say whether it made the container `{name}`: if `slipway ps -a` shows it, \
+                "The engine did not confirm whether it created the container `{name}`: if `slipway ps -a` shows it, \
                  `slipway rm {name}` removes it"
             ),
         };
@@ -393,7 +393,7 @@ mod tests {
             ),
             (
                 Made::Perhaps,
-                "did not say whether it made the container `late`",
+                "did not confirm whether it created the container `late`",
             ),
         ] {
             let told = undo(made)

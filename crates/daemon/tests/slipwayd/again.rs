@@ -132,7 +132,7 @@ async fn containers_and_volumes_outlive_every_end() {
         let began = Instant::now();
         own.client.stop().await.expect("accepted");
         let view = own.state(MachineState::Stopped).await;
-        assert_eq!(warnings_about(&view, "switched off"), [""; 0]);
+        assert_eq!(warnings_about(&view, "powered off"), [""; 0]);
         assert!(own.qemu_pid().is_none());
         // Every other time the process is killed as well.
         if life % 2 == 1 {
@@ -197,7 +197,7 @@ async fn the_end_of_a_session_gives_containers_the_time_that_they_ask_for() {
     signal(daemon, "TERM").expect("it runs");
     own.nothing_runs();
     let said = own.log();
-    assert!(!said.contains("switched off"), "{said}");
+    assert!(!said.contains("powered off"), "{said}");
     assert!(!said.contains("ended unexpectedly"), "{said}");
 
     own.client.start().await.expect("a new slipwayd");

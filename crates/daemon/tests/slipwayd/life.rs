@@ -87,7 +87,7 @@ async fn it_begins_with_nothing_and_serves_a_page() {
     own.nothing_runs();
     let said = std::fs::read_to_string(own.paths.daemon_log()).expect("a log");
     assert!(said.contains("the machine has stopped"), "{said}");
-    assert!(!said.contains("switched off"), "{said}");
+    assert!(!said.contains("powered off"), "{said}");
     for socket in [own.paths.engine_socket(), own.paths.daemon_socket()] {
         assert!(!socket.exists(), "{}", socket.display());
     }

@@ -63,7 +63,7 @@ async fn the_other_architecture_boots_and_serves_the_welcome_page() {
     assert!(get(port).contains("Slipway"));
     own.client.stop().await.expect("accepted");
     let view = own.state(MachineState::Stopped).await;
-    assert_eq!(warnings_about(&view, "switched off"), [""; 0]);
+    assert_eq!(warnings_about(&view, "powered off"), [""; 0]);
     own.client.shutdown().await.expect("it ends");
     own.nothing_runs();
 }

@@ -9,7 +9,7 @@ pub(crate) const ENGINE_BUTTON: &str = "Docker";
 pub(crate) const COMMANDS: &str = "Commands";
 
 pub(crate) const SEARCH: &str = "Search images";
-pub(crate) const CUSTOMISE_NGINX: &str = "Customise nginx";
+pub(crate) const CONFIGURE_NGINX: &str = "Configure nginx";
 pub(crate) const LIST_OF_CONTAINERS: &str = "List of containers";
 pub(crate) const OVERVIEW: &str = "Overview";
 pub(crate) const LOGS: &str = "Logs";

@@ -218,7 +218,7 @@ fn every_screen_by_mouse_and_wheel() -> Result<()> {
     desk.hand.click(desk.area()?.at(500, 980))?;
     desk.gone(Role::ListBox, names::COMMANDS);
     // The run sheet.
-    desk.click(&desk.find(Role::Button, names::CUSTOMISE_NGINX))?;
+    desk.click(&desk.find(Role::Button, names::CONFIGURE_NGINX))?;
     let sheet = dialog(&desk);
     desk.find_in(&sheet, Role::Entry, "Name");
     let area = desk.still(&sheet);

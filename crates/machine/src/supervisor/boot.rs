@@ -87,7 +87,7 @@ impl News {
                     self.heard_ms = self.heard_ms.max(news.at_ms);
                     return Ok(news);
                 }
-                Ok(None) => return Err(MachineError::link("it has stopped telling")),
+                Ok(None) => return Err(MachineError::link("its event stream ended")),
                 Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
                     tracing::debug!(%error, "the guest said something odd");
                 }
@@ -273,7 +273,7 @@ impl Boot {
         steps: &mut Steps,
     ) -> Result<(Secret, News, Engine), Failure> {
         steps.starting = false;
-        steps.enter("Selecting the virtualization");
+        steps.enter("Selecting the accelerator");
         let tell = |now: &str| {
             self.view.change(|view| {
                 if let MachineState::Preparing { what, .. } = &mut view.state {
@@ -371,7 +371,7 @@ impl Boot {
                 GuestEvent::Disk { state } => match state {
                     DiskState::Formatting => {
                         patience = DISK_STEP;
-                        steps.enter("Making the disk");
+                        steps.enter("Creating the disk");
                     }
                     DiskState::Checking => {
                         patience = DISK_STEP;

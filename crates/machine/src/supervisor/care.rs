@@ -204,7 +204,7 @@ async fn engine_heartbeat(engine: Engine, guest: Guest, reports: mpsc::Sender<Re
             continue;
         }
         misses = 0;
-        let why = "It did not answer any more".to_owned();
+        let why = "It stopped responding".to_owned();
         guest.set_docker(false);
         let _ = reports.send(Report::DockerSilent { why }).await;
         if let Err(error) = guest.ask(&Request::RestartDocker).await {

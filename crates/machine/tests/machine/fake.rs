@@ -209,7 +209,7 @@ impl Driver for Fake {
         let deaf = deaf.iter().any(|fault| fault.load(Ordering::SeqCst));
         if self.state.borrow().is_up() && !deaf {
             self.state.send_replace(DriverState::Ended {
-                reason: "it was switched off".to_owned(),
+                reason: "it was powered off".to_owned(),
                 by_guest: true,
             });
         }
@@ -339,7 +339,7 @@ impl Agent {
                     return;
                 }
                 self.state.send_replace(DriverState::Ended {
-                    reason: "it was switched off".to_owned(),
+                    reason: "it was powered off".to_owned(),
                     by_guest: true,
                 });
             }

@@ -386,8 +386,8 @@ async fn a_guest_that_is_silent_is_unresponsive_until_it_is_back() {
     assert_eq!(machine.fake.faults.starts.load(Ordering::SeqCst), 1);
 }
 
-fn was_switched_off(view: &MachineView) -> bool {
-    let told = |warning: &String| warning.contains("was switched off");
+fn was_powered_off(view: &MachineView) -> bool {
+    let told = |warning: &String| warning.contains("was powered off");
     view.warnings.iter().any(told)
 }
 
@@ -405,7 +405,7 @@ async fn a_guest_without_a_link_is_stopped_in_order_all_the_same() {
         let view = machine.stopped().await;
         let asked = machine.fake.faults.power_offs.load(Ordering::SeqCst);
         assert_eq!(asked, u32::from(comes_back));
-        assert_eq!(was_switched_off(&view), !comes_back, "{view:?}");
+        assert_eq!(was_powered_off(&view), !comes_back, "{view:?}");
     }
 }
 
@@ -422,7 +422,7 @@ async fn a_stop_that_is_not_to_be_waited_for_is_cut_short() {
         .await;
     machine.handle.switch_off().await.expect("accepted");
     let view = machine.stopped().await;
-    assert!(was_switched_off(&view), "{view:?}");
+    assert!(was_powered_off(&view), "{view:?}");
     machine.handle.switch_off().await.expect("it is off");
 
     // One that runs is not asked first.

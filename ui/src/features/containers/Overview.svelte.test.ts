@@ -49,7 +49,7 @@ describe("Overview", () => {
 		const text = () => page.textContent ?? "";
 		expect(screen.getByTestId("port-url-80").getAttribute("href")).toBe("http://127.0.0.1:8080");
 		expect(text()).toContain("not published");
-		expect(text()).toContain("unnamed volume f00dfeedf00d");
+		expect(text()).toContain("anonymous volume f00dfeedf00d");
 		expect(text()).toContain("nginx -g 'daemon off;'");
 		expect(text()).toContain("1.5 CPUs");
 		expect(screen.getByTestId("first-use-note").textContent).toContain("admin");

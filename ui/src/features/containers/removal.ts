@@ -58,6 +58,6 @@ export function removal(containers: readonly ContainerView[]): Removal {
 				: `The anonymous volumes at ${paths} are kept.`,
 		);
 	}
-	if (folders) stays.push("Folders mounted from the host are not changed.");
+	if (folders) stays.push("Folders mounted from the engine's host are not changed.");
 	return { title: one ? `Remove ${names[0]}?` : `Remove ${containers.length} containers?`, goesAway, stays };
 }

@@ -157,7 +157,7 @@ it("keeps the Cancel button under the pointer while a start goes on", async () =
 	expect(screen.getByTestId("machine-cancel")).toBe(cancel);
 });
 
-it("offers to switch off a machine whose containers take their time, and not before", async () => {
+it("offers to power off a machine whose containers take their time, and not before", async () => {
 	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
 	try {
 		await shown("machine-stopping");

@@ -1,4 +1,4 @@
-import { bytesOf } from "../../format/bytes";
+import { pullStep } from "../../format/pull";
 import {
 	type ApiError,
 	type Host,
@@ -69,25 +69,7 @@ export class Pull {
 			: null,
 	);
 	/** The current step, in words. */
-	words: string = $derived.by(() => {
-		if (this.cancelling) return "Cancelling…";
-		const { progress } = this;
-		switch (progress?.phase) {
-			case undefined:
-			case "resolving":
-				return "Asking the registry…";
-			case "downloading":
-				return progress.bytes_total === null
-					? "Downloading…"
-					: `Downloading, ${bytesOf(progress.bytes_done, progress.bytes_total)}`;
-			case "extracting":
-				return `Unpacking, ${progress.layers_done} of ${progress.layers_total} layers`;
-			case "loading":
-				return "Loading: it ships with Slipway";
-			case "done":
-				return "Done";
-		}
-	});
+	words: string = $derived(this.cancelling ? "Cancelling" : pullStep(this.progress));
 }
 
 /** The images of the engine. Listed again when they change while the screen is open. */

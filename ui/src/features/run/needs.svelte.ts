@@ -1,4 +1,4 @@
-import { bytesOf } from "../../format/bytes";
+import { pullStep } from "../../format/pull";
 import {
 	HostError,
 	host,
@@ -9,14 +9,7 @@ import {
 } from "../../host/host";
 import { operations } from "../../state/operations.svelte";
 import type { PlanForm } from "./plan_form.svelte";
-
-const doing: Record<string, string> = {
-	check: "Checking the settings",
-	pull: "Pulling",
-	create: "Creating",
-	start: "Starting",
-	wait: "Waiting for a response",
-};
+import { doing } from "./run.svelte";
 
 /** A service that the image of a plan needs: run first, or reused. */
 export class Need {
@@ -99,13 +92,13 @@ export class Need {
 
 	#hear(event: RunEvent) {
 		if (event.type === "step") {
-			this.words = doing[event.step] ?? "";
+			this.words = doing[event.step];
 			this.progress = null;
 		} else if (event.type === "created") {
 			this.container = event.name;
 		} else if (event.type === "pull") {
 			const { bytes_done: part, bytes_total: whole } = event.progress;
-			this.words = whole ? `Pulling, ${bytesOf(part, whole)}` : "Pulling";
+			this.words = pullStep(event.progress);
 			this.progress = whole ? part / whole : null;
 		} else if (event.type === "notice") {
 			this.notices = [...this.notices, event.message];

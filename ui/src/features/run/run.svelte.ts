@@ -1,4 +1,5 @@
-import { bytes, bytesOf } from "../../format/bytes";
+import { bytes } from "../../format/bytes";
+import { pullStep } from "../../format/pull";
 import {
 	type CatalogEntry,
 	HostError,
@@ -15,8 +16,9 @@ import { Rate } from "./rate";
 
 export const steps: RunStep[] = ["check", "pull", "create", "start", "wait"];
 
-const doing: Record<RunStep, string> = {
-	check: "Checking the settings",
+/** Each step while it is in progress. */
+export const doing: Record<RunStep, string> = {
+	check: "Checking the options",
 	pull: "Pulling",
 	create: "Creating",
 	start: "Starting",
@@ -105,17 +107,14 @@ export class Run {
 		}
 	}
 
-	/** The pull's progress in one line: "31 of 72 MB · 4.1 MB/s". */
+	/** The pull's progress in one line: "Downloading, 31 of 72 MB · 4.1 MB/s". */
 	get pullLine(): string {
 		const pull = this.pull;
 		if (!pull) return "";
-		if (pull.phase === "resolving") return "Contacting the registry";
-		if (pull.phase === "extracting") return `Extracting · ${pull.layers_done} of ${pull.layers_total} layers`;
-		if (pull.phase === "loading") return "Included in Slipway: no download";
-		const amount = pull.bytes_total ? bytesOf(pull.bytes_done, pull.bytes_total) : bytes(pull.bytes_done);
 		if (pull.phase === "done") return bytes(pull.bytes_total ?? pull.bytes_done);
-		const rate = this.bytesPerSecond ? ` · ${bytes(this.bytesPerSecond)}/s` : "";
-		return `${amount}${rate}`;
+		const rate =
+			pull.phase === "downloading" && this.bytesPerSecond ? ` · ${bytes(this.bytesPerSecond)}/s` : "";
+		return `${pullStep(pull)}${rate}`;
 	}
 
 	#hear(event: RunEvent) {
@@ -141,11 +140,7 @@ export class Run {
 		this.#operation.progress = this.pulled;
 		if (this.cancelling || !this.step) return;
 		this.#operation.detail =
-			this.step === "pull" && this.pull && this.pull.phase !== "done"
-				? this.pull.phase === "loading"
-					? "Loading the image"
-					: `Pulling, ${this.pullLine}`
-				: doing[this.step];
+			this.step === "pull" && this.pull && this.pull.phase !== "done" ? this.pullLine : doing[this.step];
 	}
 
 	#endStep() {

@@ -57,7 +57,7 @@ test("Run opens the form when something has to be decided", async () => {
 	expect(sheet.form?.problems).toHaveLength(1);
 });
 
-test("Customise always opens the form", async () => {
+test("Configure always opens the form", async () => {
 	await ask("grafana", "form");
 	expect(sheet.form?.runnable).toBe(true);
 	expect(sheet.run).toBeNull();

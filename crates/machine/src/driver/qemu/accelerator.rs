@@ -283,9 +283,13 @@ async fn probe_in(
         // Events before we subscribed are visible in the state.
         let status = qmp.status().await.unwrap_or_default();
         if status == "internal-error" {
-            return Err(MachineError::Stuck {
-                reason: format!("internal error; {}", last_words(&log)),
-            });
+            let words = last_words(&log);
+            let reason = if words.is_empty() {
+                "QEMU reported an internal error".to_owned()
+            } else {
+                format!("QEMU reported an internal error: {words}")
+            };
+            return Err(MachineError::Stuck { reason });
         }
         loop {
             tokio::select! {
@@ -307,7 +311,7 @@ async fn probe_in(
         .await
         .unwrap_or_else(|_| {
             Err(MachineError::Stuck {
-                reason: "the kernel does not get anywhere".to_owned(),
+                reason: "the kernel did not boot in time".to_owned(),
             })
         });
     process.kill().await;
