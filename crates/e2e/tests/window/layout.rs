@@ -1,7 +1,6 @@
 //! Every control can be reached on any screen, in windows of several sizes and zoom levels.
 
 use anyhow::{Result, ensure};
-use serde_json::json;
 use slipway_e2e::{App, eventually};
 use slipway_testkit::{Engine, free_port};
 use thirtyfour::Key;
