@@ -216,7 +216,7 @@ pub(crate) async fn remove(
     let mut exit = Exit::Done;
     let mut outcomes = Vec::new();
     for image in &what.images {
-        let outcome = match slipway.image_remove(image, what.force).await {
+        let outcome = match slipway.image_remove(image, None, what.force).await {
             Ok(removal) => Removed {
                 image: image.clone(),
                 untagged: removal.untagged,

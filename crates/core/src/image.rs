@@ -126,12 +126,31 @@ impl Slipway {
     }
 
     /// Removes a tag, or an image by id. An image that a container uses is refused, with the container's name.
+    ///
+    /// With `of` (an image id) the reference is removed only if it still names that image: a tag may have moved since it
+    /// was listed, and another engine may have been selected.
     pub async fn image_remove(
         &self,
         reference: &str,
+        of: Option<&str>,
         force: bool,
     ) -> Result<ImageRemoval, ApiError> {
         let engine = self.selected().await?.engine;
+        if let Some(of) = of.filter(|of| *of != reference) {
+            let named = engine
+                .inspect_image(reference)
+                .await
+                .map_err(|error| image_error(reference, &error))?;
+            let digest = |id: &str| id.strip_prefix("sha256:").unwrap_or(id).to_owned();
+            if digest(&named.id) != digest(of) {
+                return Err(ApiError {
+                    kind: ErrorKind::Conflict,
+                    message: format!("`{reference}` names another image by now"),
+                    hint: Some("Check the list, which is up to date again".to_owned()),
+                    detail: None,
+                });
+            }
+        }
         match engine.remove_image(reference, force).await {
             Ok(removed) => Ok(ImageRemoval {
                 untagged: removed.untagged,

@@ -89,7 +89,7 @@ impl Slipway {
             });
         }
         for reference in references(image) {
-            match self.image_remove(&reference, false).await {
+            match self.image_remove(&reference, Some(&image.id), false).await {
                 Ok(_) => {}
                 // It was removed with an earlier reference, or by somebody else.
                 Err(error) if error.kind == ErrorKind::NotFound => {}

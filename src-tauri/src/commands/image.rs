@@ -51,15 +51,16 @@ pub(crate) async fn images_remove_unused(
     .await
 }
 
-/// Removes a tag (or an untagged image by id).
+/// Removes a tag (or an untagged image by id), if it still names the image with the id `of`.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn image_remove(
     core: Core<'_>,
     reference: String,
+    of: String,
     force: bool,
 ) -> Result<ImageRemoval, ApiError> {
-    core.image_remove(&reference, force).await
+    core.image_remove(&reference, Some(&of), force).await
 }
 
 /// Pulls an image. `operation` is a name of the caller's choice by which [`super::run::operation_cancel`] finds it.

@@ -65,8 +65,8 @@ export const commands = {
 	imageDetail: (reference: string) => typedError<ImageDetail, ApiError>(__TAURI_INVOKE("image_detail", { reference })),
 	/**  Disk space of images, and the images that no container uses. Slow on engines with much to count. */
 	imageUsage: () => typedError<ImageUsage, ApiError>(__TAURI_INVOKE("image_usage")),
-	/**  Removes a tag (or an untagged image by id). */
-	imageRemove: (reference: string, force: boolean) => typedError<ImageRemoval, ApiError>(__TAURI_INVOKE("image_remove", { reference, force })),
+	/**  Removes a tag (or an untagged image by id), if it still names the image with the id `of`. */
+	imageRemove: (reference: string, of: string, force: boolean) => typedError<ImageRemoval, ApiError>(__TAURI_INVOKE("image_remove", { reference, of, force })),
 	/**
 	 *  Removes images by id, each only if no container uses it by then. `operation` is a name of the caller's choice by
 	 *  which [`super::run::operation_cancel`] finds it.

@@ -20,7 +20,7 @@ function backend(list: ImageView[]) {
 	const host = {
 		imageList: vi.fn(async () => list),
 		imageUsage: vi.fn(async () => ({ total_bytes: 5_000, unused: [] })),
-		imageRemove: vi.fn(async (_reference: string, _force: boolean) => ({ untagged: [], deleted: [] })),
+		imageRemove: vi.fn(async (_reference: string, _of: string, _force: boolean) => ({ untagged: [], deleted: [] })),
 		imagePull: vi.fn(
 			async (_reference: string, _operation: string, _progress: (p: PullProgress) => void) => null,
 		),
@@ -91,10 +91,10 @@ describe("Images", () => {
 		});
 		await images.remove([a, b, c].map(wholeImage), false);
 		expect(host.imageRemove.mock.calls).toEqual([
-			["a:1", false],
-			["a:2", false],
-			["b", false],
-			[c.id, false],
+			["a:1", a.id, false],
+			["a:2", a.id, false],
+			["b", b.id, false],
+			[c.id, c.id, false],
 		]);
 		expect(images.failures.map(({ name }) => name)).toEqual(["b"]);
 		expect(images.removing.size).toBe(0);
@@ -159,7 +159,7 @@ describe("Images", () => {
 		const both = image("a", ["a:1", "b:1"]);
 		const { images, host } = backend([both]);
 		await images.remove([{ image: both, references: ["b:1"] }], true);
-		expect(host.imageRemove.mock.calls).toEqual([["b:1", false]]);
+		expect(host.imageRemove.mock.calls).toEqual([["b:1", both.id, false]]);
 	});
 
 	it("asks for the disk space when other images are here, and only while somebody looks", async () => {

@@ -223,7 +223,7 @@ export class Images extends Lines<ImageItem> {
 			const { image, references } = removal;
 			try {
 				for (const reference of references.length > 0 ? references : [image.id])
-					await this.#host.imageRemove(reference, force && isWhole(removal));
+					await this.#host.imageRemove(reference, image.id, force && isWhole(removal));
 				removed.push(removal);
 			} catch (thrown) {
 				const { error } = HostError.from(thrown);
