@@ -44,8 +44,10 @@ fn a_needed_service_is_run_once_and_then_used() {
     names.sort();
     assert_eq!(names, ["paperless-ngx", "paperless-ngx-2", "redis"]);
     for name in ["paperless-ngx", "paperless-ngx-2"] {
-        let address = engine.docker_ok(&["exec", name, "printenv", "PAPERLESS_REDIS"]);
-        assert_eq!(address, "redis://redis:6379", "{name}");
+        let address = "PAPERLESS_REDIS=redis://redis:6379";
+        let detail = slipway.json(&["inspect", name, "--raw"]);
+        let env = detail["Config"]["Env"].as_array().expect("a list");
+        assert!(env.iter().any(|line| line == address), "{name}: {env:?}");
         let ask = "(echo PING; sleep 1) | nc redis 6379";
         let answer = engine.docker_ok(&["exec", name, "sh", "-c", ask]);
         assert_eq!(answer, "+PONG", "{name}");
