@@ -355,7 +355,7 @@ fn why_not(protocol: Transport, local: SocketAddr, error: &io::Error) -> Machine
             let first = first_unprivileged_port(port);
             failed(
                 ErrorKind::PermissionDenied,
-                format!("Ports below {first} need administrator rights"),
+                format!("Port {port} needs administrator rights, as all below {first} do"),
                 Some(if cfg!(target_os = "linux") {
                     format!(
                         "Publish a port from {first} on, or allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
