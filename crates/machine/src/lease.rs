@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::paths::SOCKETS;
+use crate::paths::{PROBE, SOCKETS};
 use crate::{MachineError, MachinePaths, host};
 
 /// Grace period: a probe holds the lock for a moment.
@@ -108,13 +108,13 @@ impl Lease {
 
     /// Ends the processes and removes the sockets of a previous owner.
     fn clear(&self) {
-        for directory in [self.runtime.clone(), self.runtime.join("probe")] {
+        for directory in [self.runtime.clone(), self.runtime.join(PROBE)] {
             if let Some(record) = read_record(&record_path(&directory)) {
                 end(&record);
             }
             let _ = std::fs::remove_file(record_path(&directory));
         }
-        let _ = std::fs::remove_dir_all(self.runtime.join("probe"));
+        let _ = std::fs::remove_dir_all(self.runtime.join(PROBE));
         for name in SOCKETS {
             let _ = std::fs::remove_file(self.runtime.join(name));
         }
