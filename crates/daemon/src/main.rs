@@ -28,7 +28,12 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error),
     };
     // The lock comes before the log: without the lock, the log belongs to another process.
-    let lease = match Lease::take(&paths) {
+    let log = || {
+        if let Err(error) = trace(&paths) {
+            eprintln!("There will be no log: {error}");
+        }
+    };
+    let lease = match Lease::take_and(&paths, log) {
         Ok(lease) => lease,
         Err(error @ MachineError::Owned { .. }) => {
             // A second instance is no failure: the first one serves its clients.
@@ -37,9 +42,6 @@ fn main() -> ExitCode {
         }
         Err(error) => return fail(&error),
     };
-    if let Err(error) = trace(&paths) {
-        eprintln!("There will be no log: {error}");
-    }
     #[cfg(unix)]
     detach();
     let runtime = tokio::runtime::Builder::new_multi_thread()
