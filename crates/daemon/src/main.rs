@@ -1,7 +1,7 @@
 //! `slipwayd`: the process that owns Slipway's machine.
 //!
 //! It holds the machine's lock, so there is only one; a second one reports that and exits. It outlives the window and
-//! the command that started it, shuts the machine down when it is asked to end (SIGTERM, SIGINT, or through its socket)
+//! the command that started it, shuts the machine down when it is asked to end (a signal, or through its socket)
 //! or when its socket is removed, and exits by itself when it owns nothing and no client is connected. About containers
 //! it knows only which ports they publish.
 
@@ -28,7 +28,12 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error),
     };
     // The lock comes before the log: without the lock, the log belongs to another process.
-    let lease = match Lease::take(&paths) {
+    let log = || {
+        if let Err(error) = trace(&paths) {
+            eprintln!("There will be no log: {error}");
+        }
+    };
+    let lease = match Lease::take_and(&paths, log) {
         Ok(lease) => lease,
         Err(error @ MachineError::Owned { .. }) => {
             // A second instance is no failure: the first one serves its clients.
@@ -37,9 +42,6 @@ fn main() -> ExitCode {
         }
         Err(error) => return fail(&error),
     };
-    if let Err(error) = trace(&paths) {
-        eprintln!("There will be no log: {error}");
-    }
     #[cfg(unix)]
     detach();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -164,15 +166,20 @@ async fn nothing_to_own(machine: MachineHandle, mut clients: watch::Receiver<usi
 #[cfg(unix)]
 async fn asked_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
+    // Their handlers stay for the life of the process: a second signal does not cut short what the first one began.
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up), Ok(mut quit)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+        signal(SignalKind::quit()),
     ) else {
         return std::future::pending().await;
     };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        _ = hang_up.recv() => {}
+        _ = quit.recv() => {}
     }
 }
 

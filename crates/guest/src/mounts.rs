@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use rustix::mount::{
-    MountFlags, UnmountFlags, mount, mount_bind, mount_move, mount_remount, unmount,
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, mount_move,
+    mount_remount, unmount,
 };
 use rustix::process::{chdir, chroot};
 
@@ -64,7 +65,13 @@ pub(crate) fn late() -> Result<()> {
         "cgroup2",
         HARMLESS,
         "nsdelegate",
+    )?;
+    // As systemd does: `-v /x:/y:rshared` is refused otherwise. Mounts that are made later inherit it.
+    mount_change(
+        "/",
+        MountPropagationFlags::SHARED | MountPropagationFlags::REC,
     )
+    .doing(|| "The mounts could not be shared".into())
 }
 
 /// The data disk and its directories.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::paths::SOCKETS;
+use crate::paths::{PROBE, SOCKETS};
 use crate::{MachineError, MachinePaths, host};
 
 /// Grace period: a probe holds the lock for a moment.
@@ -46,6 +46,12 @@ struct ProcessRecord {
 impl Lease {
     /// Takes the lease, creates the machine's directories, and cleans up after the previous owner.
     pub fn take(paths: &MachinePaths) -> Result<Self, MachineError> {
+        Self::take_and(paths, || {})
+    }
+
+    /// As [`Lease::take`]. Calls `owned` before it cleans up: from then on the log belongs to this process, and what is
+    /// cleaned up is in it.
+    pub fn take_and(paths: &MachinePaths, owned: impl FnOnce()) -> Result<Self, MachineError> {
         paths.create()?;
         let Some(mut machine) = lock(&paths.lock())? else {
             return Err(MachineError::Owned {
@@ -78,6 +84,7 @@ impl Lease {
             sockets,
             runtime: paths.runtime.clone(),
         };
+        owned();
         lease.clear();
         Ok(lease)
     }
@@ -108,13 +115,14 @@ impl Lease {
 
     /// Ends the processes and removes the sockets of a previous owner.
     fn clear(&self) {
-        for directory in [self.runtime.clone(), self.runtime.join("probe")] {
+        for directory in [self.runtime.clone(), self.runtime.join(PROBE)] {
             if let Some(record) = read_record(&record_path(&directory)) {
+                tracing::info!(pid = record.pid, "ending what an earlier slipwayd left");
                 end(&record);
             }
             let _ = std::fs::remove_file(record_path(&directory));
         }
-        let _ = std::fs::remove_dir_all(self.runtime.join("probe"));
+        let _ = std::fs::remove_dir_all(self.runtime.join(PROBE));
         for name in SOCKETS {
             let _ = std::fs::remove_file(self.runtime.join(name));
         }

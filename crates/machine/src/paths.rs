@@ -148,8 +148,11 @@ impl MachinePaths {
 
     /// Creates the directories, private to this user, and checks that sockets can be created there.
     pub fn create(&self) -> Result<(), MachineError> {
-        for name in SOCKETS {
-            let path = self.runtime.join(name);
+        // A probe of an accelerator has its own QMP socket. Where that cannot be made, the machine would be emulated for
+        // no reason that anybody sees.
+        let probe = self.runtime.join(PROBE).join(QMP_SOCKET);
+        let sockets = SOCKETS.iter().map(|name| self.runtime.join(name));
+        for path in sockets.chain([probe]) {
             if cfg!(unix) && path.as_os_str().len() > MAX_SOCKET_PATH {
                 return Err(MachineError::PathTooLong { path });
             }
@@ -159,11 +162,15 @@ impl MachinePaths {
     }
 }
 
+/// Subdirectory of the runtime directory in which an accelerator is probed.
+pub(crate) const PROBE: &str = "probe";
+const QMP_SOCKET: &str = "qmp.sock";
+
 /// The sockets of `slipwayd` and of its virtual machine.
 pub(crate) const SOCKETS: [&str; 6] = [
     "engine.sock",
     "daemon.sock",
-    "qmp.sock",
+    QMP_SOCKET,
     "link.sock",
     "ports.sock",
     "calls.sock",
@@ -241,6 +248,21 @@ mod tests {
         assert!(matches!(
             paths.create(),
             Err(MachineError::UnsafeDirectory { .. })
+        ));
+    }
+
+    #[test]
+    fn a_path_too_long_for_the_socket_of_a_probe_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        // Room for `daemon.sock`, not for `probe/qmp.sock`.
+        let length = MAX_SOCKET_PATH - "/daemon.sock".len();
+        let root = root.path().join("x");
+        let padding = length - root.as_os_str().len() - "/run".len();
+        let paths = paths(&root.with_file_name("x".repeat(padding + 1)));
+        assert_eq!(paths.runtime.as_os_str().len(), length);
+        assert!(matches!(
+            paths.create(),
+            Err(MachineError::PathTooLong { path }) if path.ends_with("probe/qmp.sock")
         ));
     }
 

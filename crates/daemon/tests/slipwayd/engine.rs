@@ -34,8 +34,9 @@ async fn the_docker_command_works_as_with_an_engine_of_this_computer() {
         let what = what.to_owned();
         move || eprintln!("{what} took {:?}", began.elapsed())
     };
-    let steps: [(&str, Step); 8] = [
+    let steps: [(&str, Step); 9] = [
         ("outputs and exit codes", outputs_and_exit_codes),
+        ("shared mounts", mounts_are_shared),
         ("a terminal", a_terminal),
         ("half-close", what_is_sent_is_answered_after_its_end),
         ("attach", attached_twice),
@@ -118,6 +119,17 @@ fn outputs_and_exit_codes(own: &Own) {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "err\n");
     let output = own.docker(&["exec", "web", "sh", "-c", "exit 9"], b"");
     assert_eq!(output.status.code(), Some(9));
+}
+
+/// What a container mounts in a shared volume is there for another one. Refused where the guest's mounts are private.
+fn mounts_are_shared(own: &Own) {
+    let mount = "type=bind,source=/data,target=/there,bind-propagation=rshared";
+    own.docker_ok(
+        &[
+            "run", "--rm", "--mount", mount, "tiny", "sh", "-c", "exit 0",
+        ],
+        b"",
+    );
 }
 
 /// The docker command in a terminal of 33 rows and 77 columns.

@@ -1,6 +1,6 @@
 //! The handle through which the owning process sends requests to the supervisor.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -197,7 +197,11 @@ impl MachineHandle {
             file.seek(std::io::SeekFrom::Start(from)).await
         };
         begin.await.map_err(MachineError::file("Reading", path))?;
-        Ok(MachineLog(Log::File { file, follow }))
+        Ok(MachineLog(Log::File {
+            file,
+            path: path.to_owned(),
+            follow,
+        }))
     }
 }
 
@@ -206,7 +210,11 @@ pub struct MachineLog(Log);
 
 enum Log {
     Nothing,
-    File { file: File, follow: bool },
+    File {
+        file: File,
+        path: PathBuf,
+        follow: bool,
+    },
     Guest(LinkStream),
 }
 
@@ -217,15 +225,25 @@ impl MachineLog {
         let count = match &mut self.0 {
             Log::Nothing => 0,
             Log::Guest(stream) => stream.read(&mut buffer).await?,
-            Log::File { file, follow } => loop {
+            Log::File { file, path, follow } => loop {
                 let count = file.read(&mut buffer).await?;
                 if count > 0 || !*follow {
                     break count;
                 }
                 // A log shorter than what was already read was cut or restarted, and is sent from its beginning.
                 let read = file.stream_position().await?;
-                if file.metadata().await?.len() < read {
+                let metadata = file.metadata().await?;
+                if metadata.len() < read {
                     file.rewind().await?;
+                    continue;
+                }
+                // The log was rotated. Something may have been written to the old file since it was read.
+                if let Some(new) = replacement(path, &metadata).await {
+                    let count = file.read(&mut buffer).await?;
+                    if count > 0 {
+                        break count;
+                    }
+                    *file = new;
                     continue;
                 }
                 tokio::time::sleep(LOG_INTERVAL).await;
@@ -234,6 +252,23 @@ impl MachineLog {
         buffer.truncate(count);
         Ok((count > 0).then_some(buffer))
     }
+}
+
+/// The file at a path, if it is not the one that `metadata` describes.
+#[cfg(unix)]
+async fn replacement(path: &Path, metadata: &std::fs::Metadata) -> Option<File> {
+    use std::os::unix::fs::MetadataExt as _;
+    let there = tokio::fs::metadata(path).await.ok()?;
+    if (there.dev(), there.ino()) == (metadata.dev(), metadata.ino()) {
+        return None;
+    }
+    File::open(path).await.ok()
+}
+
+/// An open log cannot be rotated on Windows.
+#[cfg(not(unix))]
+async fn replacement(_path: &Path, _metadata: &std::fs::Metadata) -> Option<File> {
+    None
 }
 
 #[cfg(test)]
@@ -253,11 +288,23 @@ mod tests {
             .unwrap();
         writer.write_all(b"a long beginning\n").unwrap();
         let file = File::open(&path).await.unwrap();
-        let mut log = MachineLog(Log::File { file, follow: true });
+        let follow = true;
+        let mut log = MachineLog(Log::File {
+            file,
+            path: path.clone(),
+            follow,
+        });
         assert_eq!(log.next().await.unwrap().unwrap(), b"a long beginning\n");
         writer.set_len(0).unwrap();
         writer.write_all(b"the end\n").unwrap();
         assert_eq!(log.next().await.unwrap().unwrap(), b"the end\n");
+
+        // Rotated, as `slipwayd` does it with its own.
+        writer.write_all(b"the last\n").unwrap();
+        std::fs::rename(&path, directory.path().join("log.1")).unwrap();
+        std::fs::write(&path, b"the first\n").unwrap();
+        assert_eq!(log.next().await.unwrap().unwrap(), b"the last\n");
+        assert_eq!(log.next().await.unwrap().unwrap(), b"the first\n");
         writer.write_all(b"more\n").unwrap();
         assert_eq!(log.next().await.unwrap().unwrap(), b"more\n");
     }

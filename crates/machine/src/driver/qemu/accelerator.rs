@@ -255,7 +255,7 @@ async fn probe(
     accelerator: Accelerator,
     spec: &VmSpec,
 ) -> Result<(), MachineError> {
-    let directory = spec.runtime.join("probe");
+    let directory = spec.runtime.join(crate::paths::PROBE);
     crate::paths::private_dir(&directory)?;
     let outcome = probe_in(&directory, program, accelerator, spec).await;
     let _ = std::fs::remove_dir_all(&directory);
