@@ -49,9 +49,12 @@ impl Lease {
         Self::take_and(paths, || {})
     }
 
-    /// As [`Lease::take`]. Calls `owned` before it cleans up: from then on the log belongs to this process, and what is
+    /// As [`Lease::take`]. Calls `before_cleaning` once the locks are held: from then on the log belongs to this process, and what is
     /// cleaned up is in it.
-    pub fn take_and(paths: &MachinePaths, owned: impl FnOnce()) -> Result<Self, MachineError> {
+    pub fn take_and(
+        paths: &MachinePaths,
+        before_cleaning: impl FnOnce(),
+    ) -> Result<Self, MachineError> {
         paths.create()?;
         let Some(mut machine) = lock(&paths.lock())? else {
             return Err(MachineError::Owned {
@@ -84,7 +87,7 @@ impl Lease {
             sockets,
             runtime: paths.runtime.clone(),
         };
-        owned();
+        before_cleaning();
         lease.clear();
         Ok(lease)
     }
