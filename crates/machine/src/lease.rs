@@ -49,8 +49,8 @@ impl Lease {
         Self::take_and(paths, || {})
     }
 
-    /// As [`Lease::take`]. Calls `before_cleaning` once the locks are held: from then on the log belongs to this process, and what is
-    /// cleaned up is in it.
+    /// As [`Lease::take`]. Calls `before_cleaning` once the locks are held: from then on the log belongs to this process,
+    /// and what is cleaned up is in it.
     pub fn take_and(
         paths: &MachinePaths,
         before_cleaning: impl FnOnce(),
