@@ -149,6 +149,7 @@ impl Survey<'_> {
             self.press(&format!("[data-testid=\"container-row-{name}\"] .name"))
                 .await?;
             app.find("container-detail").await?;
+            app.find("tab-logs").await?;
             let tabs = app
                 .script(
                     "return [...document.querySelectorAll('[data-testid=container-detail] [role=tab]')].map((it) => it.dataset.testid)",
