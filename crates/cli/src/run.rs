@@ -16,7 +16,7 @@ use crate::interrupt;
 use crate::machine;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::run_options::Options;
+use crate::run_options::{self, Options};
 use crate::table::Fields;
 use crate::text;
 
@@ -78,6 +78,7 @@ async fn run_with_progress(
     }
     if options.with_needed {
         plan = Box::pin(with_needed(plan, slipway, cancel, progress)).await?;
+        run_options::complete(draft.entry.as_ref(), &plan)?;
     }
     let outcome = slipway
         .run(plan, cancel, |event| tell(&event, progress))

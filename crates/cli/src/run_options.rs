@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use slipway_api::ApiError;
+use slipway_api::catalog::CatalogEntry;
 use slipway_api::container::{EnvVar, RestartPolicy};
 use slipway_api::run::{MountPlan, PortPlan, RunDraft, RunPlan};
 
@@ -162,14 +163,17 @@ impl Options {
         if !self.command.is_empty() {
             plan.command.clone_from(&self.command);
         }
-        missing(draft, &plan)?;
+        // A needed service sets variables too.
+        if !self.with_needed {
+            complete(draft.entry.as_ref(), &plan)?;
+        }
         Ok(plan)
     }
 }
 
 /// Refuses a plan that lacks a required variable.
-fn missing(draft: &RunDraft, plan: &RunPlan) -> Result<(), ApiError> {
-    let Some(entry) = &draft.entry else {
+pub(crate) fn complete(entry: Option<&CatalogEntry>, plan: &RunPlan) -> Result<(), ApiError> {
+    let Some(entry) = entry else {
         return Ok(());
     };
     let lacking: Vec<_> = entry
@@ -193,7 +197,15 @@ fn missing(draft: &RunDraft, plan: &RunPlan) -> Result<(), ApiError> {
             entry.name,
             names.join(" and ")
         ),
-        format!("Add -e {}=… ({})", first.name, first.description),
+        match entry.needs.as_slice() {
+            [] => format!("Add -e {}=… ({})", first.name, first.description),
+            needs => format!(
+                "Add --with-needed to run {} first, or -e {}=… ({})",
+                needs.join(" and "),
+                first.name,
+                first.description
+            ),
+        },
     ))
 }
 

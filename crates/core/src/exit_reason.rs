@@ -98,10 +98,10 @@ pub(crate) fn found_by_inspect(detail: &ContainerDetail) -> Option<Ended> {
     if !matches!(state.state, S::Exited | S::Dead | S::Restarting) {
         return None;
     }
-    if let Some(error) = state.error.as_deref().filter(|error| !error.is_empty()) {
+    if let Some(error) = detail.start_error() {
         return Some(Ended {
             ending: Ending::Failed,
-            reason: Some(error.to_owned()),
+            reason: Some(error),
         });
     }
     state.oom_killed.then(|| Ended {
@@ -126,11 +126,7 @@ pub(crate) fn of_ended(detail: &ContainerDetail) -> Option<Ended> {
 
 /// The same in words, including why a container could not be started.
 pub(crate) fn of_detail(detail: &ContainerDetail) -> Option<String> {
-    let error = detail.state.error.as_ref();
-    error
-        .filter(|error| !error.is_empty())
-        .cloned()
-        .or_else(|| of_ended(detail)?.reason)
+    detail.start_error().or_else(|| of_ended(detail)?.reason)
 }
 
 #[cfg(test)]

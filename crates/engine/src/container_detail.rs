@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::container::{WireMount, WireNetwork, parse_ip, parse_port};
-use crate::error::clean;
+use crate::error::{About, Noun, classify, clean};
 use crate::{
     ContainerState, Engine, EngineError, Health, Mount, MountKind, NetworkAttachment, Port,
     Protocol, Timestamp, json,
@@ -131,6 +131,18 @@ pub struct StateDetail {
     pub finished_at: Option<Timestamp>,
     /// Health, where it has a check.
     pub health: Option<HealthDetail>,
+}
+
+impl ContainerDetail {
+    /// Why it could not be started, in words. [`StateDetail::error`] has the engine's own.
+    pub fn start_error(&self) -> Option<String> {
+        let raw = self.state.error.as_deref()?;
+        let about = About {
+            noun: Noun::Container,
+            name: self.name.clone(),
+        };
+        Some(classify(500, raw, &about).to_string())
+    }
 }
 
 /// The result of the health check.
@@ -715,6 +727,8 @@ mod tests {
             r#"{"Id":"a","State":{"Status":"created","ExitCode":128,"Error":"port is already allocated","StartedAt":"0001-01-01T00:00:00Z","FinishedAt":"0001-01-01T00:00:00Z"}}"#,
         );
         assert_eq!(failed.state.exit_code, Some(128));
+        let words = failed.start_error().expect("it has one");
+        assert_eq!(words, "A host port is already in use");
         let fresh = parse(r#"{"Id":"a","State":{"Status":"created","ExitCode":0}}"#);
         assert_eq!(fresh.state.exit_code, None);
     }

@@ -23,6 +23,16 @@ fn a_needed_service_is_run_once_and_then_used() {
         slipway.run(&arguments)
     };
 
+    // A variable that the service sets is not asked for.
+    let ended = slipway.run(&["run", "wordpress"]).exits(2);
+    assert!(
+        ended.stderr.contains("--with-needed to run mysql first"),
+        "{ended:#?}"
+    );
+    let ended = slipway.run(&["run", "wordpress", "--with-needed"]).exits(1);
+    assert!(ended.stderr.contains("Running MySQL first"), "{ended:#?}");
+    assert!(ended.stderr.contains("no image `mysql:"), "{ended:#?}");
+
     // A plan that cannot be run has nothing run for it.
     run("0").exits(2);
     let network = slipway.run(&["run", "paperless-ngx", "--with-needed", "--memory", "1k"]);

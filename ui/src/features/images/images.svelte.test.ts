@@ -20,7 +20,10 @@ function backend(list: ImageView[]) {
 	const host = {
 		imageList: vi.fn(async () => list),
 		imageUsage: vi.fn(async () => ({ total_bytes: 5_000, unused: [] })),
-		imageRemove: vi.fn(async (_reference: string, _of: string, _force: boolean) => ({ untagged: [], deleted: [] })),
+		imageRemove: vi.fn(async (_reference: string, _of: string, _force: boolean) => ({
+			untagged: [],
+			deleted: [],
+		})),
 		imagePull: vi.fn(
 			async (_reference: string, _operation: string, _progress: (p: PullProgress) => void) => null,
 		),

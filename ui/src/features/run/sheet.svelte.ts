@@ -141,7 +141,9 @@ class Sheet {
 	/** Back to the form, with the plan that was run and the refused field marked. */
 	async change(run: Run, edit: (plan: RunPlan) => RunPlan = (plan) => plan) {
 		const check = { docker_run: "", docker_run_full: "", findings: [], local_folders: false };
-		const form = new PlanForm({ plan: edit(run.plan), entry: run.entry, image: null, check }, true);
+		const plan = edit(run.plan);
+		const edited = run.edited || JSON.stringify(plan) !== JSON.stringify(run.plan);
+		const form = new PlanForm({ plan, entry: run.entry, image: null, check }, edited);
 		if (run.error?.field) form.refuse(run.error.field, run.error.error.message, run.error.error.hint);
 		await form.checkNow();
 		this.run = null;
