@@ -131,10 +131,15 @@ pub(crate) fn install_machine(consent: Consent, archs: &[Arch]) -> Result<()> {
     let is_old = names
         .iter()
         .any(|name| offered_version(name).is_some_and(|version| version < GOOD_QEMU));
-    if is_old && let Err(error) = install_from_backports(&names) {
-        println!("backports cannot be used ({error}): taking the release's own QEMU");
-    } else if is_old {
-        return Ok(());
+    if is_old {
+        match install_from_backports(&names) {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                println!(
+                    "Backports are not available ({error}): installing the release's own QEMU"
+                );
+            }
+        }
     }
     let Err(refusal) = apt_install(&[], &names) else {
         return Ok(());

@@ -77,7 +77,7 @@ impl ConfigurationWatch {
     }
 }
 
-/// What the user chose, as it was read last.
+/// The user's choice of an engine, as it was last read.
 #[derive(Default)]
 struct Known {
     endpoint: Option<Endpoint>,
@@ -141,7 +141,7 @@ fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the user chose, if anything; `None` when the settings cannot be read.
+/// The engine that the user chose, if any. Returns `None` if the settings cannot be read.
 async fn chosen(environment: &Environment, settings: &SettingsFile) -> Option<Option<Endpoint>> {
     let file = settings.clone();
     let settings = blocking(move || file.read()).await.ok()?;

@@ -35,7 +35,7 @@ pub(crate) struct EndRequests {
     heard: HashMap<String, Heard>,
 }
 
-/// What events said about one container since it was last started. Times are nanoseconds by the engine's clock.
+/// The events of one container since it was last started. Times are nanoseconds by the engine's clock.
 #[derive(Default)]
 struct Heard {
     /// The first signal of the latest request.

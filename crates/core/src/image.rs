@@ -141,12 +141,12 @@ impl Slipway {
                 .inspect_image(reference)
                 .await
                 .map_err(|error| image_error(reference, &error))?;
-            let digest = |id: &str| id.strip_prefix("sha256:").unwrap_or(id).to_owned();
+            let digest = |id| str::trim_start_matches(id, "sha256:");
             if digest(&named.id) != digest(of) {
                 return Err(ApiError {
                     kind: ErrorKind::Conflict,
-                    message: format!("`{reference}` names another image by now"),
-                    hint: Some("Check the list, which is up to date again".to_owned()),
+                    message: format!("`{reference}` now names another image"),
+                    hint: Some("Refresh the list and try again".to_owned()),
                     detail: None,
                 });
             }

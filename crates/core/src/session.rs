@@ -696,7 +696,7 @@ impl Follower {
             return;
         }
         self.end_requests.recall(&selected.engine, &ended).await;
-        // What was learnt meanwhile stays.
+        // Read again, because inspects may have changed it during the recall.
         let list = self.store.snapshot().containers;
         let told = list.into_iter().filter_map(|mut view| {
             if self.end_requests.put_in(&mut view) {

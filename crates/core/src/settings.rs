@@ -160,7 +160,7 @@ impl SettingsFile {
 pub(crate) enum Unreadable {
     /// It may be readable the next time.
     Now(std::io::Error),
-    /// What is in it is not settings.
+    /// Its content is not valid settings.
     Damaged(String),
 }
 

@@ -30,7 +30,7 @@ impl Slipway {
         let slipway = self.pinned().await?;
         let engine = slipway.selected().await?.engine;
         let total = count(ids.len());
-        // What is freed takes the engine long to say, and is not worth waiting for after a cancellation.
+        // The engine may take minutes to compute its disk usage. After a cancellation nobody waits for that.
         let before = cancel.run_until_cancelled(engine.image_disk_usage()).await;
         let mut result = ImagesRemoval {
             removed: 0,

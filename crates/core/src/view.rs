@@ -565,7 +565,7 @@ mod tests {
         ] {
             assert_eq!(duration(seconds), words);
         }
-        // What is written can be parsed, and is off by at most one unit.
+        // The written age can be parsed, and is off by at most one unit.
         for seconds in [0, 5, 60, 600, 3_600, 50_000, 200_000] {
             let read = age(&format!("Up {}", duration(seconds))).expect("a time");
             let off = i64::try_from(seconds).expect("small") - read / 1_000_000_000;

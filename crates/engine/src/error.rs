@@ -284,7 +284,7 @@ impl EngineError {
         }
     }
 
-    /// What the user can try, if there is anything better than "try again".
+    /// A hint for the user, if there is anything better than "try again".
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::InvalidAddress { .. } => {

@@ -105,8 +105,8 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, EngineError>> + S
 
 const WHAT: &str = "the stream of events";
 
-/// What an engine remembers is read for this long, of which the latest events up to this number are kept, and until nothing more has come
-/// for this long: an engine whose clock is behind keeps the stream open.
+/// Limits of a read of past events: the number of latest events to keep, the time for the whole read, and the silence
+/// after which it ends. An engine whose clock is behind would keep the stream open.
 const PAST: (usize, Duration, Duration) =
     (2048, Duration::from_secs(2), Duration::from_millis(300));
 
@@ -279,9 +279,9 @@ impl Engine {
 }
 
 impl Engine {
-    /// What the engine remembers of containers that were started, sent signals, or ended since `since`, oldest first: the
-    /// latest of it, if there is too much. Docker keeps its last 256 events until it is restarted; Podman keeps a log.
-    /// What could be read in two seconds is returned, however the stream ends.
+    /// The past events of containers that were started, sent signals, or ended since `since`, oldest first: the
+    /// latest ones, if there are too many. Docker keeps its last 256 events until it is restarted; Podman keeps a log.
+    /// Returns the events that could be read within two seconds, however the stream ends.
     pub async fn past_container_events(&self, since: Timestamp) -> Vec<Event> {
         let (most, deadline, silence) = PAST;
         let filters = match self.info().product {

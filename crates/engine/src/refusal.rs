@@ -8,7 +8,7 @@ pub(crate) fn in_words(raw: &str) -> String {
     known(raw, &lower).unwrap_or_else(|| shortened(raw))
 }
 
-/// What is still in use, and by which container if the engine names it.
+/// Says which object is still in use, and by which container if the engine names it.
 pub(crate) fn in_use(raw: &str) -> String {
     let lower = raw.to_lowercase();
     if lower.contains("has active endpoints") {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use slipway_api::machine::MachineHost;
 
-/// What the machine can be given.
+/// The resources that the machine can be given.
 pub(crate) fn this_computer() -> MachineHost {
     MachineHost {
         cpus: cpus(),

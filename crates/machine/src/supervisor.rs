@@ -818,7 +818,7 @@ impl Life {
     }
 }
 
-/// What is shown of a slow stop.
+/// The warning about a slow stop.
 const LONG_STOP: &str = "Containers are given the time that they ask for to come to an end. It can be cut short by \
                          powering the machine off";
 

@@ -1,7 +1,7 @@
 import type { PullProgress } from "../host/host";
 import { bytes, bytesOf } from "./bytes";
 
-/** What a pull is doing: "Downloading, 12 of 72 MB". Without a report yet, it contacts the registry. */
+/** The current phase of a pull: "Downloading, 12 of 72 MB". Without a report yet, it contacts the registry. */
 export function pullStep(progress: PullProgress | null): string {
 	switch (progress?.phase) {
 		case undefined:

@@ -541,7 +541,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         Some((*port, web))
     }
 
-    /// What to open: the catalog's primary port, otherwise the first web page.
+    /// The URL to open: the catalog's primary port, otherwise the first web page.
     fn url(&self, container: &ContainerView) -> Option<String> {
         let primary = self
             .entry

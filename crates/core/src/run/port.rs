@@ -58,7 +58,7 @@ impl HostPorts {
         self.given.push((ip, port, protocol));
     }
 
-    /// What holds a port, without the port: "`web`", "`nginx` (process 412)".
+    /// The holder of a port, without the port: "`web`", "`nginx` (process 412)".
     pub(crate) fn holder(&self, ip: IpAddr, port: u16, protocol: Protocol) -> Option<String> {
         if self.is_given(ip, port, protocol) {
             return Some("another port of this container".to_owned());
@@ -185,7 +185,7 @@ pub(crate) fn settle(
     Ok(notices)
 }
 
-/// What holds a port that the engine reported as taken. The engine does not name the protocol, so `wanted` are the
+/// The holder of a port that the engine reported as taken. The engine does not name the protocol, so `wanted` are the
 /// candidates. Returns which one it is.
 pub(crate) async fn describe_taken(
     engine: &Engine,

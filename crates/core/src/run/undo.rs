@@ -36,7 +36,7 @@ pub(crate) fn run_id() -> Result<String, slipway_api::ApiError> {
     Ok(format!("{:032x}", u128::from_ne_bytes(random)))
 }
 
-/// What a run has created so far.
+/// The container that a run has created so far.
 #[derive(Default)]
 pub(crate) enum Made {
     /// Nothing, or nothing any more.

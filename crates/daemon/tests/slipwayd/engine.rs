@@ -121,7 +121,7 @@ fn outputs_and_exit_codes(own: &Own) {
     assert_eq!(output.status.code(), Some(9));
 }
 
-/// What a container mounts in a shared volume is there for another one. Refused where the guest's mounts are private.
+/// Docker refuses shared mount propagation if the guest's mounts are private.
 fn mounts_are_shared(own: &Own) {
     let mount = "type=bind,source=/data,target=/there,bind-propagation=rshared";
     own.docker_ok(

@@ -174,7 +174,7 @@ async fn full_pair() -> (TcpStream, TcpStream, usize) {
     let (client, stream) = pair().await;
     let mut count = 0;
     stream.writable().await.unwrap();
-    // What one end has sent may not have reached the other yet.
+    // Data that one end has sent may not have reached the other yet.
     for _ in 0..20 {
         while let Ok(written) = stream.try_write(&[0; 1000]) {
             count += written;

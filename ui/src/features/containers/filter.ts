@@ -19,7 +19,7 @@ export interface ContainerFilter {
 	terms: FilterTerm[];
 }
 
-/** What each key matches, for the help below the field. */
+/** The meaning of each key, for the help below the field. */
 export const KEY_WORDS: Record<FilterKey, string> = {
 	state: "running, stopped, exited, paused…",
 	port: "host or container port",

@@ -6,7 +6,7 @@ import { isUp } from "./status";
 export interface Removal {
 	title: string;
 	goesAway: string[];
-	/** What is kept, one sentence each. */
+	/** The things that are kept, one sentence each. */
 	stays: string[];
 }
 
@@ -19,7 +19,7 @@ function list(names: readonly string[]): string {
 	return shown.length > 1 ? `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}` : (shown[0] ?? "");
 }
 
-/** What a removal of these containers deletes and keeps. */
+/** The things that a removal of these containers deletes and keeps. */
 export function removal(containers: readonly ContainerView[]): Removal {
 	const one = containers.length === 1;
 	const names = containers.map(({ name }) => name);

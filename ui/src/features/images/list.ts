@@ -138,7 +138,7 @@ export function named(words: readonly string[], most = 6): string {
 /** The effect of removing images, shown before the user confirms. */
 export interface RemovalPlan {
 	title: string;
-	/** What is removed; with force, also images that only stopped containers use. */
+	/** The images to remove; with force, also images that only stopped containers use. */
 	free: Removal[];
 	stopped: Removal[];
 	running: Removal[];

@@ -20,12 +20,12 @@ export class Need {
 	/** Progress of the pull from 0 to 1; null while unknown. */
 	progress: number | null = $state(null);
 	error: HostError | null = $state.raw(null);
-	/** What its run said that is worth knowing. */
+	/** Notices of its run. */
 	notices: string[] = $state.raw([]);
 	/** The container that serves, once it is known. */
 	container = $state("");
 	network = $state("");
-	/** What was filled into the form, in words. */
+	/** The variables that were filled into the form, in words. */
 	filled = $state("");
 
 	#form: PlanForm;

@@ -297,7 +297,7 @@ export class PlanForm {
 
 	readonly runnable = $derived(this.problems.length === 0);
 
-	/** What the image needs beside it. */
+	/** The services that the image needs. */
 	readonly needs = new Needs();
 	/** Whether the form was left: nobody sees what is done for it. */
 	closed = false;
