@@ -32,7 +32,7 @@ test("the number of problems is that of the marked fields, and leads to each in 
 	await type("run-memory", "abc");
 	await type("run-cpus", "99");
 	await type("run-name", "not a name");
-	await waitFor(() => expect(screen.getByTestId("run-problems").textContent).toContain("3 problems"));
+	await waitFor(() => expect(screen.getByTestId("run-problems").textContent).toContain("3 fields to correct"));
 	expect(marked()).toHaveLength(3);
 	expect(isOpen("run-more")).toBe(true);
 	const visited: (string | undefined)[] = [];
@@ -49,6 +49,50 @@ test("the number of problems is that of the marked fields, and leads to each in 
 	await fireEvent.submit(document.querySelector("#run-form") as HTMLFormElement);
 	await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("run-name")));
 	expect(sheet.run).toBeNull();
+});
+
+test("what is only empty is counted as fields to fill in", async () => {
+	await configure("wordpress");
+	await waitFor(() => expect(screen.getByTestId("run-problems").textContent).toContain("1 field to fill in"));
+	await fireEvent.click(screen.getByTestId("run-problems"));
+	expect(document.activeElement?.getAttribute("data-field")).toMatch(/^env-/);
+});
+
+test("a row that was just added is marked once it was left, or with the next Run", async () => {
+	await configure("nginx");
+	const add = async () => {
+		await fireEvent.click(screen.getByTestId("run-add-port"));
+		await waitFor(() => expect(sheet.form?.checked).toBe(true));
+	};
+	await add();
+	const port = screen.getByTestId("run-container-port-1");
+	expect(document.activeElement).toBe(port);
+	expect(marked()).toHaveLength(0);
+	// Within the row nothing was left.
+	await fireEvent.focusOut(port, { relatedTarget: screen.getByTestId("run-host-port-1") });
+	expect(marked()).toHaveLength(0);
+	await fireEvent.focusOut(port, { relatedTarget: screen.getByTestId("run-name") });
+	await waitFor(() => expect(port.getAttribute("aria-invalid")).toBe("true"));
+	// Run was pressed before: another new row still starts without an error.
+	await fireEvent.submit(document.querySelector("#run-form") as HTMLFormElement);
+	await add();
+	expect(screen.getByTestId("run-container-port-2").getAttribute("aria-invalid")).toBeNull();
+	await fireEvent.submit(document.querySelector("#run-form") as HTMLFormElement);
+	await waitFor(() =>
+		expect(screen.getByTestId("run-container-port-2").getAttribute("aria-invalid")).toBe("true"),
+	);
+	expect(sheet.run).toBeNull();
+});
+
+test("the command says that it leaves passwords out, and only where it does", async () => {
+	await configure("postgres");
+	await waitFor(() => screen.getByTestId("run-docker-run-secrets"));
+	expect(screen.getByTestId("run-docker-run").textContent).not.toContain(sheet.form?.mainEnv[0]?.value);
+	expect(sheet.form?.check.docker_run_full).toContain(sheet.form?.mainEnv[0]?.value);
+	sheet.close();
+	runRequests.run("nginx", "form");
+	await waitFor(() => expect(screen.getByTestId("run-docker-run").textContent).toContain("nginx"));
+	expect(screen.queryByTestId("run-docker-run-secrets")).toBeNull();
 });
 
 test("a section stays open when what was wrong in it is mended", async () => {

@@ -119,6 +119,7 @@ describe("problems", () => {
 		expect(form.problems).toHaveLength(1);
 		form.name = "not a name";
 		form.addMount();
+		form.showAll();
 		form.network = "a b";
 		await form.checkNow();
 		const [mount] = form.mounts.slice(-1);
@@ -143,12 +144,20 @@ describe("problems", () => {
 		expect(form.problems.map(({ control }) => control)).toEqual([`env-${row.key}.name`]);
 	});
 
-	test("a port that was added has to be filled in", async () => {
+	test("a port that was added has to be filled in, and is no error before it was left", async () => {
 		const form = await open("nginx");
 		form.addPort();
+		form.addMount();
 		await form.checkNow();
 		const [row] = form.ports.slice(-1);
-		expect(form.problems.map(({ control }) => control)).toEqual([`port-${row?.key}.container_port`]);
+		const [mount] = form.mounts.slice(-1);
+		expect(form.problems).toEqual([]);
+		expect(form.runnable).toBe(false);
+		form.showAll();
+		expect(form.problems).toEqual([
+			{ control: `port-${row?.key}.container_port`, missing: true },
+			{ control: `mount-${mount?.key}.target`, missing: true },
+		]);
 		expect(row && form.portFindings(row)[0]?.message).toBe("The port in the container is missing");
 	});
 

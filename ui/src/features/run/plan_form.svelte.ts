@@ -33,10 +33,13 @@ export class PortRow {
 	chosen = $state(false);
 	/** Whether the row was added by hand and can be removed. */
 	readonly added: boolean;
+	/** Whether the row was just added: what it lacks is no error before it is left. */
+	fresh = $state(false);
 	readonly purpose: string | null;
 
 	constructor(plan: PortPlan | null, purpose: string | null = null) {
 		this.added = plan === null;
+		this.fresh = plan === null;
 		this.purpose = purpose;
 		if (!plan) return;
 		this.containerPort = plan.container_port;
@@ -92,10 +95,13 @@ export class MountRow {
 	#sources: Partial<Record<MountKind, string>> = {};
 	target = $state("");
 	readOnly = $state(false);
+	/** Whether the row was just added: what it lacks is no error before it is left. */
+	fresh = $state(false);
 	readonly holds: string | null;
 
 	constructor(plan: MountPlan | null, holds: string | null = null) {
 		this.holds = holds;
+		this.fresh = plan === null;
 		if (!plan) return;
 		this.#kind = plan.kind;
 		this.source = plan.source ?? "";
@@ -268,7 +274,16 @@ export class PlanForm {
 		this.#all.map((finding) => ({ control: this.#control(finding.field), finding })),
 	);
 
-	/** The controls with blocking problems, in the order of the form. */
+	/** The findings on screen: without those of rows that were just added. */
+	readonly #shown: { control: string; finding: PlanFinding }[] = $derived.by(() => {
+		const fresh = new Set([
+			...this.ports.filter((row) => row.fresh).map(({ key }) => `port-${key}`),
+			...this.mounts.filter((row) => row.fresh).map(({ key }) => `mount-${key}`),
+		]);
+		return this.#placed.filter(({ control }) => !fresh.has(control.split(".")[0] ?? ""));
+	});
+
+	/** The controls on screen with blocking problems, in the order of the form. */
 	readonly problems: Problem[] = $derived.by(() => {
 		const order = [
 			"name",
@@ -285,17 +300,23 @@ export class PlanForm {
 			"other",
 		];
 		const blocked = new Set(
-			this.#placed.filter(({ finding }) => finding.blocking).map(({ control }) => control),
+			this.#shown.filter(({ finding }) => finding.blocking).map(({ control }) => control),
 		);
-		const empty = new Set(
-			this.env.filter((row) => row.required && row.value.trim() === "").map(({ key }) => `env-${key}.value`),
-		);
+		const empty = new Set([
+			...this.env
+				.filter((row) => row.required && row.value.trim() === "")
+				.map(({ key }) => `env-${key}.value`),
+			...this.ports
+				.filter((row) => row.containerPort === null && row.unreadContainer === null)
+				.map(({ key }) => `port-${key}.container_port`),
+			...this.mounts.filter((row) => row.target.trim() === "").map(({ key }) => `mount-${key}.target`),
+		]);
 		return order
 			.filter((control) => blocked.has(control))
 			.map((control) => ({ control, missing: empty.has(control) }));
 	});
 
-	readonly runnable = $derived(this.problems.length === 0);
+	readonly runnable = $derived(!this.#placed.some(({ finding }) => finding.blocking));
 
 	/** The services that the image needs. */
 	readonly needs = new Needs();
@@ -372,6 +393,11 @@ export class PlanForm {
 		);
 	}
 
+	/** Shows what rows lack that were just added. */
+	showAll() {
+		for (const row of [...this.ports, ...this.mounts]) row.fresh = false;
+	}
+
 	/** Marks the field that the engine refused, until it is edited. */
 	refuse(field: string, message: string, hint: string | null) {
 		this.#refusal = { finding: problem(field, message, hint), value: valueAt(this.plan, field) };
@@ -400,7 +426,7 @@ export class PlanForm {
 
 	/** The findings for a control, by its `data-field`. */
 	findings(control: string): PlanFinding[] {
-		return this.#placed.filter((it) => it.control === control).map(({ finding }) => finding);
+		return this.#shown.filter((it) => it.control === control).map(({ finding }) => finding);
 	}
 
 	/** Whether a control has a blocking problem. */
@@ -414,7 +440,7 @@ export class PlanForm {
 	}
 
 	#under(row: string): PlanFinding[] {
-		return this.#placed.filter(({ control }) => control.startsWith(row)).map(({ finding }) => finding);
+		return this.#shown.filter(({ control }) => control.startsWith(row)).map(({ finding }) => finding);
 	}
 
 	/** The control that edits a field of the plan. */
