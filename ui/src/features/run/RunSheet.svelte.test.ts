@@ -32,7 +32,9 @@ test("the number of problems is that of the marked fields, and leads to each in 
 	await type("run-memory", "abc");
 	await type("run-cpus", "99");
 	await type("run-name", "not a name");
-	await waitFor(() => expect(screen.getByTestId("run-problems").textContent).toContain("3 fields to correct"));
+	await waitFor(() =>
+		expect(screen.getByTestId("run-problems").textContent).toContain("3 fields to correct"),
+	);
 	expect(marked()).toHaveLength(3);
 	expect(isOpen("run-more")).toBe(true);
 	const visited: (string | undefined)[] = [];
