@@ -670,6 +670,8 @@ pub(crate) async fn have_engine(
         || person && !quiet && {
             let question = if slipway.machine_is_stopping().await {
                 "Slipway's machine is stopping. Start it again when it has stopped? [Y/n] "
+            } else if slipway.machine_is_starting().await {
+                "Slipway's machine is starting. Wait for it? [Y/n] "
             } else {
                 "No container engine is responding. Start Slipway's machine? [Y/n] "
             };

@@ -88,12 +88,17 @@ fn execute(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
             let runtime = runtime()?;
             // The commands about engines list all of them.
             let chooses = matches!(command, Command::Use(_));
+            let start = if matches!(command, Command::Run(_)) {
+                "`slipway machine start`, or add --start-machine to this command"
+            } else {
+                "`slipway machine start`"
+            };
             let result = runtime.block_on(async {
                 let opened = slipway();
                 let result = with_engine(command, &opened, &slipway, output).await;
                 match result {
                     Err(Failure::Api(error)) if !chooses => {
-                        Err(opened.with_machine_offered(*error).await.into())
+                        Err(opened.with_machine_offered(*error, start).await.into())
                     }
                     result => result,
                 }

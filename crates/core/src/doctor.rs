@@ -22,7 +22,10 @@ impl Slipway {
         checks.extend(self.check_engine_host().await);
         for check in &mut checks {
             if let Some(error) = check.error.take() {
-                check.error = Some(self.with_machine_offered(error).await);
+                check.error = Some(
+                    self.with_machine_offered(error, "`slipway machine start`")
+                        .await,
+                );
             }
         }
         if cfg!(target_os = "linux") {

@@ -77,6 +77,16 @@ pub(crate) fn machine_not_running() -> ApiError {
     }
 }
 
+/// The machine's engine would be selected, and the machine or its engine is starting.
+pub(crate) fn machine_starting() -> ApiError {
+    ApiError {
+        kind: ErrorKind::NoEngine,
+        message: "Slipway's machine is starting: it takes some seconds".to_owned(),
+        hint: Some("Try again in a moment; `slipway machine start` waits for it".to_owned()),
+        detail: None,
+    }
+}
+
 /// The machine's engine is selected, and the machine is stopping.
 pub(crate) fn machine_stopping() -> ApiError {
     ApiError {

@@ -23,7 +23,7 @@ use self::follower::MachineFollower;
 
 use crate::blocking::blocking;
 use crate::connection::Connection;
-use crate::error::{cancelled, machine_stopping};
+use crate::error::{cancelled, machine_starting, machine_stopping};
 use crate::{Slipway, selection};
 
 impl Slipway {
@@ -79,25 +79,28 @@ impl Slipway {
         }
     }
 
-    /// An error that offers to start the machine, for when there is no engine and the machine's would be selected.
-    pub async fn with_machine_offered(&self, mut error: ApiError) -> ApiError {
-        if error.kind == ErrorKind::NoEngine && self.machine_helps().await {
-            error = match self.machine().await.map(|view| view.state) {
-                Ok(MachineState::Stopping) => machine_stopping(),
-                Ok(MachineState::OutOfReach { reason }) => ApiError {
-                    kind: ErrorKind::NoEngine,
-                    ..reason
-                },
-                _ => ApiError {
-                    hint: Some(
-                        "Start Slipway's machine with `slipway machine start`, or start your own engine"
-                            .to_owned(),
-                    ),
-                    ..error
-                },
-            };
+    /// An error that says how the machine is, for when there is no engine and the machine's would be selected. `start`
+    /// is how the caller starts the machine, in words.
+    pub async fn with_machine_offered(&self, error: ApiError, start: &str) -> ApiError {
+        let is_silent = error.kind == ErrorKind::NotResponding;
+        if !(is_silent || error.kind == ErrorKind::NoEngine) || !self.machine_helps().await {
+            return error;
         }
-        error
+        let Ok(MachineView { state, .. }) = self.machine().await else {
+            return error;
+        };
+        // A connection to an engine that is still starting is held for some time.
+        if is_silent && !is_starting(&state) {
+            return error;
+        }
+        offer(error, &state, start)
+    }
+
+    /// Whether the machine or the engine in it is starting, so that there will be an engine soon.
+    pub async fn machine_is_starting(&self) -> bool {
+        self.machine()
+            .await
+            .is_ok_and(|view| is_starting(&view.state))
     }
 
     /// Whether the machine is stopping, so that its engine no longer answers.
@@ -339,6 +342,54 @@ fn is_up(docker: &DockerState) -> bool {
     matches!(docker, DockerState::Running { .. })
 }
 
+fn is_starting(state: &MachineState) -> bool {
+    match state {
+        MachineState::Preparing { .. } | MachineState::Starting { .. } => true,
+        MachineState::Running { docker, .. } => !is_up(docker),
+        _ => false,
+    }
+}
+
+/// The error of a call that found no engine, while the machine is in this state.
+fn offer(error: ApiError, state: &MachineState, start: &str) -> ApiError {
+    match state {
+        state if is_starting(state) => machine_starting(),
+        MachineState::Stopping => machine_stopping(),
+        MachineState::Stopped => ApiError {
+            kind: ErrorKind::NoEngine,
+            message: "Slipway's machine is stopped".to_owned(),
+            hint: Some(format!("Start it with {start}")),
+            detail: Some(with_cause(&error)),
+        },
+        MachineState::OutOfReach { reason } | MachineState::Broken { reason, .. } => ApiError {
+            kind: ErrorKind::NoEngine,
+            ..reason.clone()
+        },
+        MachineState::Unresponsive { .. } => ApiError {
+            kind: ErrorKind::NoEngine,
+            message: "Slipway's machine is not responding".to_owned(),
+            hint: Some(
+                "Try again in a moment, or restart it with `slipway machine restart`".to_owned(),
+            ),
+            detail: Some(with_cause(&error)),
+        },
+        _ => ApiError {
+            hint: Some(format!(
+                "Start Slipway's machine with {start}, or start your own engine"
+            )),
+            ..error
+        },
+    }
+}
+
+/// An error's message and detail, as the detail of another error.
+fn with_cause(error: &ApiError) -> String {
+    match &error.detail {
+        Some(detail) => format!("{}\n{detail}", error.message),
+        None => error.message.clone(),
+    }
+}
+
 /// It was stopped while it was being started.
 fn stopped() -> ApiError {
     ApiError {
@@ -388,6 +439,65 @@ mod tests {
         );
         drop(lease);
         assert_eq!(now(&client).await.state, MachineState::Stopped);
+    }
+
+    /// Which error a call without an engine ends with, by the machine's state.
+    #[test]
+    fn an_error_without_an_engine_says_how_the_machine_is() {
+        let phases = Vec::new();
+        let reason = ApiError {
+            kind: ErrorKind::Other,
+            message: "The machine's disk is damaged".to_owned(),
+            hint: Some("`slipway machine repair` repairs it".to_owned()),
+            detail: None,
+        };
+        let docker = |docker| MachineState::Running {
+            docker,
+            phases: phases.clone(),
+        };
+        let states = [
+            MachineState::Absent,
+            MachineState::Stopped,
+            MachineState::Preparing {
+                what: "Checking the guest image".to_owned(),
+                bytes_done: None,
+                bytes_total: None,
+                phases: phases.clone(),
+            },
+            MachineState::Starting {
+                phase: "Booting Linux".to_owned(),
+                phases: phases.clone(),
+            },
+            docker(DockerState::Starting),
+            docker(DockerState::Restarting {
+                why: "it died".to_owned(),
+            }),
+            docker(DockerState::Running {
+                version: "28.0".to_owned(),
+            }),
+            MachineState::Unresponsive { since: 0 },
+            MachineState::Stopping,
+            MachineState::Broken {
+                reason,
+                repairable: true,
+            },
+        ];
+        let told: Vec<String> = states
+            .iter()
+            .map(|state| {
+                let error = ApiError {
+                    kind: ErrorKind::NoEngine,
+                    message: "No engine socket at /var/run/docker.sock".to_owned(),
+                    hint: None,
+                    detail: None,
+                };
+                let error = offer(error, state, "`slipway machine start`");
+                assert_eq!(error.kind, ErrorKind::NoEngine, "{state:?}");
+                let hint = error.hint.unwrap_or_default();
+                format!("{state:?}\nerror: {}\nhint: {hint}\n", error.message)
+            })
+            .collect();
+        insta::assert_snapshot!(told.join("\n"));
     }
 
     /// Discovery and the machine must agree on the socket's path.

@@ -24,7 +24,10 @@ impl FakeMachine {
         let runtime = slipway.home().join("run");
         let sockets = runtime.join("slipway");
         std::fs::create_dir_all(&sockets).expect("writable");
-        let listener = UnixListener::bind(sockets.join("daemon.sock")).expect("it can listen");
+        let socket = sockets.join("daemon.sock");
+        // It takes the place of another fake, whose thread ends with the test.
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(socket).expect("it can listen");
         let (states, later) = channel();
         std::thread::spawn(move || {
             for stream in listener.incoming() {

@@ -1,4 +1,4 @@
-//! Commands while the machine is stopping.
+//! Commands while the machine is starting, stopping, or stopped.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -21,6 +21,43 @@ fn a_machine_that_is_stopping_is_not_said_to_be_missing() {
         Ended::of(line, &output)
             .exits(3)
             .says("machine is stopping", "`slipway machine stop --now`");
+    }
+}
+
+/// The machine's engine would be used in both cases: when it was chosen, and when nobody chose another one.
+#[test]
+fn a_machine_that_will_respond_or_can_be_started_is_offered() {
+    let slipway = Slipway::at("");
+    let starting = MachineState::Starting {
+        phase: "Booting Linux".to_owned(),
+        phases: Vec::new(),
+    };
+    for (state, error, hint) in [
+        (
+            starting,
+            "machine is starting: it takes some seconds",
+            "`slipway machine start` waits for it",
+        ),
+        (
+            MachineState::Stopped,
+            "machine is stopped",
+            "`slipway machine start`",
+        ),
+    ] {
+        let machine = FakeMachine::of(&slipway, state);
+        for line in [&["ps"][..], &["images"], &["run", "welcome"]] {
+            for engine in ["machine", ""] {
+                let mut command = machine.command(&slipway, line);
+                let output = command.env("SLIPWAY_ENGINE", engine).output();
+                let ended = Ended::of(line, &output.expect("it runs")).exits(3);
+                let ended = ended.says(error, hint);
+                assert_eq!(
+                    line[0] == "run" && error.ends_with("stopped"),
+                    ended.stderr.contains("--start-machine"),
+                    "{ended:#?}"
+                );
+            }
+        }
     }
 }
 
