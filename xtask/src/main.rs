@@ -29,6 +29,8 @@ cargo xtask COMMAND
   run [-- ARGS]       install what is missing, build, and start Slipway
   test [--quick]      install what tests need and run everything; --quick leaves out the release build, the
                       end-to-end tests and the other systems
+  soak                run whole what `test` runs a share of: 20 ends of the machine of each kind, a scan of every port,
+                      20,000 cases of each property; it takes hours
   tour                play the main job in the real window; screenshots go to target/tour/
   bench [NAME]        measure; results go to target/bench/ and docs/PERFORMANCE.md
   bundle              make the deb and the rpm, in target/release/bundle/
@@ -58,6 +60,7 @@ fn main() -> Result<()> {
             test::test(install, take(&mut arguments, "--quick"));
             Ok(())
         }
+        "soak" => test::soak(install),
         "tour" => test::tour(install),
         "bench" => bench::bench(install, &arguments),
         "bundle" => bundle::bundle(install),

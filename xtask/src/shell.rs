@@ -1,8 +1,9 @@
 //! Running other programs.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -62,6 +63,65 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         bail!("{} ended with {}", words(command), output.status);
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The same command at the lowest priority.
+pub(crate) fn nice(command: &Command) -> Command {
+    let mut nice = Command::new("nice");
+    nice.args(["-n", "19"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(directory) = command.get_current_dir() {
+        nice.current_dir(directory);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => nice.env(name, value),
+            None => nice.env_remove(name),
+        };
+    }
+    nice
+}
+
+/// A command that runs beside others. Dropping it ends the command.
+pub(crate) struct Beside {
+    child: Child,
+    words: String,
+    log: PathBuf,
+}
+
+impl Beside {
+    /// Starts it with its output going to a file.
+    pub(crate) fn start(mut command: Command, log: PathBuf) -> Result<Self> {
+        let output =
+            File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
+        let words = words(&command);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("{words} cannot be started"))?;
+        Ok(Self { child, words, log })
+    }
+
+    /// Waits for the end, then prints the output, and fails if the command did.
+    pub(crate) fn wait(mut self) -> Result<()> {
+        let status = self.child.wait()?;
+        print!("{}", std::fs::read_to_string(&self.log)?);
+        if !status.success() {
+            bail!("{} ended with {status}", self.words);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // Cargo ends its compilers when it is ended. After `wait` both do nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 fn words(command: &Command) -> String {

@@ -9,11 +9,13 @@ use crate::arch::Arch;
 use crate::guest_image;
 use crate::packages::{self, Consent};
 use crate::report::Report;
-use crate::workspace::{binary, build_release, cargo};
+use crate::workspace::{binary, build_release, build_release_beside, cargo};
 use crate::{bundle, npm, shell, targets, welcome_image};
 
 /// Name of the end-to-end test that measures how smoothly the window moves: nothing else may run meanwhile.
 const MEASURING: &str = "a_flood_leaves_the_window_responsive";
+
+const TESTS: &str = "unit, property and real-engine tests";
 
 /// Runs everything, and reports at the end how much passed.
 pub(crate) fn test(consent: Consent, quick: bool) {
@@ -60,20 +62,17 @@ fn everything(report: &mut Report, consent: Consent, quick: bool) -> Option<()> 
     step(report.check("the machine's images", || {
         guest_image::guest_image(consent, &[])
     }))?;
-    report.tests(
-        "unit, property and real-engine tests",
-        &mut cargo(&[
-            "test",
-            "--workspace",
-            "--exclude=slipway-e2e",
-            "--no-fail-fast",
-            "--quiet",
-        ]),
-    );
-    if quick {
+    let build = if quick {
+        None
+    } else {
+        // These tests mostly wait, for containers and the machine: the build takes the time that they leave.
+        Some(build_release_beside())
+    };
+    report.tests(TESTS, &mut tests());
+    let Some(build) = build else {
         return Some(());
-    }
-    step(report.check("release build", build_release))?;
+    };
+    step(report.check("release build, begun before these tests", || build?.wait()))?;
     report.tests(
         "end-to-end tests",
         &mut e2e(&[
@@ -98,6 +97,36 @@ fn everything(report: &mut Report, consent: Consent, quick: bool) -> Option<()> 
         report.check("macOS and Windows code", || targets::check(consent));
     }
     Some(())
+}
+
+fn tests() -> Command {
+    cargo(&[
+        "test",
+        "--workspace",
+        "--exclude=slipway-e2e",
+        "--no-fail-fast",
+        "--quiet",
+    ])
+}
+
+/// Runs whole what `test` runs a share of: every end of the machine 20 times, every port, and many more random inputs.
+pub(crate) fn soak(consent: Consent) -> Result<()> {
+    install_all(consent)?;
+    npm::build()?;
+    build_samples()?;
+    welcome_image::welcome_image(consent)?;
+    #[cfg(target_os = "linux")]
+    guest_image::guest_image(consent, &[])?;
+    let mut command = tests();
+    command
+        .env("SLIPWAY_SOAK", "1")
+        .env("PROPTEST_CASES", "20000");
+    let mut report = Report::default();
+    report.tests(TESTS, &mut command);
+    if !report.close() {
+        std::process::exit(1);
+    }
+    Ok(())
 }
 
 pub(crate) fn install_all(consent: Consent) -> Result<()> {

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::npm;
 use crate::packages::{self, Consent};
-use crate::{npm, shell};
+use crate::shell::{self, Beside};
 
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
@@ -43,14 +44,26 @@ pub(crate) fn binary(profile: &str, name: &str) -> PathBuf {
 
 /// Builds the shipped programs: the window, the command and `slipwayd`, in the release profile.
 pub(crate) fn build_release() -> Result<()> {
-    shell::run(&mut cargo(&[
-        "build",
-        "--release",
-        "--package=slipway-desktop",
-        "--package=slipway-cli",
-        "--package=slipway-daemon",
-    ]))
+    shell::run(&mut cargo(&RELEASE))
 }
+
+/// Starts [`build_release`] at the lowest priority, so that it takes only the processor time that other work leaves. Its
+/// output is kept until its end.
+pub(crate) fn build_release_beside() -> Result<Beside> {
+    let mut build = cargo(&RELEASE);
+    if cfg!(unix) {
+        build = shell::nice(&build);
+    }
+    Beside::start(build, target().join("release-build.log"))
+}
+
+const RELEASE: [&str; 5] = [
+    "build",
+    "--release",
+    "--package=slipway-desktop",
+    "--package=slipway-cli",
+    "--package=slipway-daemon",
+];
 
 /// Writes the TypeScript bindings from the table of commands.
 pub(crate) fn write_bindings(consent: Consent) -> Result<()> {

@@ -51,6 +51,12 @@ pub fn shared() -> &'static Engine {
     })
 }
 
+/// Whether this run is a soak (`cargo xtask soak` sets `SLIPWAY_SOAK`): long tests then run whole, and a bounded share of
+/// them otherwise.
+pub fn soak() -> bool {
+    std::env::var_os("SLIPWAY_SOAK").is_some()
+}
+
 /// A port of this computer that nobody listens on, for a container to publish.
 ///
 /// dockerd's own choice is made from 32768 up by every daemon, and given up after ten ports that are taken: several

@@ -1,21 +1,22 @@
 //! However and how often the machine ends: containers with a restart policy come back, volumes keep their data, and
 //! nothing is left over.
 //!
-//! `SLIPWAY_TEST_LIVES` is how often each kind of end is tried, 2 by default.
+//! `SLIPWAY_TEST_LIVES` is how often each kind of end is tried: 20 times in a soak, else once.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use slipway_api::machine::MachineState;
-use slipway_testkit::{free_port, signal};
+use slipway_testkit::{free_port, signal, soak};
 
 use crate::own::{Own, get, image, warnings_about};
 
 fn lives() -> u32 {
     match std::env::var("SLIPWAY_TEST_LIVES") {
         Ok(count) => count.parse().expect("SLIPWAY_TEST_LIVES is a number"),
-        Err(_) => 2,
+        Err(_) if soak() => 20,
+        Err(_) => 1,
     }
 }
 
@@ -134,8 +135,8 @@ async fn containers_and_volumes_outlive_every_end() {
         let view = own.state(MachineState::Stopped).await;
         assert_eq!(warnings_about(&view, "powered off"), [""; 0]);
         assert!(own.qemu_pid().is_none());
-        // Every other time the process is killed as well.
-        if life % 2 == 1 {
+        // Every other time the process is ended as well.
+        if life % 2 == 0 {
             own.client.shutdown().await.expect("it ends");
             lived.nothing_is_left();
         }

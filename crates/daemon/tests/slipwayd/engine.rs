@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use slipway_testkit::soak;
+
 use crate::own::{Own, image};
 use crate::ports;
 
@@ -338,11 +340,12 @@ fn compose(own: &Own) {
     );
 }
 
-/// `SLIPWAY_TEST_COPY_MB` sets the amount, a quarter of a gigabyte by default.
+/// `SLIPWAY_TEST_COPY_MB` sets the amount: a gigabyte in a soak, else 64 MB.
 fn much_in_and_out(own: &Own) {
     let megabytes: u64 = match std::env::var("SLIPWAY_TEST_COPY_MB") {
         Ok(count) => count.parse().expect("SLIPWAY_TEST_COPY_MB is a number"),
-        Err(_) => 256,
+        Err(_) if soak() => 1024,
+        Err(_) => 64,
     };
     let file = own.root().join("large");
     let random = std::fs::File::open("/dev/urandom").expect("readable");
