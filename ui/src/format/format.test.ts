@@ -54,14 +54,15 @@ describe("time", () => {
 
 	const now = Date.parse("2026-03-10T12:00:00Z");
 	test.each([
-		["2026-03-10T11:59:30Z", "now"],
+		["2026-03-10T11:59:55Z", "just now"],
+		["2026-03-10T11:59:24Z", "36 s ago"],
 		["2026-03-10T11:55:00Z", "5 min ago"],
 		["2026-03-10T09:00:00Z", "3 h ago"],
-		["2026-03-09T09:00:00Z", "yesterday"],
+		["2026-03-09T09:00:00Z", "1 day ago"],
 		["2026-03-01T12:00:00Z", "9 days ago"],
-		["2026-01-30T12:00:00Z", "a month ago"],
+		["2026-01-30T12:00:00Z", "1 month ago"],
 		["2025-11-10T12:00:00Z", "3 months ago"],
-		["2024-12-01T12:00:00Z", "a year ago"],
+		["2024-12-01T12:00:00Z", "1 year ago"],
 		["2020-12-01T12:00:00Z", "5 years ago"],
 		["", ""],
 	])("%s is %s", (value, expected) => expect(ago(value, now)).toBe(expected));

@@ -1,3 +1,5 @@
+import { plural } from "./numbers";
+
 const second = 1000;
 const minute = 60 * second;
 const hour = 60 * minute;
@@ -15,19 +17,28 @@ export function duration(ms: number): string {
 	return hours % 24 ? `${Math.floor(hours / 24)} d ${hours % 24} h` : `${Math.floor(hours / 24)} d`;
 }
 
-/** How long ago, in one unit: "now", "5 min ago", "yesterday", "3 months ago". */
+/**
+ * An age in one unit: "36 s", "5 min", "2 h", "1 day", "3 months". Null in the first ten seconds, which are worded
+ * as "just now" or "just started". Everything that shows an age uses this, so that two ages of the same moment agree.
+ */
+export function age(ms: number): string | null {
+	if (ms < 10 * second) return null;
+	if (ms < minute) return `${Math.floor(ms / second)} s`;
+	if (ms < hour) return `${Math.floor(ms / minute)} min`;
+	if (ms < day) return `${Math.floor(ms / hour)} h`;
+	const days = Math.floor(ms / day);
+	if (days < 31) return plural(days, "day");
+	return days < 365
+		? plural(Math.floor(days / 30.44), "month")
+		: plural(Math.floor(days / 365.25) || 1, "year");
+}
+
+/** How long ago, in one unit: "just now", "5 min ago", "3 months ago". */
 export function ago(at: string | number, now: number = Date.now()): string {
 	const time = typeof at === "number" ? at : Date.parse(at);
 	if (Number.isNaN(time)) return "";
-	const past = now - time;
-	if (past < minute) return "now";
-	if (past < hour) return `${Math.floor(past / minute)} min ago`;
-	if (past < day) return `${Math.floor(past / hour)} h ago`;
-	const days = Math.floor(past / day);
-	if (days === 1) return "yesterday";
-	if (days < 31) return `${days} days ago`;
-	if (days < 365) return days < 61 ? "a month ago" : `${Math.floor(days / 30.44)} months ago`;
-	return days < 730 ? "a year ago" : `${Math.floor(days / 365.25)} years ago`;
+	const past = age(now - time);
+	return past === null ? "just now" : `${past} ago`;
 }
 
 const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });

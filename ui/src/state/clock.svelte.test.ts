@@ -53,3 +53,24 @@ it("rests while nothing young is shown and while nobody looks", async () => {
 	await vi.advanceTimersByTimeAsync(0);
 	expect(vi.getTimerCount()).toBe(timers);
 });
+
+it("tells two readers the same time, however far apart they began to read", async () => {
+	for (const age of [36_000, 119_500]) {
+		const clock = new Clock();
+		const began = new Date(Date.now() - age).toISOString();
+		const times: number[] = [];
+		const ends = [0, 1].map((reader) => {
+			const end = $effect.root(() => {
+				$effect(() => {
+					times[reader] = clock.since(began);
+				});
+			});
+			flushSync();
+			vi.advanceTimersByTime(900);
+			return end;
+		});
+		expect(times[0]).toBe(times[1]);
+		for (const end of ends) end();
+		await vi.advanceTimersByTimeAsync(0);
+	}
+});

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { type ContainerDetail, type ContainerView, host } from "../../host/host";
 import Overview from "./Overview.svelte";
 import { container, port } from "./samples";
+import { statusWords } from "./status";
 
 const view = container({
 	name: "web",
@@ -140,6 +141,44 @@ describe("Overview", () => {
 		);
 		await screen.findByText("API_TOKEN");
 		expect(screen.getByTestId("mounts").textContent).toMatch(/\/run\s*tmpfs/);
+	});
+
+	it("tells the age of the start as the status does, to the second", async () => {
+		const since = new Date(Date.now() - 36_400).toISOString();
+		const { container: page } = shown(
+			{ since, created_at: new Date(Date.now() - 5_000).toISOString() },
+			{ started_at: new Date(Date.now() - 39_000).toISOString() },
+		);
+		await screen.findByText("API_TOKEN");
+		const seconds = /^up (\d+ s)$/.exec(statusWords({ ...view, since }))?.[1];
+		expect(screen.getByTestId("started").textContent).toBe(`${seconds} ago`);
+		expect(screen.getByTestId("created").textContent).toBe("just now");
+		expect(page.textContent).not.toMatch(/\bnow ago|^now$/);
+	});
+
+	it("says of a container that ended with the machine so, once", async () => {
+		shown({ state: "exited", exit_code: 0, ending: "stopped", reason: "stopped with the machine" });
+		await screen.findByText("API_TOKEN");
+		expect(screen.getByTestId("exit-reason").textContent).toMatch(
+			/^\s*Stopped with the machine: exit code 0/,
+		);
+	});
+
+	it("says nothing of a stopped container as if it ran", async () => {
+		const { container: page } = shown(
+			{ state: "exited", exit_code: 0, ending: "finished", health: "unhealthy" },
+			{
+				health_output: "curl: (7) Failed to connect",
+				connections: [
+					{ from: "This computer", value: "postgres://127.0.0.1", masked: "postgres://127.0.0.1" },
+				],
+			},
+		);
+		await screen.findByText("API_TOKEN");
+		for (const gone of ["cpu-chart", "memory-chart", "health-output", "port-url-80"])
+			expect(screen.queryByTestId(gone), gone).toBeNull();
+		expect(page.textContent).toContain("Connect once it runs, from");
+		expect(page.textContent).not.toMatch(/measuring|respond|is running/i);
 	});
 
 	it("says that it measures until the first sample is there", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { ContainerView } from "../../host/host";
+import type { ContainerView, Ending } from "../../host/host";
 import { container } from "./samples";
-import { hasFailed, statusAge, statusWords, tone } from "./status";
+import { exitReason, hasFailed, hasProblem, shortStatusWords, statusAge, statusWords, tone } from "./status";
 
 describe("statusAge", () => {
 	const check = (status: string, expected: string | null) => expect(statusAge(status), status).toBe(expected);
@@ -90,7 +90,47 @@ describe("statusWords", () => {
 			"keeps crashing · exit code 1 · restarted 7 times",
 			"bad",
 		);
-		check({ ...again, since: since(120), status: "Up 2 minutes" }, "up 2 min", "ok");
+		check({ ...again, since: since(150), status: "Up 2 minutes" }, "up 2 min", "ok");
+	});
+	it("has a word for every ending, whatever the exit code, and shows the reason where there is one", () => {
+		const words: Record<Ending, string> = {
+			finished: "finished",
+			stopped: "stopped",
+			killed: "killed",
+			out_of_memory: "out of memory",
+			failed: "failed",
+		};
+		for (const [ending, word] of Object.entries(words))
+			for (const code of [0, null])
+				expect(exitReason(container({ state: "exited", exit_code: code, ending: ending as Ending }))).toBe(
+					word,
+				);
+		check(exited(0, "stopped", "stopped with the machine"), "stopped with the machine · 10 min ago", "idle");
+		expect(exitReason(container({ state: "exited", exit_code: 0 }))).toBe("finished");
+		expect(exitReason(container({ state: "exited", exit_code: null }))).toBe("stopped");
+	});
+	it("counts ages in the same unit as the details, also beyond a day", () => {
+		const since = (hours: number) => new Date(Date.now() - hours * 3_600_000 - 60_000).toISOString();
+		check({ since: since(30) }, "up 1 day", "ok");
+		check({ since: since(24 * 40) }, "up 1 month", "ok");
+	});
+	it("is short in a narrow place", () => {
+		const short = (fields: Partial<ContainerView>, words: string) =>
+			expect(shortStatusWords(container(fields))).toBe(words);
+		short({ state: "restarting", exit_code: 1, restart_count: 7 }, "keeps crashing");
+		short({ state: "restarting", exit_code: 0, restart_count: 7 }, "keeps restarting");
+		short(exited(137, "out_of_memory", "out of memory (limit 64 MB)"), "out of memory");
+		short(exited(1, "failed"), "exit code 1 · 10 min ago");
+		short({ status: "Up 20 seconds", health: "starting" }, "checking health");
+		short({ status: "Up 2 hours" }, "up 2 h");
+		short({ state: "created", reason: "port 80 is in use by `web`" }, "could not be started");
+	});
+	it("knows what has a problem", () => {
+		expect(hasProblem(container())).toBe(false);
+		expect(hasProblem(container({ health: "unhealthy" }))).toBe(true);
+		expect(hasProblem(container(exited(1, "failed")))).toBe(true);
+		expect(hasProblem(container(exited(137, "stopped")))).toBe(false);
+		expect(hasProblem(container({ state: "restarting" }))).toBe(true);
 	});
 	it("says what never ran", () => {
 		check({ state: "created", status: "Created" }, "never started", "idle");

@@ -1,5 +1,6 @@
 import { plural } from "../../format/numbers";
-import type { ContainerAction, ContainerState, ContainerView } from "../../host/host";
+import { age as ageWords } from "../../format/time";
+import type { ContainerAction, ContainerState, ContainerView, Ending } from "../../host/host";
 import { clock } from "../../state/clock.svelte";
 
 /** Colours of the state dot: `idle` is an empty ring. */
@@ -12,11 +13,22 @@ export function isUp(container: { state: ContainerState }): boolean {
 	return UP.has(container.state);
 }
 
-/** Why a container ended, without the time: the reason if it is known, otherwise the exit code in words. */
+/** How a container ended, where the engine gives no reason. A failure without a reason is told by its exit code. */
+const ENDING_WORDS: Record<Ending, string> = {
+	finished: "finished",
+	stopped: "stopped",
+	killed: "killed",
+	out_of_memory: "out of memory",
+	failed: "failed",
+};
+
+/** Why a container ended, without the time: the reason if it is known, otherwise the ending or the exit code. */
 export function exitReason(container: ContainerView): string {
-	if (container.reason) return container.reason;
-	if (container.exit_code === null) return "stopped";
-	return container.exit_code === 0 ? "finished" : `exit code ${container.exit_code}`;
+	const { reason, ending, exit_code: code } = container;
+	if (reason) return reason;
+	if (ending !== null && ending !== "failed") return ENDING_WORDS[ending];
+	if (code) return `exit code ${code}`;
+	return ENDING_WORDS[ending ?? (code === 0 ? "finished" : "stopped")];
 }
 
 /** Whether a container's end is worth a look. */
@@ -43,18 +55,33 @@ const STABLE = 60_000;
  * Whether a container's restart policy restarts it again and again: it is waiting for that, or was started a
  * moment ago.
  */
-export function isCrashLooping(
-	container: ContainerView,
-	now: number = clock.since(container.since),
-): boolean {
+export function isCrashLooping(container: ContainerView, now?: number): boolean {
 	if (container.state === "restarting") return true;
 	if (container.state !== "running" || !container.restart_count || container.since === null) return false;
-	return now - Date.parse(container.since) < STABLE;
+	return (now ?? clock.since(container.since)) - Date.parse(container.since) < STABLE;
+}
+
+/**
+ * Whether a container counts as running; every other one counts as stopped, so that the two add up to all. One
+ * that keeps crashing does not do its work: most of the time it has no process and waits to be started again.
+ */
+export function countsAsRunning(container: ContainerView, now?: number): boolean {
+	return isUp(container) && !isCrashLooping(container, now);
+}
+
+/** Whether a container needs attention: it failed, keeps crashing, or is unhealthy. It is also running or stopped. */
+export function hasProblem(container: ContainerView, now?: number): boolean {
+	const unhealthy = container.state === "running" && container.health === "unhealthy";
+	return unhealthy || hasFailed(container) || isCrashLooping(container, now);
 }
 
 /** Exit code of the previous run of a container that restarts again and again. */
 export function crashCode(container: ContainerView): number | null {
 	return container.exit_code ?? container.last_exit_code;
+}
+
+function loopWords(container: ContainerView): string {
+	return crashCode(container) ? "keeps crashing" : "keeps restarting";
 }
 
 /**
@@ -63,7 +90,7 @@ export function crashCode(container: ContainerView): number | null {
  */
 export function crashWords(container: ContainerView): string {
 	const code = crashCode(container);
-	const words = [code === 0 || code === null ? "keeps restarting" : "keeps crashing"];
+	const words = [loopWords(container)];
 	if (container.reason && container.state === "restarting") words.push(container.reason);
 	else if (code !== null) words.push(`exit code ${code}`);
 	const count = container.restart_count;
@@ -103,22 +130,12 @@ export function statusAge(status: string): string | null {
 	return text.toLowerCase();
 }
 
-/** A duration in one unit, worded as by `statusAge`: `now`, `12 s`, `5 min`, `2 h`, `3 days`. */
-function ageWords(ms: number): string {
-	const seconds = Math.floor(ms / 1000);
-	if (seconds < 10) return "now";
-	if (seconds < 60) return `${seconds} s`;
-	if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-	if (seconds < 2 * 86_400) return `${Math.floor(seconds / 3600)} h`;
-	return `${Math.floor(seconds / 86_400)} days`;
-}
-
 /**
  * A container's status for the list, in a few words: `up 2 h`, `out of memory (limit 64 MB) · 10 min ago`.
  */
 export function statusWords(container: ContainerView, now: number = clock.since(container.since)): string {
 	const since = container.since === null ? Number.NaN : Date.parse(container.since);
-	const age = Number.isNaN(since) ? statusAge(container.status) : ageWords(now - since);
+	const age = Number.isNaN(since) ? statusAge(container.status) : (ageWords(now - since) ?? "now");
 	const ago = age === null ? "" : age === "now" ? " · just now" : ` · ${age} ago`;
 	switch (container.state) {
 		case "running": {
@@ -147,6 +164,29 @@ export function statusWords(container: ContainerView, now: number = clock.since(
 			return container.reason ?? "the engine failed to remove it";
 		default:
 			return container.status || "state unknown";
+	}
+}
+
+/** The longest status that the list beside an open detail has room for, in characters. */
+const NARROW = 24;
+
+/** The status in a narrow place: only what matters most of a long one. `statusWords` has all of it. */
+export function shortStatusWords(
+	container: ContainerView,
+	now: number = clock.since(container.since),
+): string {
+	if (isCrashLooping(container, now)) return loopWords(container);
+	const words = statusWords(container, now);
+	if (words.length <= NARROW) return words;
+	switch (container.state) {
+		case "running":
+			return container.health === "starting" ? "checking health" : words;
+		case "exited":
+			return exitReason(container).replace(/ \(.*\)$/, "");
+		case "created":
+			return "could not be started";
+		default:
+			return words;
 	}
 }
 
