@@ -1,4 +1,5 @@
 import type MenuComponent from "../../components/Menu.svelte";
+import type { Point } from "../../components/menu_placement";
 
 /**
  * The menu of a row. Its code is loaded when the pointer or the focus first reaches the table, because the
@@ -6,6 +7,8 @@ import type MenuComponent from "../../components/Menu.svelte";
  */
 class RowMenu {
 	Menu: typeof MenuComponent | null = $state.raw(null);
+	/** Where it opens: at the pointer or at the row; null is at the row's button. */
+	at: Point | null = $state.raw(null);
 	#asked = false;
 
 	load() {
