@@ -40,3 +40,12 @@ test("one that does not answer cannot be switched to, and the reason is passed o
 	expect(engine.endpoints.find((endpoint) => endpoint.current)?.name).toBe("podman");
 	await engine.use("default");
 });
+
+test.each([
+	["DOCKER_HOST", "Docker", "Docker"],
+	["DOCKER_HOST", null, "DOCKER_HOST"],
+	["machine", "Docker", "Slipway’s machine"],
+	["work", "Docker", "work"],
+])("the engine at %s, %s, is called %s", (endpoint, product, name) =>
+	expect(engine.nameOf(endpoint, product)).toBe(name),
+);

@@ -52,6 +52,27 @@ class Engine {
 		if (!heard) this.#become(state);
 	}
 
+	/**
+	 * The name of the engine at an endpoint, the same on every screen. `DOCKER_HOST` says where Docker looks, not what is
+	 * there: that engine goes by its product.
+	 */
+	nameOf(endpoint: string, product: string | null | undefined): string {
+		if (endpoint === "machine") return "Slipway’s machine";
+		if (!product || (endpoint !== "DOCKER_HOST" && endpoint !== "default")) return endpoint;
+		const another = this.endpoints.some(({ name, engine }) => name === product && engine !== null);
+		return another ? `${product} (${endpoint})` : product;
+	}
+
+	/** The name of the engine in use; null without one. */
+	get name(): string | null {
+		return this.view && this.nameOf(this.view.endpoint, this.view.product);
+	}
+
+	/** Where an endpoint was found, beside its name. */
+	sourceOf({ source }: EndpointView): string {
+		return source === "DOCKER_HOST" ? "from DOCKER_HOST" : source;
+	}
+
 	/** Probes every known endpoint again. */
 	async probe() {
 		if (this.probing) {
@@ -117,14 +138,17 @@ export function describe(state: EngineState): string {
 		case "searching":
 			return "Searching for an engine";
 		case "connected":
-			return `Connected to ${state.engine.product} ${state.engine.version}`;
+			return `Connected to ${nameIn(state)}`;
 		case "not_responding":
-			return `${state.engine.product} is not responding`;
+			return `${nameIn(state)} is not responding`;
 		case "reconnecting":
-			return `Reconnecting to ${state.engine.product}`;
+			return `Reconnecting to ${nameIn(state)}`;
 		case "no_engine":
 			return "No engine is responding";
 	}
 }
+
+const nameIn = ({ engine: { endpoint, product } }: Extract<EngineState, { engine: EngineView }>) =>
+	engine.nameOf(endpoint, product);
 
 export const engine = new Engine();

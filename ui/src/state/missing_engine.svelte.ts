@@ -32,6 +32,7 @@ class MissingEngine {
 			}
 		}
 		const chosen = this.#state?.chosen;
+		// An engine that has not responded yet has no product to go by.
 		return chosen ? `${chosen} is not responding` : "No engine is responding";
 	});
 	/**

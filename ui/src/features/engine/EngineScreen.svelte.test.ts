@@ -7,6 +7,7 @@ import { machineView } from "../../host/fixture/machine";
 import type { Scene } from "../../host/fixture/scene";
 import { host } from "../../host/host";
 import { register } from "../../shell/commands";
+import EngineCard from "../../shell/EngineCard.svelte";
 import MachineStopDialog from "../../shell/MachineStopDialog.svelte";
 import { commands } from "../../state/commands.svelte";
 import { engine } from "../../state/engine.svelte";
@@ -70,6 +71,9 @@ it("says that the chosen machine is stopped, and offers what responds", async ()
 	const lead = screen.getByTestId("no-engine");
 	expect(lead.textContent).toContain("The machine is stopped");
 	expect(screen.getByTestId("machine-start")).toBeTruthy();
+	const act = vi.spyOn(host, "machineAct").mockResolvedValue(undefined as never);
+	screen.getByTestId("no-engine-start").click();
+	await waitFor(() => expect(act).toHaveBeenCalledWith("start"));
 	const use = vi.spyOn(host, "engineUse");
 	screen.getByTestId("use-instead-podman").click();
 	await waitFor(() => expect(use).toHaveBeenCalledWith("podman"));
@@ -256,6 +260,27 @@ it("adds up the disk of the engine that is used, and says what came back", async
 	);
 });
 
+it("shows parts that add up to what is in use, and gives the limit another name", async () => {
+	await shown("machine-running");
+	const view = machineView("machine-running");
+	if (!view.disk) throw new Error("the fixture has a disk");
+	fixture.emit("machineChanged", { ...view, disk: { ...view.disk, used_in_guest: 7_112_000_000 } });
+	const card = screen.getByTestId("disk");
+	await waitFor(() =>
+		expect([...card.querySelectorAll("dd")].map((part) => part.textContent)).toEqual([
+			"3.9 GB",
+			"1.8 GB",
+			"12 MB",
+			"400 MB",
+			"1 GB",
+		]),
+	);
+	expect(screen.getByTestId("disk-used").textContent).toBe("7.1 GB in use inside the machine");
+	expect(card.textContent).toContain("disk file takes 8.3 GB on this computer");
+	expect(card.textContent).not.toContain("64 GB");
+	expect(screen.getByTestId("machine-resources").textContent).toMatch(/Disk limit\s*64 GB/);
+});
+
 it.each(["imagesChanged", "volumesChanged"] as const)("adds the disk up again after %s", async (event) => {
 	// Installed from the start, so that no timer uses the real clock.
 	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"], shouldAdvanceTime: true });
@@ -323,6 +348,8 @@ it("says what the machine warns of, and why it is slow", async () => {
 	// The system's message is there, collapsed.
 	expect(slow.querySelector("details")?.open).toBe(false);
 	expect(slow.querySelector("details")?.textContent).toContain("open: Permission denied");
+	// A long one scrolls, also by keyboard.
+	expect(slow.querySelector("pre")?.tabIndex).toBe(0);
 });
 
 it("follows a log only while it is open", async () => {
@@ -339,4 +366,25 @@ it("follows a log only while it is open", async () => {
 	details.open = false;
 	details.dispatchEvent(new Event("toggle"));
 	await waitFor(() => expect(closed).toHaveBeenCalled());
+});
+
+it("calls an engine by one name everywhere, and says that it comes from DOCKER_HOST", async () => {
+	await shown("normal");
+	const state = engineState("normal");
+	if (state.type !== "connected") throw new Error("the fixture has an engine");
+	const [first, ...others] = await host.engineList();
+	if (!first?.engine) throw new Error("the fixture has an engine");
+	const view = { ...state.engine, endpoint: "DOCKER_HOST" };
+	vi.spyOn(host, "engineList").mockResolvedValue([
+		{ ...first, name: "DOCKER_HOST", source: "DOCKER_HOST", engine: view },
+		...others,
+	]);
+	fixture.emit("engineStateChanged", { type: "connected", engine: view });
+	render(EngineCard);
+	void engine.probe();
+	const card = screen.getByTestId("engine-current");
+	await waitFor(() => expect(card.textContent).toContain("from DOCKER_HOST"));
+	expect(card.getAttribute("aria-label")).toBe("Docker");
+	expect(screen.getByTestId("nav-engine").textContent).toContain("Docker");
+	expect(screen.getByTestId("nav-engine").textContent).not.toContain("DOCKER_HOST");
 });
