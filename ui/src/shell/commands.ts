@@ -154,10 +154,10 @@ function engineCommands(): Command[] {
 		.filter((endpoint) => endpoint.engine && !endpoint.current)
 		.map((endpoint) => ({
 			id: `engine.use.${endpoint.name}`,
-			title: `Use the engine ${endpoint.name}`,
+			title: `Use the engine ${engine.nameOf(endpoint.name, endpoint.engine?.product)}`,
 			group: "Engine",
-			keywords: `switch ${endpoint.engine?.product} ${endpoint.address}`,
-			hint: `${endpoint.engine?.product} ${endpoint.engine?.version}`,
+			keywords: `switch ${endpoint.name} ${endpoint.engine?.product} ${endpoint.address}`,
+			hint: `${endpoint.engine?.product} ${endpoint.engine?.version} · ${engine.sourceOf(endpoint)}`,
 			icon: Cpu,
 			run: () => tell(engine.use(endpoint.name)),
 		}));

@@ -59,7 +59,7 @@ async fn a_frozen_engine_is_named_and_the_window_goes_on() -> Result<()> {
     app.find("container-row-still-here").await?;
     engine.stop_signal()?;
     let frozen = Stopwatch::start();
-    app.says("engine-banner", "has not responded").await?;
+    app.says("engine-banner", "is not responding").await?;
     frozen.within(Duration::from_secs(5), "naming a frozen engine");
     // The last known state stays, and the rest of the window works.
     app.find("container-row-still-here").await?;
@@ -191,7 +191,7 @@ async fn a_stalled_stream_is_noticed() -> Result<()> {
     app.click("nav-containers").await?;
     app.find("containers-empty").await?;
     proxy.set(Fault::StallAfter(0));
-    app.says("engine-banner", "has not responded").await?;
+    app.says("engine-banner", "is not responding").await?;
     proxy.set(Fault::Pass);
     app.gone("engine-banner").await?;
     engine.docker_ok(&["create", "--name", "afterwards", "slipway/busybox"]);
