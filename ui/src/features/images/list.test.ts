@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ImageUser, ImageView } from "../../host/host";
-import { imageItems, nameParts, removalPlan, removalsOf, wholeImage } from "./list";
+import { howMany, imageItems, nameParts, removalPlan, removalsOf, wholeImage } from "./list";
 
 let made = 0;
 const user = (name: string, running = false): ImageUser => ({ id: name, name, running });
@@ -17,6 +17,18 @@ function image(tags: string[], fields: Partial<ImageView> = {}): ImageView {
 		...fields,
 	};
 }
+
+describe("howMany", () => {
+	const check = (tags: string[][], expected: string) =>
+		expect(howMany(tags.map((each) => image(each)))).toBe(expected);
+
+	it("gives the number of lines beside the number of images where they differ", () => {
+		check([["a:1"]], "1 image");
+		check([["a:1"], ["b:1"], []], "3 images");
+		check([["a:1", "a:2"], ["b:1"]], "2 images, 3 references");
+		check([["a:1", "a:2"], []], "2 images, 2 references, 1 untagged");
+	});
+});
 
 describe("imageItems", () => {
 	const all = [

@@ -1,4 +1,5 @@
 import { shownReference } from "../../format/image_reference";
+import { plural } from "../../format/numbers";
 import type { ImageUser, ImageView } from "../../host/host";
 
 /** Columns that the list can be sorted by. */
@@ -80,6 +81,15 @@ export function imageItems(images: readonly ImageView[], filter: string, sort: I
 		...(untagged.length > 0 ? [{ kind: "heading" as const, key: UNTAGGED, count: untagged.length }] : []),
 		...untagged,
 	];
+}
+
+/** How many images there are; with the number of lines where they differ: "2 images, 3 references". */
+export function howMany(images: readonly ImageView[]): string {
+	const references = images.reduce((sum, { tags }) => sum + tags.length, 0);
+	const untagged = images.filter(({ tags }) => tags.length === 0).length;
+	const all = plural(images.length, "image");
+	if (references + untagged === images.length) return all;
+	return [all, plural(references, "reference"), ...(untagged ? [`${untagged} untagged`] : [])].join(", ");
 }
 
 /** Why an image cannot be removed without force. */
