@@ -49,7 +49,11 @@ const shown: Record<string, string> = {
 
 it("lists every key that a screen reacts to", () => {
 	const sources = import.meta.glob<string>(
-		["../features/{browse,containers,images,logs}/*.svelte", "./shortcuts.svelte.ts"],
+		[
+			"../features/{browse,containers,images,logs}/*.svelte",
+			"../features/containers/keys.ts",
+			"./shortcuts.svelte.ts",
+		],
 		{ query: "?raw", import: "default", eager: true },
 	);
 	const used = new Set<string>();

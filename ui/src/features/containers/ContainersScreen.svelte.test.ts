@@ -1,7 +1,8 @@
 import { render, screen, waitFor } from "@testing-library/svelte";
 import { flushSync, tick } from "svelte";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { host } from "../../host/host";
+import { containerTabs } from "../../state/container_tabs.svelte";
 import { navigation } from "../../state/navigation.svelte";
 import { intents, open } from "./actions.svelte";
 import ContainersScreen from "./ContainersScreen.svelte";
@@ -20,6 +21,8 @@ const press = (on: Element, key: string, more: KeyboardEventInit = {}) => {
 };
 
 describe("ContainersScreen", () => {
+	// Loaded when the first details open, which takes longer than a test waits.
+	beforeAll(() => import("./ContainerDetail.svelte"), 30_000);
 	beforeEach(() => {
 		vi.restoreAllMocks();
 		listView.filterText = "";
@@ -148,6 +151,102 @@ describe("ContainersScreen", () => {
 		expect(listView.filterText).toBe("status:running");
 		press(field, "Escape");
 		expect(listView.filterText).toBe("");
+	});
+
+	it("leads from the filter to the first row, unless a suggestion is meant", async () => {
+		await shown();
+		listView.cursor = listView.items.at(-1)!.key;
+		flushSync();
+		const field = screen.getByTestId<HTMLInputElement>("container-filter");
+		field.focus();
+		press(field, "ArrowDown");
+		await waitFor(() =>
+			expect((document.activeElement as HTMLElement).dataset.id).toBe(listView.items[0]!.key),
+		);
+	});
+
+	it("does in the details what the keys do, wherever the focus is", async () => {
+		await shown();
+		containers.pending = new Map();
+		const did = vi.spyOn(host, "containerAct").mockImplementation(() => new Promise(() => {}));
+		containerTabs.offer({ value: "logs", label: "Logs", order: 1, load: () => new Promise(() => {}) });
+		const cache = containers.all.find(({ name }) => name === "cache")!;
+		const details = async (tab: string | null = null) => {
+			navigation.go("containers", { id: cache.id, tab });
+			flushSync();
+			return screen.findByTestId("tab-overview");
+		};
+		const tab = await details();
+		tab.focus();
+		press(tab, "l");
+		expect(navigation.place).toMatchObject({ id: cache.id, tab: "logs" });
+		const stop = screen.getByTestId("container-stop");
+		for (const from of [stop, document.body]) {
+			from.focus();
+			press(from, "/");
+			await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("container-filter")));
+		}
+		press(tab, "F2");
+		expect(intents.renaming).toBe(cache.id);
+		intents.renaming = null;
+		flushSync();
+		press(stop, "Delete");
+		expect(intents.removing).toEqual([cache]);
+		intents.removing = [];
+		flushSync();
+		await waitFor(() => expect(document.querySelector("[role=alertdialog]")).toBeNull());
+		press(stop, "F10", { shiftKey: true });
+		await waitFor(() => expect(screen.getByTestId("menu-kill")).toBeTruthy());
+		press(screen.getByTestId("menu-kill"), "s");
+		expect(did).not.toHaveBeenCalled();
+		press(screen.getByTestId("menu-kill"), "Escape");
+		await waitFor(() => expect(document.querySelector("[role=menu]")).toBeNull());
+		expect(navigation.place.id).toBe(cache.id);
+		press(document.body, "s");
+		expect(did).toHaveBeenLastCalledWith([cache.id], "stop");
+		containers.pending = new Map();
+		flushSync();
+		press(stop, "Escape");
+		expect(navigation.place.id).toBe(null);
+	});
+
+	it("leaves a text field of the details before Escape closes them", async () => {
+		await shown();
+		const web = containers.all.find(({ name }) => name === "web")!;
+		navigation.go("containers", { id: web.id });
+		flushSync();
+		const tab = await screen.findByTestId("tab-overview");
+		const field = document.createElement("input");
+		screen.getByTestId("container-detail").append(field);
+		field.focus();
+		press(field, "s");
+		press(field, "Escape");
+		expect(document.activeElement).toBe(document.body);
+		expect(navigation.place.id).toBe(web.id);
+		tab.focus();
+		press(tab, "Escape");
+		expect(navigation.place.id).toBe(null);
+	});
+
+	it("does not offer to open what is about to stop", async () => {
+		await shown();
+		vi.spyOn(host, "containerAct").mockImplementation(() => new Promise(() => {}));
+		const opened = vi.spyOn(host, "openUrl").mockResolvedValue(null);
+		containers.pending = new Map();
+		const web = containers.all.find(({ name }) => name === "web")!;
+		navigation.go("containers", { id: web.id });
+		listView.filterText = "name:web";
+		flushSync();
+		const button = () => screen.getByTestId<HTMLButtonElement>("container-open");
+		await screen.findByTestId("tab-overview");
+		expect(button().disabled).toBe(false);
+		screen.getByTestId("container-stop").click();
+		flushSync();
+		expect(button().disabled).toBe(true);
+		expect(screen.queryByRole("link", { name: "http://127.0.0.1:8080" })).toBeNull();
+		screen.getByTestId("row-open-web").click();
+		expect(opened).not.toHaveBeenCalled();
+		containers.pending = new Map();
 	});
 
 	it("keeps the tab when another container is chosen", async () => {

@@ -72,6 +72,11 @@ export function webPage(container: ContainerView): PortView | null {
 	return container.ports.find((port) => port.url !== null && port.exposed !== "none") ?? null;
 }
 
+/** Whether a container's pages can be opened: it runs, and no action is about to take its ports away. */
+export function isServing(container: ContainerView): boolean {
+	return container.state === "running" && !containers.pending.has(container.id);
+}
+
 /** Opens a web page of a container in the browser. */
 export async function openUrl(url: string) {
 	try {

@@ -13,7 +13,7 @@ import Trash from "@lucide/svelte/icons/trash-2";
 import type { Component } from "svelte";
 import type { MenuItem } from "../../components/Menu.svelte";
 import type { ContainerAction, ContainerView } from "../../host/host";
-import { act, copyDockerRun, copyId, intents, open, openUrl, webPage } from "./actions.svelte";
+import { act, copyDockerRun, copyId, intents, isServing, open, openUrl, webPage } from "./actions.svelte";
 import { ACTION_WORDS, allows } from "./status";
 
 /** The icon of each action. */
@@ -79,6 +79,7 @@ export function menuItems(container: ContainerView, detail = false): MenuItem[] 
 			items.push({
 				label: `Open :${page.host_port}`,
 				icon: ExternalLink,
+				disabled: !isServing(container),
 				testid: "menu-web",
 				run: () => void openUrl(url),
 			});

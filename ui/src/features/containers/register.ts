@@ -1,7 +1,7 @@
 import Play from "@lucide/svelte/icons/play";
 import SquareArrowOutUpRight from "@lucide/svelte/icons/square-arrow-out-up-right";
 import { type Command, commands } from "../../state/commands.svelte";
-import { act, open, openUrl, toggleAction, webPage } from "./actions.svelte";
+import { act, isServing, open, openUrl, toggleAction, webPage } from "./actions.svelte";
 import { containers } from "./containers.svelte";
 import { ACTION_ICONS } from "./menu";
 import { ACTION_WORDS, allows, statusWords } from "./status";
@@ -21,7 +21,7 @@ function containerCommands(): Command[] {
 			},
 		];
 		const url = webPage(container)?.url;
-		if (url) {
+		if (url && isServing(container)) {
 			found.push({
 				...base,
 				id: `container.url.${id}`,
