@@ -145,3 +145,22 @@ test("arrow keys move between chips", async () => {
 	await fireEvent.keyDown(running!, { key: "End" });
 	expect(document.activeElement).toBe(stopped);
 });
+
+test("chips that do not fit are reached with a click on an arrow", async () => {
+	const width = vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(300);
+	const whole = vi.spyOn(HTMLElement.prototype, "scrollWidth", "get").mockReturnValue(900);
+	const scrolled = vi.spyOn(HTMLElement.prototype, "scrollBy").mockImplementation(() => {});
+	try {
+		const { container } = render(ChipRow, {
+			label: "Category",
+			children: createRawSnippet(() => ({ render: () => "<span><button>All</button></span>" })),
+		});
+		const [, back, on] = container.querySelectorAll("button");
+		expect(back?.disabled).toBe(true);
+		expect(on?.disabled).toBe(false);
+		await fireEvent.click(on!);
+		expect(scrolled).toHaveBeenCalledWith({ left: 240 });
+	} finally {
+		for (const spy of [width, whole, scrolled]) spy.mockRestore();
+	}
+});
