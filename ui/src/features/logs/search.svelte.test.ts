@@ -48,6 +48,22 @@ describe("LogSearch", () => {
 		expect(search.place).toBe(2);
 	});
 
+	it("is searching from the first letter, until the matches are those of the text", async () => {
+		let answer: (matches: LogMatches) => void = () => {};
+		const { search, type } = searching(() => new Promise((resolve) => (answer = resolve)));
+		expect(search.searching).toBe(false);
+		search.text = "x";
+		search.typed();
+		expect(search.searching).toBe(true);
+		await vi.advanceTimersByTimeAsync(200);
+		expect(search.searching).toBe(true);
+		answer({ lines: [], total: 0 });
+		await vi.advanceTimersByTimeAsync(0);
+		expect(search.searching).toBe(false);
+		await type("xy");
+		expect(search.searching).toBe(true);
+	});
+
 	it("counts matches that are too many to be listed", async () => {
 		const { search, type } = searching(() => ({ lines: [90, 95], total: 5_000 }));
 		await type("x");

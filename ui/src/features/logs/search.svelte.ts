@@ -42,6 +42,12 @@ export class LogSearch {
 	busy = $state(false);
 
 	query: LogQuery = $derived({ text: this.text, regex: this.regex, match_case: this.matchCase });
+	/** Whether `matches` are not those of the typed text yet. */
+	searching: boolean = $derived(
+		this.text !== "" &&
+			(this.busy || this.error === null) &&
+			JSON.stringify(this.applied) !== JSON.stringify(this.query),
+	);
 	mark = $derived(marker(this.query));
 	#matching: ReadonlySet<number> = $derived(new Set(this.matches.lines));
 	/** Number of the current match, from 1; 0 if there is none. */
@@ -88,7 +94,7 @@ export class LogSearch {
 	refresh() {
 		const { first, end } = this.#log.extent ?? NO_LINES;
 		if (this.text === "" || this.busy || this.error) return;
-		if (end === this.#searched.end && first >= this.#searched.first) return;
+		if (!this.searching && end === this.#searched.end && first >= this.#searched.first) return;
 		if (Date.now() - this.#searchedAt < Math.max(AGAIN, this.#took * 4)) return;
 		void this.#search(false);
 	}
