@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::docker_run_line::docker_run_line_of;
 use crate::end_request::{self, EndRequests};
 use crate::error::{api_error, invalid};
+use crate::machine::downtime::Downtimes;
 use crate::machine::held_ports;
 use crate::run::last_words::LastWords;
 use crate::selection::Selected;
@@ -24,7 +25,7 @@ use crate::{Slipway, connection_string, exit_reason, run, view};
 /// Limit of concurrent actions on containers.
 const PARALLEL: usize = 8;
 /// A one-off list inspects at most this many containers.
-const MOST_INSPECTED: usize = 16;
+const MOST_INSPECTED: usize = 64;
 /// A container that has run for this long no longer counts as restarting again and again. The window has the same
 /// constant in `ui/src/features/containers/status.ts`.
 const STABLE: Duration = Duration::from_mins(1);
@@ -66,14 +67,18 @@ impl Slipway {
             .collect();
         let mut ended = views.clone();
         ended.retain(end_request::may_have_been_asked_for);
+        let mut requests = EndRequests::default();
         if !ended.is_empty() {
-            let mut requests = EndRequests::default();
             requests.recall(&selected.engine, &ended).await;
             for view in &mut views {
                 requests.put_in(view);
             }
         }
-        find_out(&selected.engine, &mut views).await;
+        let downtimes = Downtimes::of(&self.environment, &selected.endpoint).await;
+        let unexplained = |view: &ContainerView| {
+            !requests.has_heard_the_end_of(&view.id) && downtimes.may_explain(view)
+        };
+        find_out(&selected.engine, &mut views, &downtimes, unexplained).await;
         Ok(views)
     }
 
@@ -115,6 +120,10 @@ impl Slipway {
                 .recall(&selected.engine, std::slice::from_ref(&container))
                 .await;
             requests.put_in(&mut container);
+        }
+        let downtimes = Downtimes::of(&self.environment, &selected.endpoint).await;
+        if let Some(ended) = downtimes.explain(&detail) {
+            ended.put_in(&mut container);
         }
         let mut view = detail_view(&detail, container, image.as_ref());
         if exit_reason::is_problem(&view.container) || restarts_again_and_again(&detail) {
@@ -227,9 +236,16 @@ fn restarts_again_and_again(detail: &domain::ContainerDetail) -> bool {
 }
 
 /// Inspects a few containers for what a list lacks: whether memory ran out, and how often they were restarted.
-async fn find_out(engine: &domain::Engine, views: &mut [ContainerView]) {
+async fn find_out(
+    engine: &domain::Engine,
+    views: &mut [ContainerView],
+    downtimes: &Downtimes,
+    unexplained: impl Fn(&ContainerView) -> bool,
+) {
     let asked = views.iter_mut().filter(|view| {
-        view.ending == Some(Ending::Killed) || view.state == ContainerState::Restarting
+        view.ending == Some(Ending::Killed)
+            || view.state == ContainerState::Restarting
+            || unexplained(view)
     });
     let inquiries = asked.take(MOST_INSPECTED).map(|view| async move {
         let Ok(detail) = engine.inspect_container(&view.id).await else {
@@ -237,7 +253,9 @@ async fn find_out(engine: &domain::Engine, views: &mut [ContainerView]) {
         };
         if view.state == ContainerState::Restarting {
             view.restart_count = u32::try_from(detail.restart_count).ok();
-        } else if let Some(ended) = exit_reason::found_by_inspect(&detail) {
+        } else if let Some(ended) =
+            exit_reason::found_by_inspect(&detail).or_else(|| downtimes.explain(&detail))
+        {
             ended.put_in(view);
         }
     });

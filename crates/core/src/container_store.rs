@@ -113,7 +113,11 @@ impl ContainerStore {
     pub(crate) fn set_end(&self, id: &str, ended: Ended) -> Option<ContainerDelta> {
         self.change(id, |view| {
             // A requested stop explains an end, whatever else happened in the container.
-            if view.ending.is_some_and(|known| known != Ending::Stopped) {
+            let is_stop = ended.ending == Ending::Stopped;
+            if view
+                .ending
+                .is_some_and(|known| is_stop || known != Ending::Stopped)
+            {
                 ended.put_in(view);
             }
         })
@@ -161,7 +165,8 @@ fn keep_learnt(old: &ContainerView, new: &mut ContainerView) {
     let same_end =
         old.exit_code == new.exit_code && old.state == new.state && old.since == new.since;
     // What events said meanwhile is newer than what was known.
-    let news = matches!(new.ending, Some(Ending::Stopped | Ending::OutOfMemory));
+    let news = matches!(new.ending, Some(Ending::Stopped | Ending::OutOfMemory))
+        && new.ending != old.ending;
     if old.exit_code.is_some() && same_end && old.ending.is_some() && !news {
         new.ending = old.ending;
         new.reason.clone_from(&old.reason);

@@ -26,6 +26,8 @@ pub(crate) enum Request {
     Kill,
     /// The engine was shut down.
     EngineShutdown,
+    /// Slipway's machine was stopped, or its engine was.
+    MachineStop,
 }
 
 impl Ended {
@@ -77,6 +79,7 @@ pub(crate) fn asked_for(exit_code: Option<i32>, request: Request) -> Ended {
     match request {
         Request::Kill => Ended::new(Ending::Killed, "killed"),
         Request::EngineShutdown => Ended::new(Ending::Stopped, "stopped with the engine"),
+        Request::MachineStop => Ended::new(Ending::Stopped, "stopped with the machine"),
         Request::Stop { killed_after: None } if exit_code == Some(137) => {
             Ended::new(Ending::Stopped, "stopped (killed)")
         }

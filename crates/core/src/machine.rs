@@ -3,6 +3,7 @@
 //! `slipwayd` owns the machine and answers all requests. Reading the state starts nothing: while `slipwayd` is not
 //! running, the state is read from the machine's files. Logs are available only from `slipwayd`.
 
+pub(crate) mod downtime;
 pub(crate) mod follower;
 pub(crate) mod held_ports;
 pub(crate) mod log;

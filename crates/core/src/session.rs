@@ -40,6 +40,7 @@ use crate::end_request::{self, EndRequests};
 use crate::error::api_error;
 use crate::exit_reason;
 use crate::killed::{Inquiries, Question};
+use crate::machine::downtime::Downtimes;
 use crate::machine::{self, held_ports};
 use crate::selection::{self, Selected, list as list_endpoints, select};
 use crate::settings::SettingsFile;
@@ -63,6 +64,9 @@ const PROBE_PAUSE: Duration = Duration::from_secs(10);
 const BACK_OFF_REMOTE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 /// Above this number of changed containers, listing all of them is cheaper.
 const MANY: usize = 40;
+/// Limits of containers that are inspected because they may have gone down with the engine: of all, and at once.
+const MOST_GONE_DOWN: usize = 256;
+const INSPECTS: usize = 8;
 
 /// A change.
 #[derive(Debug, Clone)]
@@ -687,36 +691,56 @@ impl Follower {
     }
 
     /// Applies the engine's past events to learn which ends were requested before Slipway listened. `before` is the
-    /// state when the engine was lost: containers that ran then, were killed, and did not die in this life of the
-    /// engine went down with it.
+    /// state when the engine was lost: containers that ran then, and did not die in this life of the engine, went down
+    /// with it. So did those that ended while the machine's engine was down.
     async fn recall(&mut self, selected: &Selected, before: &[ContainerView]) {
+        let downtimes = Downtimes::of(&self.environment, &selected.endpoint).await;
+        let ran_before = |view: &ContainerView| {
+            before
+                .iter()
+                .any(|old| old.id == view.id && old.state == ContainerState::Running)
+        };
+        let may_have_gone_down = |view: &ContainerView| {
+            view.state == ContainerState::Exited
+                && view.ending != Some(Ending::OutOfMemory)
+                && (ran_before(view) || downtimes.may_explain(view))
+        };
         let mut ended = self.store.snapshot().containers;
-        ended.retain(end_request::may_have_been_asked_for);
+        ended.retain(|view| end_request::may_have_been_asked_for(view) || may_have_gone_down(view));
         if ended.is_empty() {
             return;
         }
         self.end_requests.recall(&selected.engine, &ended).await;
         // Read again, because inspects may have changed it during the recall.
-        let list = self.store.snapshot().containers;
-        let told = list.into_iter().filter_map(|mut view| {
-            if self.end_requests.put_in(&mut view) {
-                return Some(view);
-            }
-            let went_down = view.ending == Some(Ending::Killed)
-                && !self.end_requests.has_heard_the_end_of(&view.id)
-                && before
-                    .iter()
-                    .any(|old| old.id == view.id && old.state == ContainerState::Running);
-            if !went_down {
-                return None;
-            }
-            exit_reason::asked_for(view.exit_code, exit_reason::Request::EngineShutdown)
-                .put_in(&mut view);
-            Some(view)
-        });
-        let told = told.collect();
-        if let Some(delta) = self.store.update(&[], told) {
+        let mut list = self.store.snapshot().containers;
+        list.retain_mut(|view| self.end_requests.put_in(view));
+        if let Some(delta) = self.store.update(&[], list) {
             self.tell(delta);
+        }
+        ended.retain(|view| {
+            may_have_gone_down(view) && !self.end_requests.has_heard_the_end_of(&view.id)
+        });
+        ended.truncate(MOST_GONE_DOWN);
+        // What inspect knows, such as that memory ran out, goes before what is inferred.
+        let engine = &selected.engine;
+        let found: Vec<_> = futures_util::stream::iter(ended)
+            .map(async |view| (engine.inspect_container(&view.id).await, view))
+            .buffer_unordered(INSPECTS)
+            .collect()
+            .await;
+        for (detail, view) in found {
+            let Ok(detail) = detail else { continue };
+            let with_engine = || {
+                let ended = ran_before(&view) && exit_reason::of_ended(&detail).is_some();
+                ended.then(|| exit_reason::asked_for(None, exit_reason::Request::EngineShutdown))
+            };
+            let ended = exit_reason::found_by_inspect(&detail)
+                .or_else(|| downtimes.explain(&detail))
+                .or_else(with_engine);
+            let delta = ended.and_then(|ended| self.store.set_end(&view.id, ended));
+            if let Some(delta) = delta {
+                self.tell(delta);
+            }
         }
     }
 }

@@ -187,23 +187,58 @@ async fn a_stop_is_no_problem_on_podman() {
     .await;
 }
 
-/// An engine that was shut down has forgotten why its containers ended.
+/// An engine that was shut down has forgotten why its containers ended, and an exit code does not tell. Memory that ran
+/// out meanwhile is not taken for the shutdown.
 #[tokio::test(flavor = "multi_thread")]
 async fn containers_that_go_down_with_the_engine_have_no_problem() {
     let mut engine = with_a_deaf_container("deaf");
-    let slipway = follow(&engine);
+    engine.load_sample("slipway/oom:latest").expect("a sample");
+    for (name, code) in [("polite", 0), ("sullen", 3)] {
+        let script = format!("trap 'exit {code}' TERM; while true; do sleep 0.1; done");
+        let image = "slipway/busybox";
+        engine.docker_ok(&["run", "-d", "--name", name, image, "sh", "-c", &script]);
+    }
+    let hold = "while [ ! -e /go ]; do sleep 0.1; done; exec oom";
+    engine.docker_ok(&[
+        "run",
+        "-d",
+        "--name",
+        "hungry",
+        "--memory",
+        "16m",
+        "slipway/oom",
+        "sh",
+        "-c",
+        hold,
+    ]);
+    let names = ["deaf", "polite", "sullen", "hungry"];
+    let proxy = FaultProxy::in_front_of(&engine).expect("a proxy");
+    let slipway = follow_at(&proxy.host(), "/nonexistent/settings.json".into());
     shows(&slipway, Duration::from_secs(10), "the start", |all| {
-        named(all, "deaf").is_some_and(|c| c.state == ContainerState::Running)
+        names
+            .iter()
+            .all(|name| named(all, name).is_some_and(|c| c.state == ContainerState::Running))
     })
     .await;
+    proxy.set(Fault::Refuse);
+    let mut states = slipway.engine_states().expect("it follows");
+    states
+        .wait_for(|state| !matches!(state, EngineState::Connected { .. }))
+        .await
+        .expect("it follows");
     let engine = tokio::task::spawn_blocking(move || {
+        engine.docker_ok(&["exec", "hungry", "touch", "/go"]);
+        engine.docker_ok(&["wait", "hungry"]);
         engine.stop().expect("it stops");
         engine.start_again().expect("it starts");
         engine
     });
     let _engine = engine.await.expect("no panic");
-    shows(&slipway, Duration::from_secs(20), "the end", |all| {
-        named(all, "deaf").is_some_and(|c| c.ending == Some(Ending::Stopped))
+    proxy.set(Fault::Pass);
+    shows(&slipway, Duration::from_secs(20), "the ends", |all| {
+        let stopped = Some((Ending::Stopped, "stopped with the engine".to_owned()));
+        names[..3].iter().all(|name| end_of(all, name) == stopped)
+            && named(all, "hungry").is_some_and(|c| c.ending == Some(Ending::OutOfMemory))
     })
     .await;
 }

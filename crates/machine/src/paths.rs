@@ -99,6 +99,11 @@ impl MachinePaths {
         self.machine().join("settings.json")
     }
 
+    /// When the engine was down.
+    pub fn downtimes(&self) -> PathBuf {
+        self.machine().join("downtimes.json")
+    }
+
     /// The accelerators that work on this computer.
     pub fn verdict(&self) -> PathBuf {
         self.data.join("verdict.json")

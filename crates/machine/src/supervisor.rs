@@ -41,7 +41,7 @@ pub use self::handle::{MachineHandle, MachineLog, Watching};
 use crate::guest::{Guest, now_ms, words};
 use crate::{
     Driver, DriverState, Lease, MachineError, MachinePaths, check_settings, console_log, data_disk,
-    docker_context, host, settings,
+    docker_context, downtime, host, settings,
 };
 
 /// How long containers, engine and disk may take to shut down. The guest gives containers at most five minutes.
@@ -402,6 +402,8 @@ impl Supervisor {
     fn start(&mut self, warnings: Vec<String>, repair: bool) -> Result<(), MachineError> {
         let settings = self.view.0.borrow().settings.clone();
         let driver = (self.drivers)(settings.driver)?;
+        // Known already after a stop, but not after a crash of this computer.
+        self.engine_goes_down();
         self.view.change(|view| {
             view.driver = driver.kind();
             view.warnings = warnings;
@@ -441,6 +443,9 @@ impl Supervisor {
                 return;
             }
         };
+        if care.is_some() {
+            self.engine_goes_down();
+        }
         // An end by itself is not shown as a requested stop.
         let asked = !matches!(then, Then::Rescue(_) | Then::Broken(_));
         self.then = then;
@@ -482,6 +487,18 @@ impl Supervisor {
             stop: Box::pin(stop),
             at_once: hurry,
         };
+    }
+
+    /// Records that the engine is down, or going down. A machine that has no disk yet has no containers.
+    fn engine_goes_down(&self) {
+        if data_disk::measure(&self.paths).is_some() {
+            downtime::begin(&self.paths.downtimes(), now_ms());
+        }
+    }
+
+    /// Records that the engine responds.
+    fn engine_is_up(&self) {
+        downtime::end(&self.paths.downtimes(), now_ms());
     }
 
     fn delete(&mut self) -> Result<(), MachineError> {
@@ -583,6 +600,7 @@ impl Supervisor {
         let Life::Booting { driver, .. } = std::mem::replace(&mut self.life, Life::Rest) else {
             return;
         };
+        self.engine_is_up();
         let care = Care::take(
             &mut booted,
             driver.clone(),
@@ -703,6 +721,21 @@ impl Supervisor {
     }
 
     fn reported(&mut self, report: Report) {
+        match &report {
+            Report::News(GuestNews {
+                event: GuestEvent::Docker { state },
+                ..
+            }) => match state {
+                slipway_link::DockerState::Restarting { .. } => self.engine_goes_down(),
+                slipway_link::DockerState::Running => self.engine_is_up(),
+                _ => {}
+            },
+            Report::News(GuestNews {
+                event: GuestEvent::PoweringOff,
+                ..
+            }) => self.engine_goes_down(),
+            _ => {}
+        }
         let Life::Up(up) = &mut self.life else { return };
         match report {
             Report::Silent => {

@@ -273,6 +273,10 @@ fn restarts_with_other_settings(own: &Own) {
     // The container still exists. It has no restart policy.
     let containers = own.json(&["ps", "-a"]);
     assert_eq!(containers[0]["name"], "welcome", "{containers}");
+    assert_eq!(
+        containers[0]["reason"], "stopped with the machine",
+        "{containers}"
+    );
     let url = a_port_that_something_else_has(own);
     assert!(get(&url).starts_with("HTTP/1.1 200"), "{url}");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use slipway_api::ErrorKind;
 use slipway_api::machine::{DockerState, MachineLogSource, MachineState, MachineView};
 use slipway_link::{DockerState as Guests, GuestEvent};
-use slipway_machine::{Lease, MachineHandle, Supervisor};
+use slipway_machine::{Lease, MachineHandle, Supervisor, downtimes};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::fake::Fake;
@@ -178,6 +178,31 @@ async fn it_is_found_stopped_by_the_next_owner_and_deleted_without_a_trace() {
         .filter(|name| name.to_string_lossy().starts_with("machine.deleted"))
         .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// Which containers ended with the machine is told by when its engine was down.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_written_down_when_the_engine_was_down() {
+    let machine = Machine::new().started().await;
+    let paths = machine.places.paths.clone();
+    // It ran none before its first start.
+    assert_eq!(downtimes(&paths), []);
+    machine.handle.stop().await.expect("accepted");
+    machine.stopped().await;
+    let [down] = downtimes(&paths)[..] else {
+        panic!("{:?}", downtimes(&paths));
+    };
+    assert_eq!(down.until_ms, None);
+    let machine = machine.started().await;
+    let ended = downtimes(&paths)[0];
+    assert_eq!(ended.from_ms, down.from_ms);
+    assert!(ended.until_ms.is_some_and(|until| until > down.from_ms));
+    // A machine that ends by itself is started again.
+    machine.fake.die();
+    machine.wait("down", |_| downtimes(&paths).len() == 2).await;
+    machine
+        .wait("up again", |_| downtimes(&paths)[1].until_ms.is_some())
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
