@@ -1,6 +1,7 @@
 import { render, screen, waitFor } from "@testing-library/svelte";
 import { flushSync, tick } from "svelte";
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { fixture } from "../../host/fixture/index";
 import { host } from "../../host/host";
 import { containerTabs } from "../../state/container_tabs.svelte";
 import { navigation } from "../../state/navigation.svelte";
@@ -10,6 +11,7 @@ import { containers } from "./containers.svelte";
 import GroupHeading from "./GroupHeading.svelte";
 import type { Heading } from "./list";
 import { listView } from "./list_view.svelte";
+import { hasProblem } from "./status";
 
 async function shown() {
 	render(ContainersScreen);
@@ -319,6 +321,7 @@ describe("ContainersScreen", () => {
 			rowIndex: 1,
 			colspan: 8,
 			compact: false,
+			icons: false,
 			cursor: false,
 			ontoggle: () => {},
 		});
@@ -339,6 +342,42 @@ describe("ContainersScreen", () => {
 		expect(field.getAttribute("aria-describedby")).toBe(problem.id);
 		press(field, "Escape");
 		await waitFor(() => expect(screen.queryByTestId("rename-problem")).toBeNull());
+	});
+
+	it("has a chip for problems only while there are any", async () => {
+		await shown();
+		const all = [...containers.all];
+		expect(screen.getByTestId("chip-problems").textContent).toBe("Problems2");
+		fixture.change({ removed: all.filter((container) => hasProblem(container)).map(({ id }) => id) });
+		await waitFor(() => expect(screen.queryByTestId("chip-problems")).toBeNull());
+		fixture.change({ upserted: all });
+		await waitFor(() => expect(screen.getByTestId("chip-problems")).toBeTruthy());
+	});
+
+	it("shortens a crash loop beside the details, with all of it in the tooltip", async () => {
+		await shown();
+		const web = containers.all.find(({ name }) => name === "web")!;
+		fixture.change({ upserted: [{ ...web, state: "restarting", exit_code: 1, restart_count: 7 }] });
+		listView.filterText = "name:web";
+		navigation.go("containers", { id: web.id });
+		const row = () => screen.getByTestId("container-row-web").querySelector(".words");
+		await waitFor(() => expect(row()?.textContent).toBe("keeps crashing"));
+		expect(row()?.getAttribute("title")).toBe("keeps crashing · exit code 1 · restarted 7 times");
+		fixture.change({ upserted: [web] });
+		await waitFor(() => expect(row()?.textContent).toBe("up 2 h"));
+	});
+
+	it("has no tooltip that repeats what can be read", async () => {
+		await shown();
+		const web = containers.all.find(({ name }) => name === "web")!;
+		navigation.go("containers", { id: web.id });
+		listView.toggle(web.id);
+		flushSync();
+		await screen.findByTestId("tab-overview");
+		const repeats = [...document.querySelectorAll<HTMLElement>("[title]")]
+			.filter(({ title, textContent }) => textContent?.trim() === title)
+			.map(({ title, className }) => `${className}: ${title}`);
+		expect(repeats).toEqual([]);
 	});
 
 	it("offers a way out of a filter that nothing passes", async () => {

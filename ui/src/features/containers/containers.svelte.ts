@@ -9,7 +9,7 @@ import {
 } from "../../host/host";
 import { counts } from "../../state/counts.svelte";
 import { nextFrame } from "../../state/next_frame";
-import { isDone, isUp } from "./status";
+import { countsAsRunning, hasProblem, isDone } from "./status";
 
 type ContainerHost = Pick<Host, "containerList" | "containerAct" | "containerRename" | "on">;
 
@@ -47,7 +47,9 @@ export class Containers {
 		void this.version;
 		return [...this.#byId.values()];
 	});
-	running: number = $derived(this.all.reduce((sum, container) => sum + (isUp(container) ? 1 : 0), 0));
+	running: number = $derived(this.all.filter((container) => countsAsRunning(container)).length);
+	/** How many need attention, running or stopped. */
+	troubled: number = $derived(this.all.filter((container) => hasProblem(container)).length);
 
 	readonly #host: ContainerHost;
 	readonly #schedule: (run: () => void) => void;

@@ -108,6 +108,7 @@ describe("a group", () => {
 		const member = (fields = {}) => container({ stack: "shop", ...fields });
 		check([member(), member()], "2 running");
 		check([member(), member(exited)], "1 of 2 running");
+		check([member(), member({ state: "restarting", exit_code: 1 })], "1 of 2 running");
 		check([member(exited), member(exited)], "2 stopped");
 	});
 });

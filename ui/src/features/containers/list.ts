@@ -1,5 +1,5 @@
 import type { ContainerView, StatsView } from "../../host/host";
-import { crashCode, hasFailed, isCrashLooping, isUp } from "./status";
+import { countsAsRunning, crashCode, hasFailed, isCrashLooping, isUp } from "./status";
 
 /** Columns that the list can be sorted by. */
 export type SortColumn = "name" | "image" | "ports" | "cpu" | "memory" | "status";
@@ -161,7 +161,7 @@ export function listItems(sorted: ContainerView[], sort: Sort, collapsed: Readon
 			title,
 			stack: key !== STOPPED,
 			trouble: trouble(members),
-			running: members.filter(isUp).length,
+			running: members.filter((member) => countsAsRunning(member)).length,
 			ids: members.map((member) => member.id),
 			collapsed: collapsed.has(key),
 		});

@@ -1,7 +1,7 @@
 import { flushSync } from "svelte";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Containers } from "./containers.svelte";
-import { ContainerListView } from "./list_view.svelte";
+import { ContainerListView, type StateChip } from "./list_view.svelte";
 import { container } from "./samples";
 
 async function view(names: string[], stack: string | null = null) {
@@ -31,6 +31,32 @@ describe("ContainerListView", () => {
 		expect(list.sorted.map(({ name }) => name)).toEqual(["old-web"]);
 		expect(list.filtered).toHaveLength(2);
 		expect((await view(["web", "old-web"])).view.sorted.map(({ name }) => name)).toEqual(["old-web"]);
+	});
+
+	it("counts a crash loop as stopped and as a problem, so that running and stopped add up to all", async () => {
+		localStorage.clear();
+		const all = [
+			container({ name: "web" }),
+			container({ name: "sick", health: "unhealthy" }),
+			container({ name: "loop", state: "restarting", exit_code: 1, restart_count: 7 }),
+			container({ name: "flap", restart_count: 3, since: new Date(Date.now() - 2_000).toISOString() }),
+			container({ name: "failed", state: "exited", exit_code: 1, ending: "failed" }),
+			container({ name: "done", state: "exited", exit_code: 0, ending: "finished" }),
+		];
+		const host = { containerList: async () => ({ revision: 0, containers: all }), on: async () => () => {} };
+		const source = new Containers(host as never, (run) => run());
+		await source.start();
+		flushSync();
+		const list = new ContainerListView(source);
+		const names = (chip: StateChip) => {
+			list.choose(chip);
+			return list.sorted.map(({ name }) => name);
+		};
+		expect(names("running")).toEqual(["sick", "web"]);
+		expect(names("stopped")).toEqual(["done", "failed", "flap", "loop"]);
+		expect(names("problems")).toEqual(["failed", "flap", "loop", "sick"]);
+		expect([source.running, source.troubled]).toEqual([2, 4]);
+		expect(names("running").length + names("stopped").length).toBe(names("all").length);
 	});
 
 	it("has nothing ticked once what was ticked is gone", async () => {

@@ -4,14 +4,24 @@ import { remember, remembered } from "../../state/remembered";
 import { type Containers, containers } from "./containers.svelte";
 import { filterProblem, isEmptyFilter, matchesFilter, parseFilter } from "./filter";
 import { type ListItem, listItems, type Sort, type SortColumn, sortContainers } from "./list";
-import { isUp } from "./status";
+import { countsAsRunning, hasProblem } from "./status";
 
 /** Columns that sort in descending order first. */
 const BIGGEST_FIRST: ReadonlySet<SortColumn> = new Set(["cpu", "memory"]);
 
-/** The chips above the list. */
-export const STATE_CHIPS = ["all", "running", "stopped"] as const;
+/**
+ * The chips above the list. Running and stopped add up to all; those with problems are among both, and their chip
+ * is there only while there are any.
+ */
+export const STATE_CHIPS = ["all", "running", "stopped", "problems"] as const;
 export type StateChip = (typeof STATE_CHIPS)[number];
+
+const IN_CHIP: Record<StateChip, (container: ContainerView) => boolean> = {
+	all: () => true,
+	running: (container) => countsAsRunning(container),
+	stopped: (container) => !countsAsRunning(container),
+	problems: (container) => hasProblem(container),
+};
 
 function rememberedChip(): StateChip {
 	const chip = remembered<string>("containers.chip", "all", sessionStorage);
@@ -40,9 +50,7 @@ export class ContainerListView extends Lines<ListItem> {
 	filtered: ContainerView[] = $derived.by(() => this.#match());
 	/** Matches of the filter and the chip. */
 	matching: ContainerView[] = $derived(
-		this.chip === "all"
-			? this.filtered
-			: this.filtered.filter((container) => isUp(container) === (this.chip === "running")),
+		this.chip === "all" ? this.filtered : this.filtered.filter(IN_CHIP[this.chip]),
 	);
 	sorted: ContainerView[] = $derived(sortContainers([...this.matching], this.sort, this.usage));
 	items: ListItem[] = $derived(
@@ -68,7 +76,7 @@ export class ContainerListView extends Lines<ListItem> {
 		return this.filtering ? all.filter((container) => matchesFilter(container, this.filter)) : all;
 	}
 
-	/** Shows all, running or stopped containers. */
+	/** Shows all containers, or those that a chip counts. */
 	choose(chip: StateChip) {
 		this.chip = chip;
 		remember("containers.chip", chip, sessionStorage);
