@@ -25,8 +25,7 @@ class Machine {
 	doing: string | null = $derived(this.view && doing(this.view));
 	/** Whether starting it would provide an engine that is otherwise missing. */
 	offered = $derived(
-		engine.state.type === "no_engine" &&
-			engine.state.machine_helps &&
+		(this.over || (engine.state.type === "no_engine" && engine.state.machine_helps)) &&
 			["absent", "stopped", "broken"].includes(this.view?.state.is ?? ""),
 	);
 	/** Whether the engine in use is the machine's. */

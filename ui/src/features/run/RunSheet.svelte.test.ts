@@ -1,9 +1,11 @@
 import { fireEvent, render, screen, waitFor } from "@testing-library/svelte";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { engineState } from "../../host/fixture/engine";
 import { fixture } from "../../host/fixture/index";
-import { host } from "../../host/host";
+import { machineView } from "../../host/fixture/machine";
+import { HostError, host } from "../../host/host";
 import { engine } from "../../state/engine.svelte";
+import { machine } from "../../state/machine.svelte";
 import { runRequests } from "../../state/run_request.svelte";
 import RunSheet from "./RunSheet.svelte";
 import { sheet } from "./sheet.svelte";
@@ -126,6 +128,35 @@ test("Escape asks before it throws edits away, and closes what was not edited", 
 	await waitFor(() => screen.getByTestId("run-start"));
 	await pressEscape();
 	await waitFor(() => expect(screen.queryByTestId("run-sheet")).toBeNull());
+});
+
+describe("without an engine", () => {
+	const noEngine = () => {
+		fixture.emit("engineStateChanged", engineState("machine-stopped"));
+		fixture.emit("machineChanged", machineView("machine-stopped"));
+	};
+
+	test("the machine can be started from the sheet, and from a run that failed for it", async () => {
+		await machine.start();
+		await configure("nginx");
+		noEngine();
+		await waitFor(() =>
+			expect(screen.getByTestId("run-needs-engine").textContent).toContain("No engine is responding"),
+		);
+		expect(screen.getByTestId("machine-start")).toBeTruthy();
+
+		fixture.emit("engineStateChanged", engineState("normal"));
+		await waitFor(() => screen.getByTestId("run-start"));
+		vi.spyOn(host, "runStart").mockRejectedValue(
+			new HostError({ kind: "no_engine", message: "No engine is responding", hint: null, detail: null }),
+		);
+		await fireEvent.submit(document.querySelector("#run-form") as HTMLFormElement);
+		await waitFor(() => screen.getByTestId("run-failure"));
+		noEngine();
+		const act = vi.spyOn(host, "machineAct").mockResolvedValue(undefined as never);
+		await fireEvent.click(await screen.findByTestId("machine-start"));
+		expect(act).toHaveBeenCalledWith("start");
+	});
 });
 
 test("a folder is picked where it can be mounted", async () => {

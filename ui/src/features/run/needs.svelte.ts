@@ -7,6 +7,7 @@ import {
 	type RunPlan,
 	type ServiceContainer,
 } from "../../host/host";
+import { navigation } from "../../state/navigation.svelte";
 import { operations } from "../../state/operations.svelte";
 import type { PlanForm } from "./plan_form.svelte";
 import { doing } from "./run.svelte";
@@ -30,6 +31,8 @@ export class Need {
 
 	#form: PlanForm;
 	#operation: string | null = null;
+	/** Full id of the container that its last run created. */
+	#left: string | null = null;
 
 	constructor(service: NeededService, form: PlanForm) {
 		this.service = service;
@@ -40,7 +43,12 @@ export class Need {
 	async run() {
 		const id = operations.newId();
 		const { entry } = this.service;
-		const operation = operations.begin(id, { title: `Run ${entry.name}`, cancel: () => this.cancel() });
+		this.#left = null;
+		const operation = operations.begin(id, {
+			title: `Run ${entry.name}`,
+			cancel: () => this.cancel(),
+			open: () => void this.#show(),
+		});
 		this.#operation = id;
 		const failure = await this.#ask((plan) =>
 			host.runNeeded(plan, entry.slug, id, (event) => {
@@ -65,6 +73,19 @@ export class Need {
 	cancel() {
 		if (this.#operation) void host.operationCancel(this.#operation).catch(() => {});
 		this.words = "Cancelling";
+	}
+
+	/** Shows what is told of its run: after a failure in the container, if that was left behind, else in the form. */
+	async #show() {
+		const id = this.error && this.#left;
+		const exists =
+			id !== null &&
+			(await host.containerDetail(id).then(
+				() => true,
+				() => false,
+			));
+		if (exists) navigation.go("containers", { id });
+		else this.#form.show?.();
 	}
 
 	/** Null when it went well. */
@@ -96,6 +117,7 @@ export class Need {
 			this.progress = null;
 		} else if (event.type === "created") {
 			this.container = event.name;
+			this.#left = event.id;
 		} else if (event.type === "pull") {
 			const { bytes_done: part, bytes_total: whole } = event.progress;
 			this.words = pullStep(event.progress);
@@ -116,7 +138,12 @@ export class Needs {
 		if (!form.entry?.needs.length || this.all.some(({ state }) => state !== "offered")) return;
 		try {
 			const services = await host.runNeeds($state.snapshot(form.plan) as RunPlan);
-			this.all = services.map((service) => new Need(service, form));
+			const failed = new Map(this.all.map(({ service, error }) => [service.entry.slug, error]));
+			this.all = services.map((service) => {
+				const need = new Need(service, form);
+				need.error = failed.get(service.entry.slug) ?? null;
+				return need;
+			});
 		} catch {
 			// The plan can still be filled in by hand, and shows what is missing.
 			this.all = [];

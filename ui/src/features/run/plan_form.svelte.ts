@@ -322,6 +322,8 @@ export class PlanForm {
 	readonly needs = new Needs();
 	/** Whether the form was left: nobody sees what is done for it. */
 	closed = false;
+	/** Shows it again after it was closed. */
+	show: (() => void) | null = null;
 
 	/** @param edited Whether the plan has edits from before, which closing would lose. */
 	constructor(draft: RunDraft, edited = false) {

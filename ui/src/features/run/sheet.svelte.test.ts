@@ -3,9 +3,10 @@ import { engineState } from "../../host/fixture/engine";
 import { fixture } from "../../host/fixture/index";
 import { machineView } from "../../host/fixture/machine";
 import type { Scene } from "../../host/fixture/scene";
-import { host, type MachineView } from "../../host/host";
+import { HostError, host, type MachineView } from "../../host/host";
 import { engine } from "../../state/engine.svelte";
 import { machine } from "../../state/machine.svelte";
+import { navigation } from "../../state/navigation.svelte";
 import { operations } from "../../state/operations.svelte";
 import { runRequests } from "../../state/run_request.svelte";
 import { toasts } from "../../state/toasts.svelte";
@@ -297,5 +298,47 @@ describe("while the machine starts", () => {
 		await ask("nginx", "now");
 		await expect(sheet.startMachine()).rejects.toThrow("refused");
 		expect(sheet.waiting).toEqual([]);
+	});
+});
+
+describe("a needed service that failed after its sheet was closed", () => {
+	const failed = async (undone: boolean) => {
+		const [some] = fixture.containers();
+		if (!some) throw new Error("the fixture has containers");
+		vi.spyOn(host, "runNeeded").mockImplementation(async (_plan, _slug, _id, send) => {
+			send({ type: "created", id: undone ? "f".repeat(64) : some.id, name: "mysql" });
+			await new Promise((go) => setTimeout(go, 20));
+			throw new HostError({ kind: "other", message: "MySQL does not answer", hint: null, detail: null });
+		});
+		await ask("wordpress", "form");
+		const { form } = sheet;
+		await form?.needs.load(form);
+		void form?.needs.all[0]?.run();
+		sheet.close();
+		await vi.waitFor(() => expect(operations.failed.map(({ title }) => title)).toEqual(["Run MySQL"]));
+		const operation = operations.failed[0];
+		if (!operation || !form) throw new Error("it failed");
+		return { operation, form, id: some.id };
+	};
+
+	test("leads to its container", async () => {
+		const { operation, id } = await failed(false);
+		operation.open?.();
+		await vi.waitFor(() => expect(navigation.place).toMatchObject({ screen: "containers", id }));
+		expect(runRequests.current).toBeNull();
+		operations.dismiss(operation);
+	});
+
+	test("leads to the form that tells why, where nothing was left", async () => {
+		const { operation, form } = await failed(true);
+		operation.open?.();
+		await vi.waitFor(() => expect(runRequests.current).toMatchObject({ what: "wordpress", how: "show" }));
+		if (runRequests.current) await sheet.take(runRequests.current);
+		expect(sheet.form).toBe(form);
+		expect(form.closed).toBe(false);
+		await form.needs.load(form);
+		expect(form.needs.all[0]?.error?.error.message).toBe("MySQL does not answer");
+		operations.dismiss(operation);
+		expect(operations.all).toEqual([]);
 	});
 });

@@ -42,7 +42,7 @@ class Sheet {
 	/** Whether the machine has been seen starting since the run became pending. */
 	#underWay = false;
 	#asked = 0;
-	#toShow: Run | null = null;
+	#toShow: Run | PlanForm | null = null;
 
 	/** Opens for a request. */
 	async take(request: RunRequest) {
@@ -51,10 +51,15 @@ class Sheet {
 			// A draft still in flight belongs to the previous request.
 			this.#asked += 1;
 			this.loading = false;
-			this.run = this.#toShow;
+			const back = this.#toShow;
 			this.#leaveForm();
 			this.error = null;
-			this.entry = this.run?.entry ?? null;
+			this.run = back instanceof Run ? back : null;
+			if (back instanceof PlanForm) {
+				back.closed = false;
+				this.form = back;
+			}
+			this.entry = back?.entry ?? null;
 			this.what = request.what;
 			return;
 		}
@@ -87,6 +92,8 @@ class Sheet {
 		this.loading = false;
 		this.entry = draft.entry;
 		const form = new PlanForm(draft);
+		const { what } = this;
+		form.show = () => this.#bringBack(form, what);
 		// A needed service is offered before the plan runs without it.
 		const needs = form.entry?.needs.length;
 		if (how === "now" && form.runnable && !needs && engine.connected) this.start(form.plan);
@@ -186,7 +193,12 @@ class Sheet {
 	}
 
 	#begin(plan: RunPlan, entry: CatalogEntry | null, edited: boolean): Run {
-		const run = new Run($state.snapshot(plan) as RunPlan, entry, (it) => this.#bringBack(it), edited);
+		const run = new Run(
+			$state.snapshot(plan) as RunPlan,
+			entry,
+			(it) => this.#bringBack(it, it.title),
+			edited,
+		);
 		void run.go().then(() => this.#tell(run));
 		return run;
 	}
@@ -238,10 +250,10 @@ class Sheet {
 		}
 	}
 
-	#bringBack(run: Run) {
-		this.#toShow = run;
+	#bringBack(back: Run | PlanForm, what: string) {
+		this.#toShow = back;
 		// The sheet may show something else by now: the latest request wins.
-		runRequests.run(run.title, "show", run.entry);
+		runRequests.run(what, "show", back.entry);
 	}
 
 	/** Reports the end of a run that is not on screen. */
@@ -269,7 +281,7 @@ class Sheet {
 		} else if (run.state === "cancelled") {
 			toasts.show(`Run ${run.title} was cancelled`, { detail: run.error?.undone.join(", ") || null });
 		} else if (run.error) {
-			toasts.error(run.error, { actions: [{ label: "Show", run: () => this.#bringBack(run) }] });
+			toasts.error(run.error, { actions: [{ label: "Show", run: () => this.#bringBack(run, run.title) }] });
 		}
 	}
 }
