@@ -1,0 +1,13 @@
+import { render, screen } from "@testing-library/svelte";
+import { expect, it, vi } from "vitest";
+import type { ContainerDetail } from "../../host/host";
+import EndNote from "./EndNote.svelte";
+import { container } from "./samples";
+
+it("shows the newest of the last lines of a log", () => {
+	vi.spyOn(Element.prototype, "scrollHeight", "get").mockReturnValue(900);
+	const failed = container({ name: "etl", state: "exited", exit_code: 1, ending: "failed" });
+	const lines = Array.from({ length: 30 }, (_, at) => `line ${at}`).join("\n");
+	render(EndNote, { container: failed, data: { container: failed, last_lines: lines } as ContainerDetail });
+	expect(screen.getByTestId("last-lines").scrollTop).toBe(900);
+});
