@@ -4,7 +4,9 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { copyText } from "../host/clipboard";
 import { toasts } from "../state/toasts.svelte";
 import ChipRow from "./ChipRow.svelte";
+import EmptyState from "./EmptyState.svelte";
 import ErrorNote from "./ErrorNote.svelte";
+import Field from "./Field.svelte";
 import { inkOn } from "./ink";
 import NumberInput from "./NumberInput.svelte";
 import ProgressBar from "./ProgressBar.svelte";
@@ -90,6 +92,15 @@ test("an error shows what is in backquotes as code, and never as markup", () => 
 	const { container } = render(ErrorNote, { error });
 	expect(screen.getByRole("alert").textContent).toContain("Port 80 is in use by <b>web</b>");
 	expect(container.querySelector("code")?.textContent).toBe("<b>web</b>");
+});
+
+test("an empty state and the hint of a field show what is in backquotes as code", () => {
+	const { container } = render(EmptyState, { title: "No engine", detail: "Start `dockerd`" });
+	expect(container.querySelector("code")?.textContent).toBe("dockerd");
+	const children = createRawSnippet(() => ({ render: () => "<input>" }));
+	const field = render(Field, { label: "Name", hint: "As in `web`", children });
+	expect(field.container.querySelector("code")?.textContent).toBe("web");
+	expect(field.container.querySelector("[title]")).toBeNull();
 });
 
 test("a progress bar says how far it is, when that is known", () => {

@@ -5,7 +5,8 @@ class Announcer {
 
 export const announcer = new Announcer();
 
-/** Announces `text` to screen readers, even if it is the same as before. */
-export function announce(text: string) {
+/** Announces a text to screen readers, even if it is the same as before. Backquotes around names are not read. */
+export function announce(words: string) {
+	const text = words.replaceAll("`", "");
 	announcer.text = announcer.text === text ? `${text}\u00a0` : text;
 }

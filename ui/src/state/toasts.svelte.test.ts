@@ -15,6 +15,11 @@ test("a toast is shown, announced and closed", () => {
 	expect(toasts.all).toEqual([]);
 });
 
+test("backquotes around names are not read to anybody", () => {
+	toasts.show("The name `db` is taken");
+	expect(announcer.text).toContain("The name db is taken");
+});
+
 test("an error says what happened and what to do, and stays", () => {
 	toasts.error(
 		new HostError({ kind: "no_space", message: "The disk is full", hint: "Remove images", detail: "ENOSPC" }),
