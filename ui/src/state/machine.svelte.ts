@@ -23,11 +23,6 @@ class Machine {
 	exists = $derived(this.view !== null && this.view.state.is !== "absent");
 	/** The current phase of a start or stop: "Booting Linux". */
 	doing: string | null = $derived(this.view && doing(this.view));
-	/** Whether starting it would provide an engine that is otherwise missing. */
-	offered = $derived(
-		(this.over || (engine.state.type === "no_engine" && engine.state.machine_helps)) &&
-			["absent", "stopped", "broken"].includes(this.view?.state.is ?? ""),
-	);
 	/** Whether the engine in use is the machine's. */
 	used = $derived(this.runs(engine.view));
 	/** Whether its engine was in use and has ended: the backend is about to look for another one. */
@@ -35,6 +30,11 @@ class Machine {
 		this.used &&
 			!engine.connected &&
 			["absent", "stopped", "out_of_reach", "broken"].includes(this.view?.state.is ?? ""),
+	);
+	/** Whether starting it would provide an engine that is otherwise missing. */
+	offered = $derived(
+		(this.over || (engine.state.type === "no_engine" && engine.state.machine_helps)) &&
+			["absent", "stopped", "broken"].includes(this.view?.state.is ?? ""),
 	);
 
 	#started = false;
