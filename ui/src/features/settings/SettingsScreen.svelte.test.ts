@@ -2,8 +2,12 @@ import { fireEvent, render, screen, waitFor } from "@testing-library/svelte";
 import { beforeEach, expect, it, vi } from "vitest";
 import { fixture } from "../../host/fixture/index";
 import { host } from "../../host/host";
+import { register } from "../../shell/commands";
+import { help } from "../../shell/shortcuts.svelte";
 import { density } from "../../state/density.svelte";
 import { engine } from "../../state/engine.svelte";
+import { machine } from "../../state/machine.svelte";
+import { navigation } from "../../state/navigation.svelte";
 import { theme } from "../../state/theme.svelte";
 import { zoom } from "../../state/zoom.svelte";
 import SettingsScreen from "./SettingsScreen.svelte";
@@ -63,4 +67,27 @@ it("says the version and where releases are, and offers no check that it cannot 
 	await fireEvent.click(screen.getByTestId("settings-releases"));
 	expect(opened).toHaveBeenCalledWith("https://github.com/slipway-app/slipway/releases");
 	expect(screen.queryByRole("switch")).toBeNull();
+});
+
+it("leads to the shortcuts, to where problems are reported, and copies the versions", async () => {
+	const opened = vi.spyOn(host, "openUrl");
+	const copied = vi.fn(async () => {});
+	Object.defineProperty(navigator, "clipboard", { configurable: true, value: { writeText: copied } });
+	register();
+	render(SettingsScreen);
+	await fireEvent.click(await screen.findByTestId("settings-issues"));
+	expect(opened).toHaveBeenCalledWith("https://github.com/slipway-app/slipway/issues");
+	await fireEvent.click(screen.getByTestId("settings-copy-version"));
+	expect(copied).toHaveBeenCalledWith(expect.stringMatching(/^Slipway 0\.1\.0 \(.+\), \w+ [\d.]+ \(.+\)$/));
+	await fireEvent.click(screen.getByTestId("settings-shortcuts"));
+	expect(help.open).toBe(true);
+	help.open = false;
+});
+
+it("leads to the settings of the machine, where there is one", async () => {
+	fixture.setUp("machine-running");
+	await machine.start();
+	render(SettingsScreen);
+	await fireEvent.click(await screen.findByTestId("settings-machine"));
+	expect(navigation.screen).toBe("engine");
 });
