@@ -82,9 +82,49 @@ for (const it of root.querySelectorAll(usable)) {
 return found;
 "#;
 
-/// Controls out of reach, by screen.
+/// Lists every visible control of which a toast covers a part, with the covered width and height. If a dialog is open,
+/// only its content counts.
+const COVERED_BY_TOAST: &str = r#"
+const usable = "a[href], button, input, select, textarea, summary, [tabindex], [role=button], [role=tab], [role=menuitem], [role=option], [role=switch], [role=link]";
+const dialogs = [...document.querySelectorAll("[role=dialog], [role=alertdialog]")];
+const root = dialogs.at(-1) ?? document.body;
+/** The part of an element that its scrolling parents show. */
+const visible = (it) => {
+    let { left, right, top, bottom } = it.getBoundingClientRect();
+    for (let parent = it.parentElement; parent; parent = parent.parentElement) {
+        if (getComputedStyle(parent).overflow === "visible") continue;
+        const box = parent.getBoundingClientRect();
+        left = Math.max(left, box.left);
+        right = Math.min(right, box.right);
+        top = Math.max(top, box.top);
+        bottom = Math.min(bottom, box.bottom);
+    }
+    return { left, right, top, bottom };
+};
+const toasts = [...document.querySelectorAll("[data-testid=toast]")];
+if (toasts.length === 0) return ["the toast is gone"];
+const found = [];
+for (const toast of toasts) {
+    const over = visible(toast);
+    for (const it of root.querySelectorAll(usable)) {
+        if (it.closest(".toasts") || it === document.querySelector("main")) continue;
+        if (!it.checkVisibility({ visibilityProperty: true })) continue;
+        const box = visible(it);
+        const width = Math.min(over.right, box.right) - Math.max(over.left, box.left);
+        const height = Math.min(over.bottom, box.bottom) - Math.max(over.top, box.top);
+        if (width <= 1 || height <= 1) continue;
+        const label = it.getAttribute("aria-label") ?? it.innerText ?? "";
+        const near = it.dataset.testid ?? it.closest("[data-testid]")?.dataset.testid ?? "";
+        found.push(`${it.tagName.toLowerCase()} ${JSON.stringify(label.trim().slice(0, 40))} in ${near}: ${Math.round(width)}×${Math.round(height)} are covered`);
+    }
+}
+return found;
+"#;
+
+/// What a script finds wrong, by screen.
 struct Survey<'a> {
     app: &'a App,
+    script: &'static str,
     size: String,
     found: Vec<String>,
 }
@@ -92,7 +132,7 @@ struct Survey<'a> {
 impl Survey<'_> {
     async fn look(&mut self, screen: &str) -> Result<()> {
         self.app.settled().await?;
-        let found = self.app.script(OUT_OF_REACH, vec![]).await?;
+        let found = self.app.script(self.script, vec![]).await?;
         let found = found.as_array().cloned().unwrap_or_default();
         for one in &found {
             let one = one.as_str().unwrap_or_default();
@@ -243,8 +283,8 @@ async fn zoom(app: &App, width: u32, percent: u32) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_out_of_reach() -> Result<()> {
+/// An engine with containers and images that fill the screens.
+fn busy_engine() -> Result<Engine> {
     let engine = Engine::start()?;
     engine.load_sample("slipway/busybox:latest")?;
     engine.load_sample("slipway/exit1:latest")?;
@@ -289,14 +329,18 @@ async fn nothing_is_out_of_reach() -> Result<()> {
             "slipway/busybox",
         ]);
     }
-    let app = App::open(&engine.host()).await?;
-    app.find("card-nginx").await?;
+    Ok(engine)
+}
+
+/// Runs a script on every screen in every size.
+async fn survey(app: &App, script: &'static str) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for (width, height, percent) in SIZES {
         app.resize(*width, *height).await?;
-        zoom(&app, *width, *percent).await?;
+        zoom(app, *width, *percent).await?;
         let mut survey = Survey {
-            app: &app,
+            app,
+            script,
             size: format!("{width}×{height} at {percent} %"),
             found: Vec::new(),
         };
@@ -304,11 +348,43 @@ async fn nothing_is_out_of_reach() -> Result<()> {
         found.append(&mut survey.found);
         app.press(Key::Control + "0").await?;
     }
+    Ok(found)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_out_of_reach() -> Result<()> {
+    let engine = busy_engine()?;
+    let app = App::open(&engine.host()).await?;
+    app.find("card-nginx").await?;
+    let found = survey(&app, OUT_OF_REACH).await?;
     let count = found.len();
     assert!(
         found.is_empty(),
         "{count} out of reach:\n{}",
         found.join("\n")
     );
+    app.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_toast_covers_no_control() -> Result<()> {
+    let engine = busy_engine()?;
+    engine.docker_ok(&["create", "--name", "short-lived", "slipway/busybox"]);
+    let app = App::open(&engine.host()).await?;
+    app.find("card-nginx").await?;
+    app.tap("nav-containers").await?;
+    app.open_container("short-lived").await?;
+    app.find("container-detail").await?;
+    engine.docker_ok(&["rm", "short-lived"]);
+    app.find("toast").await?;
+    // A toast stays for as long as the pointer is over it.
+    app.script(
+        "document.querySelector('.toasts').dispatchEvent(new PointerEvent('pointerenter'))",
+        vec![],
+    )
+    .await?;
+    let found = survey(&app, COVERED_BY_TOAST).await?;
+    let count = found.len();
+    assert!(found.is_empty(), "{count} covered:\n{}", found.join("\n"));
     app.close().await
 }
