@@ -1,7 +1,7 @@
-//! Parses sizes in bytes, and formats parts of a whole. How one size is written is in [`slipway_core::size`].
+//! Parses sizes in bytes, and formats parts of a whole. How one size is written is in [`slipway_engine::size`].
 
 use slipway_api::ApiError;
-pub(crate) use slipway_core::size::{bytes, memory};
+pub(crate) use slipway_engine::size::{bytes, memory};
 
 use crate::failure::invalid;
 

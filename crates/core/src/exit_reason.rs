@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use slipway_api::container::{ContainerView, Ending};
-use slipway_engine::{ContainerDetail, ContainerState};
-
-use crate::size;
+use slipway_engine::{ContainerDetail, ContainerState, size};
 
 /// How a container ended, with a reason in words if the exit code alone does not explain it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,7 +30,6 @@ mod selection;
 mod session;
 mod settings;
 mod shipped_image;
-pub mod size;
 mod slipway;
 mod stats;
 mod unused_images;

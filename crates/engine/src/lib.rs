@@ -29,6 +29,7 @@ mod network;
 mod probe;
 mod pull;
 mod refusal;
+pub mod size;
 mod ssh;
 mod stats;
 mod system;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use slipway_api::machine::MachineDisk;
+use slipway_engine::size;
 
 use crate::{MachineError, MachinePaths, host, paths};
 
@@ -61,15 +62,17 @@ pub(crate) fn check_space(paths: &MachinePaths) -> Result<Option<String>, Machin
 }
 
 fn judge_space(path: &Path, free: u64) -> Result<Option<String>, MachineError> {
-    let free_mb = free >> 20;
     if free < MIN_FREE {
         return Err(MachineError::NoSpace {
             path: path.to_owned(),
-            free_mb,
+            free,
         });
     }
     Ok((free < WARN_FREE).then(|| {
-        format!("Only {free_mb} MB are free on this computer; images and volumes may not find room")
+        format!(
+            "Only {} is free on this computer; images and volumes may not find room",
+            size::memory(free)
+        )
     }))
 }
 
@@ -170,7 +173,12 @@ mod tests {
             check(MIN_FREE - 1),
             Err(MachineError::NoSpace { .. })
         ));
-        assert!(check(MIN_FREE).unwrap().unwrap().contains("1024 MB"));
+        assert!(
+            check(MIN_FREE)
+                .unwrap()
+                .unwrap()
+                .contains("Only 1 GB is free")
+        );
         assert_eq!(check(WARN_FREE).unwrap(), None);
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use slipway_api::machine::MachineDriver;
 use slipway_api::{ApiError, ErrorKind};
+use slipway_engine::size;
 
 /// Why a request about the machine failed.
 #[derive(Debug, thiserror::Error)]
@@ -53,20 +54,20 @@ pub enum MachineError {
         reason: String,
     },
     /// This computer has too little memory free.
-    #[error("The machine needs {wanted_mb} MB of memory, but only {available_mb} MB are free")]
+    #[error("The machine needs {} of memory, but only {} is free", size::memory(wanted_mb << 20), size::memory(available_mb << 20))]
     NoMemory {
-        /// What the settings say.
+        /// What the settings say, in MiB.
         wanted_mb: u64,
-        /// What there is.
+        /// What there is, in MiB.
         available_mb: u64,
     },
     /// The disk of this computer is full.
-    #[error("Only {free_mb} MB are free on the disk of {path}", path = path.display())]
+    #[error("Only {} is free on the disk of {path}", size::memory(*free), path = path.display())]
     NoSpace {
         /// A place on the disk.
         path: PathBuf,
-        /// What is free.
-        free_mb: u64,
+        /// What is free, in bytes.
+        free: u64,
     },
     /// A directory that has to be ours alone is not.
     #[error("{path} cannot be trusted: {reason}", path = path.display())]

@@ -6,6 +6,7 @@ use std::path::Path;
 use atomic_write_file::AtomicWriteFile;
 use serde_json::{Map, Value};
 use slipway_api::machine::MachineSettings;
+use slipway_engine::size;
 
 use crate::{MachineError, host};
 
@@ -73,16 +74,32 @@ pub fn check_settings(
     if settings.memory_mb < MIN_MEMORY_MB || settings.memory_mb > memory {
         return refuse(
             format!(
-                "The machine cannot have {} MB of memory",
-                settings.memory_mb
+                "The machine cannot have {} of memory",
+                megabytes(settings.memory_mb)
             ),
-            format!("Choose {MIN_MEMORY_MB} to {memory} MB"),
+            // The limit in whole gigabytes can be chosen as it is said.
+            format!(
+                "Choose {} to {}",
+                megabytes(MIN_MEMORY_MB),
+                megabytes(if memory < 1024 {
+                    memory
+                } else {
+                    memory & !1023
+                })
+            ),
         );
     }
     if !(MIN_DISK_GB..=MAX_DISK_GB).contains(&settings.disk_gb) {
         return refuse(
-            format!("The machine's disk cannot have {} GB", settings.disk_gb),
-            format!("Choose {MIN_DISK_GB} to {MAX_DISK_GB} GB"),
+            format!(
+                "The machine's disk cannot have {}",
+                gigabytes(settings.disk_gb)
+            ),
+            format!(
+                "Choose {} to {}",
+                gigabytes(MIN_DISK_GB),
+                gigabytes(MAX_DISK_GB)
+            ),
         );
     }
     let wanted = u64::from(settings.disk_gb) << 30;
@@ -96,6 +113,14 @@ pub fn check_settings(
         );
     }
     Ok(())
+}
+
+fn megabytes(count: u32) -> String {
+    size::memory(u64::from(count) << 20)
+}
+
+fn gigabytes(count: u32) -> String {
+    size::memory(u64::from(count) << 30)
 }
 
 #[cfg(test)]
@@ -120,10 +145,11 @@ mod tests {
                 .unwrap_err()
                 .contains("64 GB or more")
         );
-        assert!(with(|s| s.disk_gb = 0).unwrap_err().contains("4 to"));
+        assert_eq!(with(|s| s.disk_gb = 0).unwrap_err(), "Choose 4 GB to 16 TB");
         assert!(with(|s| s.cpus = 0).unwrap_err().contains("1 to"));
         assert!(with(|s| s.cpus = 4096).unwrap_err().contains("1 to"));
-        assert!(with(|s| s.memory_mb = 100).unwrap_err().contains("512 to"));
+        let memory = with(|s| s.memory_mb = 100).unwrap_err();
+        assert!(memory.starts_with("Choose 512 MB to "), "{memory}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use slipway_api::container::MountKind;
 use slipway_api::run::{MountPlan, PlanCheck, PlanFinding, RunPlan};
 use slipway_catalog::{Catalog, ImageReference};
 use slipway_engine::{
-    Address, Container, Endpoint, EndpointSource, Engine, EngineInfo, ListFilter, Product,
+    Address, Container, Endpoint, EndpointSource, Engine, EngineInfo, ListFilter, Product, size,
 };
 
 use crate::blocking::blocking;
@@ -13,7 +13,7 @@ use crate::run::draft::LOOK_DEADLINE;
 use crate::run::port::HostPorts;
 use crate::run::{looks_secret, spec};
 use crate::selection::Selected;
-use crate::{Slipway, size, view};
+use crate::{Slipway, view};
 
 impl Slipway {
     /// The findings about a plan, and the plan as a `docker run` line. Works without an engine, with fewer findings.

@@ -212,7 +212,7 @@ fn limit_problems(plan: &RunPlan) -> Vec<Problem> {
     if let Some(memory) = plan.memory_bytes.filter(|memory| *memory < MIN_MEMORY) {
         let message = format!(
             "A memory limit of {} is too small",
-            crate::size::memory(memory)
+            slipway_engine::size::memory(memory)
         );
         problems.push(Problem::new("memory", message, "The minimum is 6 MB"));
     }

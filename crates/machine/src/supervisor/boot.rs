@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slipway_api::machine::{Accelerator, MachinePhase, MachineSettings, MachineState};
-use slipway_engine::{Address, Connection, Dialer, Endpoint, Engine};
+use slipway_engine::{Address, Connection, Dialer, Endpoint, Engine, size};
 use slipway_link::{DiskState, DockerState, GuestEvent, GuestNews, LinkStream, Request, Secret};
 
 use super::View;
@@ -248,7 +248,9 @@ impl Boot {
         }
         if available_mb < wanted_mb {
             self.view.warn(format!(
-                "The machine may use {wanted_mb} MB of memory, but only {available_mb} MB are free"
+                "The machine may use {} of memory, but only {} is free",
+                size::memory(wanted_mb << 20),
+                size::memory(available_mb << 20)
             ));
         }
         Ok(())
