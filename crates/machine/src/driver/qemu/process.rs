@@ -15,6 +15,9 @@ use crate::{MachineError, lease};
 /// Bytes kept from the end of QEMU's output.
 const MAX_WORDS: usize = 1000;
 
+/// Limit of lines of QEMU's output in an error.
+const MAX_LINES: usize = 4;
+
 /// Timeout for `--version`.
 const VERSION_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -222,18 +225,34 @@ fn describe(how: &io::Result<ExitStatus>, log: &Path) -> String {
 /// The end of QEMU's output, on one line.
 pub(super) fn last_words(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text
+    end_of(&String::from_utf8_lossy(&text))
+}
+
+/// The last few lines of text. The processor's registers, which QEMU prints after some errors, are left out.
+fn end_of(text: &str) -> String {
+    let mut lines: Vec<&str> = text
         .lines()
         .map(str::trim)
-        .filter(|line| !line.is_empty())
+        .filter(|line| !line.is_empty() && !is_register(line))
         .collect();
-    let words = lines[lines.len().saturating_sub(4)..].join("; ");
+    lines.dedup();
+    let words = lines[lines.len().saturating_sub(MAX_LINES)..].join("; ");
     words
         .chars()
         .filter(|letter| !letter.is_control())
         .take(MAX_WORDS)
         .collect()
+}
+
+/// Whether a line is part of a register dump: `EAX=00000000 EBX=…`, `ES =0000 …`, `Code=…`, `extra data[0]: …`.
+fn is_register(line: &str) -> bool {
+    if line.starts_with("extra data[") {
+        return true;
+    }
+    line.split_once('=').is_some_and(|(name, _)| {
+        let name = name.trim_end();
+        (1..=6).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 /// An installed QEMU that runs.
@@ -380,3 +399,48 @@ fn block(signals: [libc::c_int; 4]) -> io::Result<()> {
 /// [`crate::Lease`].
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent(_command: &mut Command) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(output: &str, kept: &str) {
+        assert_eq!(end_of(output), kept);
+    }
+
+    /// What QEMU prints when KVM is there and does not run a guest, and when it is not there.
+    #[test]
+    fn the_registers_are_not_part_of_what_qemu_says() {
+        check(
+            "KVM internal error. Suberror: 1\n\
+             extra data[0]: 0x0000000000000000\n\
+             extra data[1]: 0x0000000000000400\n\
+             emulation failure\n\
+             RAX=0000000000000000 RBX=0000000000000000 RCX=0000000000000000 RDX=0000000000000000\n\
+             R8 =0000000000000000 R9 =0000000000000000 R10=0000000000000000 R11=0000000000000000\n\
+             RIP=000000000009fc4d RFL=00010246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=0\n\
+             ES =0018 0000000000000000 ffffffff 00c09300 DPL=0 DS   [-WA]\n\
+             GDT=     00000000000a0000 0000002f\n\
+             CR0=80000011 CR2=0000000000000000 CR3=0000000001c06000 CR4=000000a0\n\
+             DR6=00000000ffff0ff0 DR7=0000000000000400\n\
+             EFER=0000000000000500\n\
+             FCW=037f FSW=0000 [ST=0] FTW=00 MXCSR=00001f80\n\
+             XMM00=0000000000000000 0000000000000000 XMM01=0000000000000000 0000000000000000\n\
+             Code=00 00 <ff> 00\n",
+            "KVM internal error. Suberror: 1; emulation failure",
+        );
+        let missing = "Could not access KVM kernel module: Permission denied\n\
+                       qemu-system-x86_64: failed to initialize kvm: Permission denied\n";
+        check(
+            missing,
+            "Could not access KVM kernel module: Permission denied; \
+             qemu-system-x86_64: failed to initialize kvm: Permission denied",
+        );
+        check(
+            "qemu: -cpu host,x=on: wrong\n",
+            "qemu: -cpu host,x=on: wrong",
+        );
+        check("1\n2\n2\n3\n4\n5\n", "2; 3; 4; 5");
+    }
+}
