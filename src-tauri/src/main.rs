@@ -48,7 +48,7 @@ fn main() {
         Instance::Second => return,
         Instance::Unheard(error) => {
             tracing::error!(%error, "another Slipway does not answer");
-            eprintln!("error: Slipway runs already and does not answer");
+            eprintln!("error: Slipway is already running and is not responding");
             eprintln!("hint: end it (its process is called slipway-desktop) and start it again");
             std::process::exit(1);
         }

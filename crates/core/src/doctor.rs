@@ -210,7 +210,7 @@ fn judge_machine(
         MachineState::Unresponsive { .. } => {
             let error = ApiError {
                 kind: ErrorKind::NotResponding,
-                message: "It is running but not responding".to_owned(),
+                message: "It is not responding".to_owned(),
                 hint: Some("Restart it: `slipway machine restart`".to_owned()),
                 detail: None,
             };

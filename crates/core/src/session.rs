@@ -810,7 +810,7 @@ impl Dying {
 fn not_responding(error: &EngineError) -> ApiError {
     ApiError {
         kind: ErrorKind::NotResponding,
-        message: "The engine does not answer".to_owned(),
+        message: "The engine is not responding".to_owned(),
         hint: Some("What you see is what was last known. Slipway goes on trying; restarting the engine may help".to_owned()),
         detail: Some(error.to_string()),
     }

@@ -115,7 +115,7 @@ pub enum EngineError {
         source: SharedError,
     },
     /// The engine accepted the request but did not answer in time.
-    #[error("The engine did not answer within {} s", after.as_secs_f32())]
+    #[error("The engine did not respond within {} s", after.as_secs_f32())]
     NotResponding {
         /// How long we waited.
         after: Duration,

@@ -462,7 +462,7 @@ fn read_document(line: &[u8]) -> Result<MachineAnswer, MachineError> {
 
 fn no_answer(error: impl std::fmt::Display) -> MachineError {
     MachineError::NoDaemon {
-        reason: format!("does not answer: {error}"),
+        reason: format!("is not responding: {error}"),
     }
 }
 

@@ -92,7 +92,7 @@ impl Qmp {
             .await
             .unwrap_or_else(|_| {
                 Err(MachineError::Stuck {
-                    reason: "QEMU does not answer".to_owned(),
+                    reason: "QEMU is not responding".to_owned(),
                 })
             })
     }
@@ -173,7 +173,7 @@ impl Qmp {
             .await
             .unwrap_or_else(|_| {
                 Err(MachineError::Stuck {
-                    reason: "QEMU does not answer on its control socket".to_owned(),
+                    reason: "QEMU is not responding on its control socket".to_owned(),
                 })
             })
     }
