@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(paths) => paths,
         Err(error) => return fail(&error),
     };
-    // The lock comes before the log: without the lock, the log belongs to another process.
+    // The lock comes before the log: without the lock, the log belongs to another process. Nothing is logged before.
     let log = || {
         if let Err(error) = trace(&paths) {
             eprintln!("There will be no log: {error}");

@@ -49,18 +49,16 @@ impl Lease {
         Self::take_and(paths, || {})
     }
 
-    /// As [`Lease::take`]. Calls `before_cleaning` once the locks are held: from then on the log belongs to this process,
-    /// and what is cleaned up is in it.
-    pub fn take_and(
-        paths: &MachinePaths,
-        before_cleaning: impl FnOnce(),
-    ) -> Result<Self, MachineError> {
+    /// As [`Lease::take`]. Calls `open_log` as soon as the machine's lock is held: from then on the log, which is beside
+    /// that lock, belongs to this process. Nothing is logged before.
+    pub fn take_and(paths: &MachinePaths, open_log: impl FnOnce()) -> Result<Self, MachineError> {
         paths.create()?;
         let Some(mut machine) = lock(&paths.lock())? else {
             return Err(MachineError::Owned {
                 pid: pid_of_owner(paths),
             });
         };
+        open_log();
         // Only for messages: the lock itself decides.
         let who = format!(
             "{}\n{}\n",
@@ -87,7 +85,6 @@ impl Lease {
             sockets,
             runtime: paths.runtime.clone(),
         };
-        before_cleaning();
         lease.clear();
         Ok(lease)
     }
@@ -492,6 +489,31 @@ mod tests {
             Lease::take(&paths),
             Err(MachineError::Owned { .. })
         ));
+    }
+
+    /// What is said while the lease is taken, also why it cannot be, is in the log.
+    #[test]
+    fn the_log_is_open_before_anything_is_said() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = paths(root.path());
+        let opened = std::cell::Cell::new(0);
+        let log = || opened.set(opened.get() + 1);
+        let lease = Lease::take_and(&paths, log).unwrap();
+        assert_eq!(opened.get(), 1);
+        // The log of a machine that another process owns is that process's.
+        assert!(matches!(
+            Lease::take_and(&paths, log),
+            Err(MachineError::Owned { .. })
+        ));
+        assert_eq!(opened.get(), 1);
+        // The lock of our own machine is free, that of the sockets is not: our log says so.
+        let refused = Lease::take_and(&beside(&paths, root.path()), log);
+        assert!(
+            matches!(refused, Err(MachineError::OwnedElsewhere { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(opened.get(), 2);
+        drop(lease);
     }
 
     #[test]
