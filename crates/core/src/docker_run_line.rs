@@ -21,10 +21,22 @@ pub(crate) fn docker_run_line_of(
     image: Option<&ImageDetail>,
     secrets: bool,
 ) -> String {
-    line(plan, &health_options(detail, image), secrets)
+    let shown = |text: &str| {
+        if secrets {
+            text.to_owned()
+        } else {
+            without_secrets(plan, text)
+        }
+    };
+    line(plan, &health_options(detail, image, shown), secrets)
 }
 
-fn health_options(detail: &ContainerDetail, image: Option<&ImageDetail>) -> Vec<String> {
+/// `shown` is applied to the words of the command before they are quoted, which changes a secret with a quotation mark.
+fn health_options(
+    detail: &ContainerDetail,
+    image: Option<&ImageDetail>,
+    shown: impl Fn(&str) -> String,
+) -> Vec<String> {
     let Some(check) = &detail.healthcheck else {
         return Vec::new();
     };
@@ -38,11 +50,14 @@ fn health_options(detail: &ContainerDetail, image: Option<&ImageDetail>) -> Vec<
             return vec!["--no-healthcheck".to_owned()];
         }
         Some((kind, command)) if kind == "CMD-SHELL" => {
-            options.push(format!("--health-cmd {}", quote(&command.join(" "))));
+            options.push(format!(
+                "--health-cmd {}",
+                quote(&shown(&command.join(" ")))
+            ));
         }
         // The option takes a shell command, so the words are joined into one.
         Some((_, words)) => {
-            let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+            let words: Vec<String> = words.iter().map(|word| quote(&shown(word))).collect();
             options.push(format!("--health-cmd {}", quote(&words.join(" "))));
         }
         None => {}
@@ -136,11 +151,7 @@ fn line(plan: &RunPlan, health_options: &[String], secrets: bool) -> String {
         push(format!("--network {}", quote(network)));
     }
     for option in health_options {
-        push(if secrets {
-            option.clone()
-        } else {
-            without_secrets(plan, option)
-        });
+        push(option.clone());
     }
     match plan.restart {
         RestartPolicy::No => {}
@@ -168,12 +179,17 @@ fn line(plan: &RunPlan, health_options: &[String], secrets: bool) -> String {
 
 /// A health check often has the password of the service that it asks.
 fn without_secrets(plan: &RunPlan, text: &str) -> String {
-    plan.env
+    let mut secrets: Vec<&str> = plan
+        .env
         .iter()
         .filter(|variable| !variable.value.is_empty() && looks_secret(plan, &variable.name))
-        .fold(text.to_owned(), |text, variable| {
-            text.replace(&variable.value, "***")
-        })
+        .map(|variable| variable.value.as_str())
+        .collect();
+    // One may be the beginning of another, whose rest would be left.
+    secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
+        .into_iter()
+        .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
 }
 
 /// Joins the parts to lines of at most about 72 columns, which fit the run sheet.

@@ -3,21 +3,11 @@
 use std::collections::HashMap;
 
 use slipway_api::ErrorKind;
-use slipway_core::{SettingsFile, Slipway};
-use slipway_engine::Environment;
+use slipway_core::Slipway;
 use slipway_testkit::{Engine, Podman};
 use tokio_util::sync::CancellationToken;
 
-fn once(host: &str) -> Slipway {
-    let mut environment = Environment::from_process();
-    environment.variables = HashMap::from([("DOCKER_HOST".to_owned(), host.to_owned())]);
-    environment.home = None;
-    Slipway::once(
-        environment,
-        SettingsFile::at("/nonexistent/settings.json".into()),
-        None,
-    )
-}
+use crate::once;
 
 /// Ids of the images by tag.
 async fn ids(slipway: &Slipway) -> HashMap<String, String> {

@@ -1,22 +1,9 @@
 //! Details of one container, against a real engine.
 
-use std::collections::HashMap;
-
 use slipway_api::container::{Ending, Exposed, MountKind};
-use slipway_core::{SettingsFile, Slipway};
-use slipway_engine::Environment;
 use slipway_testkit::Engine;
 
-fn once(engine: &Engine) -> Slipway {
-    let mut environment = Environment::from_process();
-    environment.variables = HashMap::from([("DOCKER_HOST".to_owned(), engine.host())]);
-    environment.home = None;
-    Slipway::once(
-        environment,
-        SettingsFile::at("/nonexistent/settings.json".into()),
-        None,
-    )
-}
+use crate::once;
 
 /// The line has only what was requested and nothing that comes from the image, and creates the same container again.
 #[tokio::test(flavor = "multi_thread")]
@@ -25,7 +12,7 @@ async fn the_docker_run_line_says_what_the_image_does_not() {
     engine
         .load_sample("slipway/webapp:latest")
         .expect("a sample");
-    let slipway = once(&engine);
+    let slipway = once(&engine.host());
     let image = "slipway/webapp:latest";
     for (options, words, line) in [
         (&[][..], &[][..], "slipway/webapp:latest"),
@@ -59,6 +46,39 @@ async fn the_docker_run_line_says_what_the_image_does_not() {
     }
 }
 
+/// A health check that has a password shows it only where secrets are shown, however it is quoted there.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_secrets_in_a_health_check_are_masked() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    let secret = "it's a long-secret";
+    for (name, value) in [("DB_PASSWORD", secret), ("ROOT_PASSWORD", "it's a long")] {
+        engine.docker_ok(&[
+            "create",
+            "--name",
+            &name.to_lowercase(),
+            "-e",
+            &format!("DB_PASSWORD={secret}"),
+            "-e",
+            "ROOT_PASSWORD=it's a long",
+            "--health-cmd",
+            &format!("ping -p \"{value}\""),
+            "slipway/busybox",
+        ]);
+        let slipway = once(&engine.host());
+        let detail = slipway.container_detail(&name.to_lowercase()).await;
+        let detail = detail.expect("it is there");
+        let shown = detail.docker_run.replace(" \\\n ", "");
+        assert!(shown.contains(r#"--health-cmd 'ping -p "***"'"#), "{shown}");
+        assert!(!shown.contains("long"), "{shown}");
+        let full = detail.docker_run_full.replace(" \\\n ", "");
+        let quoted = value.replace('\'', r"'\''");
+        assert!(full.contains(&format!("ping -p \"{quoted}\"")), "{full}");
+    }
+}
+
 /// Engine lists lack a stopped container's exposed ports, its published ports, and its tmpfs mounts.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_container_is_told_in_full() {
@@ -72,7 +92,7 @@ async fn a_stopped_container_is_told_in_full() {
     let program = ["slipway/busybox", "sh", "-c", "echo no space >&2; exit 3"];
     let ended = engine.docker(&[&options[..], &program].concat());
     assert_eq!(ended.status.code(), Some(3));
-    let slipway = once(&engine);
+    let slipway = once(&engine.host());
     let detail = slipway.container_detail("it").await.expect("it is there");
     let ports: Vec<_> = detail
         .container
