@@ -10,6 +10,7 @@ use slipway_engine::{
 use crate::blocking::blocking;
 use crate::docker_run_line::docker_run_line;
 use crate::run::draft::LOOK_DEADLINE;
+use crate::run::needed;
 use crate::run::port::HostPorts;
 use crate::run::{looks_secret, spec};
 use crate::selection::Selected;
@@ -75,6 +76,7 @@ pub(crate) fn check(plan: &RunPlan, selected: Option<&Selected>, present: &Prese
                 free_port: None,
             }),
     );
+    findings.extend(data_of_needed(plan, present));
     if let Some(selected) = selected {
         findings.extend(port_findings(
             plan,
@@ -304,12 +306,14 @@ pub(crate) fn volume_news(plan: &RunPlan, volumes: &[String]) -> Vec<VolumeNews>
             if exists(&name) {
                 return Some(VolumeNews {
                     index,
-                    message: format!("The volume `{name}` already exists: its data is used"),
-                    hint: if has_secrets {
-                        "A password that is stored in it does not change".to_owned()
+                    message: if has_secrets {
+                        format!(
+                            "The volume `{name}` has data already: the password that it was first started with still holds"
+                        )
                     } else {
-                        "Use another name to start with an empty volume".to_owned()
+                        format!("The volume `{name}` already exists: its data is used")
                     },
+                    hint: "Use another name to start with an empty volume".to_owned(),
                 });
             }
             let (old, number) = name.rsplit_once('-')?;
@@ -326,6 +330,44 @@ pub(crate) fn volume_news(plan: &RunPlan, volumes: &[String]) -> Vec<VolumeNews>
             })
         })
         .collect()
+}
+
+/// Findings about data of services that the plan's image needs and that would be started for it: their old passwords
+/// are not known, so they start with empty volumes.
+fn data_of_needed(plan: &RunPlan, present: &Present) -> Vec<PlanFinding> {
+    let needs = needed::entry_of(plan).map_or(&[][..], |entry| &entry.needs);
+    let mut findings = Vec::new();
+    for entry in needs
+        .iter()
+        .filter_map(|slug| Catalog::bundled().entry(slug))
+    {
+        if present
+            .containers
+            .iter()
+            .any(|container| needed::is_of(container, entry))
+        {
+            continue;
+        }
+        let name = free_name(&entry.slug, &present.containers);
+        for known in &entry.volumes {
+            let old = format!("{name}-{}", known.suffix);
+            if present.volumes.contains(&old) {
+                findings.push(PlanFinding {
+                    field: format!("needs.{}", entry.slug),
+                    blocking: false,
+                    message: format!(
+                        "The volume `{old}` has data already: the password that it was first started with still holds"
+                    ),
+                    hint: Some(format!(
+                        "{} that is run for this container starts with an empty volume instead",
+                        entry.name
+                    )),
+                    free_port: None,
+                });
+            }
+        }
+    }
+    findings
 }
 
 /// Warns that a port published on the loopback address of another computer cannot be reached from this one.
@@ -687,7 +729,11 @@ mod tests {
             &["db-data"],
             &[(0, "already exists", "empty volume")],
         );
-        check_volumes(&secret, &["db-data"], &[(0, "already exists", "password")]);
+        check_volumes(
+            &secret,
+            &["db-data"],
+            &[(0, "password that it was first started with", "empty volume")],
+        );
         let second = plan(&["log", "db-data-2"], &["DB_PASSWORD"]);
         check_volumes(
             &second,
@@ -701,6 +747,32 @@ mod tests {
             &["db-data"],
             &[(0, "already exists", "")],
         );
+    }
+
+    /// A service that would be started has a new password, which the data of an old one does not know.
+    #[test]
+    fn data_of_an_earlier_service_is_told_before_the_run() {
+        let mut plan = plan(&[], &[]);
+        plan.catalog = Some("wordpress".to_owned());
+        let told = |volumes: &[&str]| -> Vec<(String, bool)> {
+            let present = Present {
+                containers: Vec::new(),
+                volumes: volumes.iter().map(|name| (*name).to_owned()).collect(),
+            };
+            data_of_needed(&plan, &present)
+                .into_iter()
+                .map(|found| (found.message, found.blocking))
+                .collect()
+        };
+        assert_eq!(told(&["wordpress-html", "db-data"]), []);
+        let entry = Catalog::bundled().entry("wordpress").expect("bundled");
+        let needed = &entry.needs[0];
+        let suffix = &Catalog::bundled().entry(needed).expect("bundled").volumes[0].suffix;
+        let old = format!("{needed}-{suffix}");
+        let message = format!(
+            "The volume `{old}` has data already: the password that it was first started with still holds"
+        );
+        assert_eq!(told(&[&old]), [(message, false)]);
     }
 
     #[test]

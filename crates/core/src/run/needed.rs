@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use slipway_api::ApiError;
-use slipway_api::container::EnvVar;
+use slipway_api::container::{EnvVar, MountKind};
 use slipway_api::run::{NeededService, RunEvent, RunFailure, RunPlan, ServiceContainer};
 use slipway_catalog::{Catalog, Entry, escaped};
 use slipway_engine::{Container, ContainerState, Engine, EngineError, ListFilter};
@@ -72,6 +72,12 @@ impl Slipway {
         let network = shared_network(&plan, entry);
         let mut service = slipway.run_draft(slug).await.map_err(failure)?.plan;
         service.network = Some(network.clone());
+        // The draft goes without volumes that the engine does not list in time, but data of an earlier service needs its
+        // old password.
+        let volumes = engine.list_volumes(&[]).await;
+        let volumes = volumes.map_err(|error| failure(api_error(&error)))?;
+        let volumes: Vec<String> = volumes.into_iter().map(|volume| volume.name).collect();
+        start_empty(&mut service, &volumes);
         let env = service.env.clone();
         let made = ensure_network(&engine, &network).await.map_err(failure)?;
         match Box::pin(slipway.run(service, cancel, emit)).await {
@@ -132,7 +138,7 @@ impl Slipway {
     }
 }
 
-fn entry_of(plan: &RunPlan) -> Option<&'static Entry> {
+pub(crate) fn entry_of(plan: &RunPlan) -> Option<&'static Entry> {
     Catalog::bundled().entry(plan.catalog.as_deref()?)
 }
 
@@ -141,6 +147,31 @@ fn needed(plan: &RunPlan, slug: &str) -> Result<(&'static Entry, &'static Entry)
         .filter(|entry| entry.needs.iter().any(|needed| needed == slug))
         .zip(Catalog::bundled().entry(slug))
         .ok_or_else(|| invalid(format!("`{}` does not need `{slug}`", plan.image), None))
+}
+
+/// Gives another name to each volume of a plan that exists.
+fn start_empty(plan: &mut RunPlan, volumes: &[String]) {
+    for at in 0..plan.mounts.len() {
+        let mount = &plan.mounts[at];
+        let Some(base) = mount
+            .source
+            .clone()
+            .filter(|name| mount.kind == MountKind::Volume && volumes.contains(name))
+        else {
+            continue;
+        };
+        let taken = |name: &String| {
+            let name = Some(name);
+            volumes.iter().any(|volume| Some(volume) == name)
+                || plan
+                    .mounts
+                    .iter()
+                    .any(|mount| mount.source.as_ref() == name)
+        };
+        plan.mounts[at].source = (2..=u32::MAX)
+            .map(|number| format!("{base}-{number}"))
+            .find(|name| !taken(name));
+    }
 }
 
 /// The plan's own network if it resolves container names; otherwise one named after the plan.
@@ -172,7 +203,7 @@ async fn ensure_network(engine: &Engine, name: &str) -> Result<bool, ApiError> {
     }
 }
 
-fn is_of(container: &Container, entry: &Entry) -> bool {
+pub(crate) fn is_of(container: &Container, entry: &Entry) -> bool {
     let label = container.labels.get(view::CATALOG_LABEL);
     container.state == ContainerState::Running
         && view::catalog_entry(label.map(String::as_str), &container.image)
@@ -264,6 +295,9 @@ fn fill_env(
 
 #[cfg(test)]
 mod tests {
+    use slipway_api::container::RestartPolicy;
+    use slipway_api::run::MountPlan;
+
     use super::*;
 
     #[track_caller]
@@ -287,6 +321,37 @@ mod tests {
             assert_eq!(found.map(|set| set.value.as_str()), Some(*value), "{name}");
         }
         assert_eq!(env.iter().filter(|set| set.name == "OTHER").count(), 1);
+    }
+
+    #[test]
+    fn a_service_does_not_take_the_data_of_an_earlier_one() {
+        let volume = |source: &str, target: &str| MountPlan {
+            kind: MountKind::Volume,
+            source: Some(source.to_owned()),
+            target: target.to_owned(),
+            read_only: false,
+        };
+        let mut plan = RunPlan {
+            image: "mysql:8".to_owned(),
+            name: Some("mysql".to_owned()),
+            command: Vec::new(),
+            entrypoint: None,
+            env: Vec::new(),
+            ports: Vec::new(),
+            mounts: vec![volume("mysql-data", "/data"), volume("mysql-log", "/log")],
+            restart: RestartPolicy::No,
+            memory_bytes: None,
+            cpus: None,
+            network: None,
+            tty: false,
+            catalog: None,
+        };
+        let there = ["mysql-data", "mysql-data-2", "other"].map(str::to_owned);
+        start_empty(&mut plan, &there);
+        assert_eq!(
+            plan.mounts,
+            [volume("mysql-data-3", "/data"), volume("mysql-log", "/log")]
+        );
     }
 
     #[test]
