@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use slipway_api::ApiError;
 use slipway_engine::{Endpoint, Environment};
@@ -104,6 +105,8 @@ async fn follow(
         if told {
             written.notified().await;
             tokio::time::sleep(GATHER).await;
+            // What was written during the pause is read below. A second pass would connect again.
+            let _ = written.notified().now_or_never();
         } else {
             tokio::time::sleep(LOOK).await;
         }

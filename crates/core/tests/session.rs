@@ -345,6 +345,33 @@ async fn another_engine_is_used_at_once_however_the_first_one_hangs() {
     assert!(began.elapsed() < GIVES_UP / 2, "{:?}", began.elapsed());
 }
 
+/// Noticing the choice that this process has just written is no reason to connect again.
+#[tokio::test(flavor = "multi_thread")]
+async fn choosing_an_engine_connects_once() {
+    let first = Engine::start().expect("an engine");
+    let other = Engine::start().expect("an engine");
+    let proxy = FaultProxy::in_front_of(&other).expect("a proxy");
+    let home = Home::new();
+    std::fs::create_dir_all(home.directory.path().join(".config/slipway")).expect("writable");
+    home.create_context("one", &first);
+    home.use_context("one");
+    let slipway = home.follow();
+    connects(&slipway, &first.host()).await;
+    let mut changes = slipway.configuration_changes().expect("it follows");
+    changes.mark_unchanged();
+    // Connecting takes longer than it takes to notice that the choice was written.
+    proxy.set(Fault::Delay(Duration::from_millis(400)));
+    slipway.engine_use(&proxy.host()).await.expect("it answers");
+    tokio::time::timeout(Duration::from_secs(10), changes.changed())
+        .await
+        .expect("the system tells")
+        .expect("it follows");
+    connects(&slipway, &proxy.host()).await;
+    // Another connection would have begun when the choice was noticed. The first one is the check of the choice.
+    assert_eq!(proxy.count("GET /version"), 2, "{:?}", proxy.requests());
+    assert_eq!(proxy.count("/events"), 1, "{:?}", proxy.requests());
+}
+
 /// A previous attempt may hang on a dead connection: a retry starts over.
 #[tokio::test(flavor = "multi_thread")]
 async fn trying_again_does_not_wait_for_the_attempt_before() {
