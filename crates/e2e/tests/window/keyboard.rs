@@ -62,6 +62,17 @@ async fn browse_run_logs_stop_rename_remove() -> Result<()> {
     app.press("logs of nginx").await?;
     app.press(Key::Enter + "").await?;
     app.says("log-view", "GET / HTTP").await?;
+    // The keys of the list work in the details too, wherever the focus is; Escape leaves a text field first.
+    app.click("tab-overview").await?;
+    app.find("environment").await?;
+    app.press("l").await?;
+    app.says("log-view", "GET / HTTP").await?;
+    app.press("/").await?;
+    focused(&app, "log-search").await;
+    app.press(Key::Escape + "").await?;
+    app.find("container-detail").await?;
+    app.press(Key::Escape + "").await?;
+    app.gone("container-detail").await?;
     app.press(Key::Control + "k").await?;
     focused(&app, "palette-input").await;
     app.press("go to containers").await?;

@@ -122,6 +122,7 @@ describe("statusWords", () => {
 		short(exited(137, "out_of_memory", "out of memory (limit 64 MB)"), "out of memory");
 		short(exited(1, "failed"), "exit code 1 · 10 min ago");
 		short({ status: "Up 20 seconds", health: "starting" }, "checking health");
+		short({ status: "Up 5 minutes (unhealthy)", health: "unhealthy" }, "unhealthy");
 		short({ status: "Up 2 hours" }, "up 2 h");
 		short({ state: "created", reason: "port 80 is in use by `web`" }, "could not be started");
 	});

@@ -176,6 +176,7 @@ export function shortStatusWords(
 	now: number = clock.since(container.since),
 ): string {
 	if (isCrashLooping(container, now)) return loopWords(container);
+	if (container.state === "running" && container.health === "unhealthy") return "unhealthy";
 	const words = statusWords(container, now);
 	if (words.length <= NARROW) return words;
 	switch (container.state) {
