@@ -320,7 +320,7 @@ fn the_data_of_an_earlier_container_is_neither_lost_nor_mixed_with_a_new_one() {
     let third = run(&["-v", "pgagain-data:/var/lib/postgresql/data"]);
     assert_eq!(volume(&third), "pgagain-data");
     let told = third["notices"][0].as_str().expect("a notice");
-    assert!(told.contains("`pgagain-data` already exists"), "{told}");
+    assert!(told.contains("`pgagain-data` has data already"), "{told}");
     slipway.ok(&["rm", "pgagain"]);
     engine.docker_ok(&["volume", "rm", "pgagain-data", "pgagain-data-2"]);
 }

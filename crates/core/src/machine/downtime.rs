@@ -115,8 +115,11 @@ mod tests {
             // Its end may be a failure, which the command reports.
             let _ = dockerd.docker(&[&["run", "--name", name][..], what].concat());
         };
-        run("done", &["slipway/busybox", "true"]);
-        run("failed", &["slipway/busybox", "sh", "-c", "exit 3"]);
+        run("done", &["slipway/busybox", "sleep", "0.2"]);
+        run(
+            "failed",
+            &["slipway/busybox", "sh", "-c", "sleep 0.2; exit 3"],
+        );
         run("hungry", &["--memory", "16m", "slipway/oom"]);
         let endpoint = Endpoint::at(dockerd.host().parse().expect("an address"));
         let engine = slipway_engine::Engine::connect(&endpoint)
@@ -134,7 +137,7 @@ mod tests {
                 let ended = Downtimes(vec![down]).explain(&detail);
                 ended.and_then(|ended| ended.reason)
             };
-            told.push((at(started + 1_001), at(started)));
+            told.push((at(started + 1_100), at(started)));
         }
         let with_it = Some("stopped with the machine".to_owned());
         let stopped = (with_it, None);
