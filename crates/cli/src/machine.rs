@@ -10,9 +10,10 @@ use slipway_api::machine::{
     MachineView,
 };
 use slipway_api::{ApiError, ErrorKind};
-use slipway_core::{Shell, ShellInput, ShellOutput, Slipway, why_unreachable};
+use slipway_core::{Shell, ShellInput, ShellKeys, ShellOutput, Slipway, why_unreachable};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::arguments::{
     DeleteMachine, Driver, Machine, MachineLog, MachineOptions, MachinePart, MachineShell,
@@ -484,51 +485,66 @@ fn size_of_terminal() -> (u16, u16) {
 }
 
 /// Forwards input and output until the program ends. Returns its exit code.
+///
+/// Input has a task of its own. A program that waits until its output is read does not read its input meanwhile, so
+/// neither may wait for the other; and a read of output that is dropped midway loses what it has read.
 async fn connect(shell: Shell, terminal: bool) -> Result<u8, Failure> {
-    let (mut keys, mut screen) = shell.split();
-    let (typed_sender, mut typed) = tokio::sync::mpsc::channel::<Vec<u8>>(16);
+    let (keys, mut screen) = shell.split();
+    let resizes = Resizes::of(terminal)?;
+    let _input = AbortOnDropHandle::new(tokio::spawn(forward_input(keys, resizes)));
+    loop {
+        match screen.next().await.map_err(|error| error.to_api())? {
+            Some(ShellOutput::Bytes(bytes)) => {
+                let mut stdout = std::io::stdout().lock();
+                stdout.write_all(&bytes)?;
+                stdout.flush()?;
+            }
+            Some(ShellOutput::ErrorBytes(bytes)) => std::io::stderr().write_all(&bytes)?,
+            Some(ShellOutput::Exit { code }) => return Ok(code),
+            None => {
+                return Err(ApiError {
+                    kind: ErrorKind::Other,
+                    message: "The connection to the shell was lost".to_owned(),
+                    hint: Some(
+                        "`slipway machine status` shows the state of the machine".to_owned(),
+                    ),
+                    detail: None,
+                }
+                .into());
+            }
+        }
+    }
+}
+
+/// Sends what is typed, and new sizes of the terminal, until the shell does not take it any more.
+async fn forward_input(mut keys: ShellKeys, mut resizes: Resizes) {
+    let (sender, mut typed) = tokio::sync::mpsc::channel::<Vec<u8>>(16);
     // Reading a terminal cannot be cancelled: the thread ends with the process.
     std::thread::spawn(move || {
         use std::io::Read as _;
         let mut chunk = [0; 4096];
         while let Ok(count @ 1..) = std::io::stdin().read(&mut chunk) {
-            if typed_sender.blocking_send(chunk[..count].to_vec()).is_err() {
+            if sender.blocking_send(chunk[..count].to_vec()).is_err() {
                 return;
             }
         }
     });
     let mut open = true;
-    let mut resizes = Resizes::of(terminal)?;
     loop {
-        tokio::select! {
+        // Both arms are cancel safe.
+        let input = tokio::select! {
             () = resizes.next() => {
                 let (columns, rows) = size_of_terminal();
-                let _ = keys.send(&ShellInput::Resize { columns, rows }).await;
+                ShellInput::Resize { columns, rows }
             }
-            output = screen.next() => match output.map_err(|error| error.to_api())? {
-                Some(ShellOutput::Bytes(bytes)) => {
-                    let mut stdout = std::io::stdout().lock();
-                    stdout.write_all(&bytes)?;
-                    stdout.flush()?;
-                }
-                Some(ShellOutput::ErrorBytes(bytes)) => std::io::stderr().write_all(&bytes)?,
-                Some(ShellOutput::Exit { code }) => return Ok(code),
-                None => {
-                    return Err(ApiError {
-                        kind: ErrorKind::Other,
-                        message: "The connection to the shell was lost".to_owned(),
-                        hint: Some("`slipway machine status` shows the state of the machine".to_owned()),
-                        detail: None,
-                    }
-                    .into());
-                }
-            },
             bytes = typed.recv(), if open => {
                 open = bytes.is_some();
-                let input = bytes.map_or(ShellInput::End, ShellInput::Bytes);
-                // It may have ended, with its exit code still in flight.
-                let _ = keys.send(&input).await;
+                bytes.map_or(ShellInput::End, ShellInput::Bytes)
             }
+        };
+        // The program may have ended, with its exit code still in flight.
+        if keys.send(&input).await.is_err() {
+            return;
         }
     }
 }

@@ -41,4 +41,4 @@ pub use machine::held_ports::why_unreachable;
 pub use session::{Change, Changes};
 pub use settings::{Settings, SettingsFile};
 pub use slipway::Slipway;
-pub use slipway_machine::{LogText, Shell, ShellInput, ShellOutput};
+pub use slipway_machine::{LogText, Shell, ShellInput, ShellKeys, ShellOutput};

@@ -128,7 +128,8 @@ pub(crate) async fn welcome(wire: &mut Wire, secret: &mut Option<Secret>) -> Res
     }
 }
 
-/// Reads up to the end of the magic; skipped bytes are subtracted from `may_skip`.
+/// Reads up to the end of the magic. All bytes up to there are subtracted from `may_skip`, the magic too: a peer that
+/// repeats it must not be read for ever.
 async fn find_magic(wire: &mut Wire, may_skip: &mut usize) -> Result<()> {
     let mut held: Vec<u8> = Vec::new();
     let mut chunk = [0; 4096];
@@ -139,7 +140,9 @@ async fn find_magic(wire: &mut Wire, may_skip: &mut usize) -> Result<()> {
         }
         held.extend_from_slice(&chunk[..count]);
         if let Some(at) = held.windows(MAGIC.len()).position(|bytes| bytes == MAGIC) {
-            wire.put_back(&held[at + MAGIC.len()..]);
+            let end = at + MAGIC.len();
+            *may_skip = may_skip.checked_sub(end).ok_or(Error::NotALink)?;
+            wire.put_back(&held[end..]);
             return Ok(());
         }
         // The magic may have begun at the end of the data.

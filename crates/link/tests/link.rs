@@ -463,14 +463,14 @@ async fn a_port_that_says_nothing_is_given_up() {
 
 #[tokio::test]
 async fn a_port_that_says_something_else_is_given_up() {
-    let (ours, mut theirs) = duplex(1024 * 1024);
-    tokio::spawn(async move {
-        while theirs
-            .write_all(b"220 mail.example.org ESMTP\r\n")
-            .await
-            .is_ok()
-        {}
-    });
-    let other = HostLink::connect(ours, &Secret::new(SECRET)).await;
-    assert!(matches!(other, Err(Error::NotALink)), "{other:?}");
+    for endless in [
+        &b"220 mail.example.org ESMTP\r\n"[..],
+        // The beginning of every answer, without end.
+        b"SLIPLINK",
+    ] {
+        let (ours, mut theirs) = duplex(1024 * 1024);
+        tokio::spawn(async move { while theirs.write_all(endless).await.is_ok() {} });
+        let other = HostLink::connect(ours, &Secret::new(SECRET)).await;
+        assert!(matches!(other, Err(Error::NotALink)), "{other:?}");
+    }
 }

@@ -1,8 +1,12 @@
-//! Finds the process that listens on a port of this computer, as far as the system lets us see it.
+//! Finds the processes that have ports of this computer, as far as the system lets us see them.
 
-use std::net::IpAddr;
+#[cfg(target_os = "linux")]
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
 
-/// A process that listens.
+use crate::port_binding::Transport;
+
+/// A process that has a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortHolder {
     /// Process id.
@@ -12,63 +16,83 @@ pub struct PortHolder {
 }
 
 /// Finds the process that listens on a TCP port. `None` if there is none, if it belongs to another user, or on systems
-/// where this is not implemented (macOS and Windows).
+/// where this is not implemented (macOS and Windows). Reads the descriptors of every process: not for async threads.
 pub fn port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
-    #[cfg(target_os = "linux")]
-    return holder(&TCP, ip, port);
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = (ip, port);
-        None
-    }
+    find(&[(Transport::Tcp, ip, port)]).remove(0)
 }
 
-/// Finds the process that has a UDP port, like [`port_holder`].
-pub fn udp_port_holder(ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
-    #[cfg(target_os = "linux")]
-    return holder(&UDP, ip, port);
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = (ip, port);
-        None
-    }
+/// The holders of many ports, in one search. See [`port_holder`].
+pub(crate) fn port_holders(ports: &[(Transport, SocketAddr)]) -> Vec<Option<PortHolder>> {
+    let ports: Vec<_> = ports
+        .iter()
+        .map(|(protocol, local)| (*protocol, Some(local.ip()), local.port()))
+        .collect();
+    find(&ports)
 }
 
-/// The kernel's tables of a protocol, and the state in them of a socket that can receive.
+/// An answer for each port, in the same order.
+#[cfg(not(target_os = "linux"))]
+fn find(ports: &[(Transport, Option<IpAddr>, u16)]) -> Vec<Option<PortHolder>> {
+    vec![None; ports.len()]
+}
+
+/// An answer for each port, in the same order.
 #[cfg(target_os = "linux")]
-struct Tables {
-    paths: [&'static str; 2],
+fn find(ports: &[(Transport, Option<IpAddr>, u16)]) -> Vec<Option<PortHolder>> {
+    let tcp = SocketTable::read(["/proc/net/tcp", "/proc/net/tcp6"], "0A");
+    let udp = SocketTable::read(["/proc/net/udp", "/proc/net/udp6"], "07");
+    let inodes: Vec<Vec<u64>> = ports
+        .iter()
+        .map(|(protocol, ip, port)| match protocol {
+            Transport::Tcp => tcp.inodes(*ip, *port),
+            Transport::Udp => udp.inodes(*ip, *port),
+        })
+        .collect();
+    let wanted: HashSet<u64> = inodes.iter().flatten().copied().collect();
+    let holders = holders_of(wanted);
+    inodes
+        .iter()
+        .map(|inodes| inodes.iter().find_map(|inode| holders.get(inode)).cloned())
+        .collect()
+}
+
+/// The kernel's tables of a protocol, for IPv4 and IPv6.
+#[cfg(target_os = "linux")]
+struct SocketTable {
+    texts: Vec<String>,
+    /// The state of a socket that can receive.
     state: &'static str,
 }
 
 #[cfg(target_os = "linux")]
-const TCP: Tables = Tables {
-    paths: ["/proc/net/tcp", "/proc/net/tcp6"],
-    state: "0A",
-};
-
-#[cfg(target_os = "linux")]
-const UDP: Tables = Tables {
-    paths: ["/proc/net/udp", "/proc/net/udp6"],
-    state: "07",
-};
-
-#[cfg(target_os = "linux")]
-fn holder(tables: &Tables, ip: Option<IpAddr>, port: u16) -> Option<PortHolder> {
-    let inodes: Vec<u64> = tables
-        .paths
-        .iter()
-        .filter_map(|path| std::fs::read_to_string(path).ok())
-        .flat_map(|table| listening_inodes(&table, tables.state, ip, port))
-        .collect();
-    if inodes.is_empty() {
-        return None;
+impl SocketTable {
+    fn read(paths: [&str; 2], state: &'static str) -> Self {
+        let texts = paths
+            .iter()
+            .filter_map(|path| std::fs::read_to_string(path).ok())
+            .collect();
+        Self { texts, state }
     }
-    let wanted: Vec<String> = inodes
-        .iter()
-        .map(|inode| format!("socket:[{inode}]"))
-        .collect();
-    for process in std::fs::read_dir("/proc").ok()?.flatten() {
+
+    fn inodes(&self, ip: Option<IpAddr>, port: u16) -> Vec<u64> {
+        self.texts
+            .iter()
+            .flat_map(|text| listening_inodes(text, self.state, ip, port))
+            .collect()
+    }
+}
+
+/// The processes that have these sockets, by inode.
+#[cfg(target_os = "linux")]
+fn holders_of(mut wanted: HashSet<u64>) -> HashMap<u64, PortHolder> {
+    let mut found = HashMap::new();
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return found;
+    };
+    for process in processes.flatten() {
+        if wanted.is_empty() {
+            break;
+        }
         let Some(pid) = process
             .file_name()
             .to_str()
@@ -79,20 +103,30 @@ fn holder(tables: &Tables, ip: Option<IpAddr>, port: u16) -> Option<PortHolder> 
         let Ok(descriptors) = std::fs::read_dir(process.path().join("fd")) else {
             continue;
         };
-        let holds = descriptors.flatten().any(|descriptor| {
-            std::fs::read_link(descriptor.path())
+        for descriptor in descriptors.flatten() {
+            let inode = std::fs::read_link(descriptor.path())
                 .ok()
-                .and_then(|target| target.to_str().map(|t| wanted.iter().any(|w| w == t)))
-                .unwrap_or(false)
-        });
-        if holds {
+                .and_then(|target| socket_inode(target.to_str()?));
+            let Some(inode) = inode.filter(|inode| wanted.remove(inode)) else {
+                continue;
+            };
             let name = std::fs::read_to_string(process.path().join("comm"))
                 .map(|name| name.trim().to_owned())
                 .unwrap_or_default();
-            return Some(PortHolder { pid, name });
+            found.insert(inode, PortHolder { pid, name });
         }
     }
-    None
+    found
+}
+
+/// The number in `socket:[123]`.
+#[cfg(target_os = "linux")]
+fn socket_inode(target: &str) -> Option<u64> {
+    target
+        .strip_prefix("socket:[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
 }
 
 /// Inodes of the sockets in such a table, in `state`, that conflict with `ip:port`.
@@ -161,8 +195,10 @@ mod tests {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let address = socket.local_addr().expect("bound");
         if cfg!(target_os = "linux") {
-            let holder = udp_port_holder(Some(address.ip()), address.port());
-            assert_eq!(holder.expect("this process").pid, std::process::id());
+            let holders = port_holders(&[(Transport::Tcp, address), (Transport::Udp, address)]);
+            assert_eq!(holders[0], None);
+            let holder = holders[1].as_ref().expect("this process");
+            assert_eq!(holder.pid, std::process::id());
         }
     }
 

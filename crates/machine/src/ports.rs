@@ -1,27 +1,39 @@
 //! Binds the ports that the machine's containers publish, for as long as the containers run.
 //!
-//! One task follows the engine: an event says that a container changed, an inspect says how.
+//! One task follows the engine: an event says that a container changed, an inspect says how. Inspects run beside each
+//! other, so that a container that cannot be inspected delays no other container's ports.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use slipway_api::machine::{MachinePort, MachinePortState};
 use slipway_api::{ApiError, ErrorKind};
-use slipway_engine::{Action, ContainerState, Engine, EngineError, Event, ListFilter, Subject};
+use slipway_engine::{
+    Action, ContainerDetail, ContainerState, Engine, EngineError, Event, ListFilter, Subject,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::guest::Guest;
+use crate::inspections::Inspections;
 use crate::port_binding::{PortBinding, Transport, bindings};
 use crate::port_forward::TcpForward;
+use crate::port_holder::port_holders;
 use crate::udp_forward::UdpForward;
-use crate::{guest::Guest, port_holder, udp_port_holder};
 
-/// Retry interval for a port that another process has.
+/// Retry interval for a port that another process has, and for a container that could not be inspected.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// Pauses between searches for the processes that have our ports: doubled from the first to the last while the ports
+/// that are in conflict stay the same.
+const HOLDER_PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(2));
+
+/// Timeout of such a search. The ports are published without the names of their holders after it.
+const HOLDER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Pause before the engine is queried again after a failure.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -49,6 +61,7 @@ impl Ports {
             guest,
             containers: BTreeMap::new(),
             forwards: HashMap::new(),
+            search: HolderSearch::default(),
             max_ports: MAX_PORTS,
             published,
             prunes,
@@ -73,6 +86,33 @@ impl Ports {
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the ports were not followed to the end");
         }
+    }
+}
+
+/// When to search for the processes that have our ports.
+#[derive(Default)]
+struct HolderSearch {
+    /// The ports of the last search.
+    conflicts: BTreeSet<PortBinding>,
+    next: Option<Instant>,
+    pause: Duration,
+}
+
+impl HolderSearch {
+    /// Whether to search now. A search that is due counts as made.
+    fn is_due(&mut self, conflicts: &BTreeSet<PortBinding>, now: Instant) -> bool {
+        let (first, last) = HOLDER_PAUSES;
+        let has_new = !conflicts.is_subset(&self.conflicts);
+        self.conflicts.clone_from(conflicts);
+        if has_new {
+            self.pause = first;
+        } else if conflicts.is_empty() || self.next.is_none_or(|next| now < next) {
+            return false;
+        } else {
+            self.pause = (self.pause * 2).min(last);
+        }
+        self.next = Some(now + self.pause);
+        true
     }
 }
 
@@ -104,6 +144,7 @@ struct Held {
     guest: Guest,
     containers: BTreeMap<String, Wants>,
     forwards: HashMap<PortBinding, Forward>,
+    search: HolderSearch,
     max_ports: usize,
     published: watch::Sender<Vec<MachinePort>>,
     prunes: watch::Sender<u64>,
@@ -126,29 +167,44 @@ impl Held {
         let running = engine.list_containers(&ListFilter::default()).await?;
         let ids: BTreeSet<String> = running.into_iter().map(|container| container.id).collect();
         self.containers.retain(|id, _| ids.contains(id));
+        let mut inspections = Inspections::new(engine.clone());
         for id in ids {
-            self.look_at(engine, &id).await?;
+            inspections.begin(id);
         }
         self.reconcile().await;
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            // All arms are cancel safe.
             tokio::select! {
                 event = events.next() => {
                     let Some(event) = event else { return Ok(()) };
-                    self.apply(engine, event?).await?;
+                    let mut closes = self.apply(&mut inspections, event?);
                     // Many events arrive at once when many containers start.
                     while let Some(Some(event)) = events.next().now_or_never() {
-                        self.apply(engine, event?).await?;
+                        closes |= self.apply(&mut inspections, event?);
+                    }
+                    if closes {
+                        self.reconcile().await;
+                    }
+                }
+                (id, result) = inspections.next() => {
+                    self.learn(&mut inspections, id, result);
+                    while let Some((id, result)) = inspections.next().now_or_never() {
+                        self.learn(&mut inspections, id, result);
                     }
                     self.reconcile().await;
                 }
-                _ = retry.tick() => self.retry(),
+                _ = retry.tick() => {
+                    inspections.retry();
+                    self.retry().await;
+                }
             }
         }
     }
 
-    async fn apply(&mut self, engine: &Engine, event: Event) -> Result<(), EngineError> {
+    /// Applies an event. Returns whether ports of a container are to be closed.
+    fn apply(&mut self, inspections: &mut Inspections, event: Event) -> bool {
         if event.action == Action::Other("prune".to_owned())
             || (event.subject == Subject::Image && event.action == Action::Remove)
         {
@@ -159,30 +215,42 @@ impl Held {
             Subject::Container => event.id,
             Subject::Network => match event.attributes.get("container") {
                 Some(id) => id.clone(),
-                None => return Ok(()),
+                None => return false,
             },
-            _ => return Ok(()),
+            _ => return false,
         };
         match event.action {
             Action::Die { .. } | Action::Remove => {
-                self.containers.remove(&id);
-                Ok(())
+                inspections.forget(&id);
+                self.containers.remove(&id).is_some()
             }
             Action::Start | Action::Rename { .. } | Action::Connect | Action::Disconnect => {
-                self.look_at(engine, &id).await
+                inspections.begin(id);
+                false
             }
-            _ => Ok(()),
+            _ => false,
         }
     }
 
-    async fn look_at(&mut self, engine: &Engine, id: &str) -> Result<(), EngineError> {
-        let container = match engine.inspect_container(id).await {
+    /// Applies the result of an inspect. A failed one is tried again later; until then the container's ports stay as they
+    /// are.
+    fn learn(
+        &mut self,
+        inspections: &mut Inspections,
+        id: String,
+        result: Result<ContainerDetail, EngineError>,
+    ) {
+        let container = match result {
             Ok(container) => container,
             Err(EngineError::NotFound { .. }) => {
-                self.containers.remove(id);
-                return Ok(());
+                self.containers.remove(&id);
+                return;
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                tracing::debug!(%id, %error, "a container cannot be inspected");
+                inspections.failed(id);
+                return;
+            }
         };
         let runs = matches!(
             container.state.state,
@@ -194,13 +262,11 @@ impl Held {
             BTreeSet::new()
         };
         if bindings.is_empty() {
-            self.containers.remove(id);
+            self.containers.remove(&id);
         } else {
             let name = container.name;
-            self.containers
-                .insert(id.to_owned(), Wants { name, bindings });
+            self.containers.insert(id, Wants { name, bindings });
         }
-        Ok(())
     }
 
     /// Closes ports that are no longer wanted and binds new ones, up to the limit. Ports that are wanted and bound stay
@@ -235,11 +301,12 @@ impl Held {
             let forward = self.take(binding);
             self.forwards.insert(binding, forward);
         }
+        self.name_holders().await;
         self.publish();
     }
 
     /// Retries ports that could not be bound.
-    fn retry(&mut self) {
+    async fn retry(&mut self) {
         let missing: Vec<PortBinding> = self
             .forwards
             .iter()
@@ -250,10 +317,53 @@ impl Held {
             return;
         }
         for binding in missing {
-            let forward = self.take(binding);
+            let mut forward = self.take(binding);
+            // The name of the holder stays until a search finds another.
+            if let Forward::Not { why } = &mut forward
+                && matches!(why, MachinePortState::Conflict { .. })
+                && let Some(Forward::Not { why: before }) = self.forwards.get(&binding)
+                && matches!(before, MachinePortState::Conflict { .. })
+            {
+                *why = before.clone();
+            }
             self.forwards.insert(binding, forward);
         }
+        self.name_holders().await;
         self.publish();
+    }
+
+    /// Finds the processes that have our ports: at once when a port gets into conflict, and then at growing intervals,
+    /// because a search reads the descriptors of every process.
+    async fn name_holders(&mut self) {
+        let conflicts: BTreeSet<PortBinding> = self
+            .forwards
+            .iter()
+            .filter(|(_, forward)| {
+                let Forward::Not { why } = forward else {
+                    return false;
+                };
+                matches!(why, MachinePortState::Conflict { .. })
+            })
+            .map(|(binding, _)| *binding)
+            .collect();
+        if !self.search.is_due(&conflicts, Instant::now()) {
+            return;
+        }
+        let conflicts: Vec<PortBinding> = conflicts.into_iter().collect();
+        let ports: Vec<_> = conflicts
+            .iter()
+            .map(|binding| (binding.protocol, binding.local))
+            .collect();
+        let search = tokio::task::spawn_blocking(move || port_holders(&ports));
+        let Ok(Ok(holders)) = tokio::time::timeout(HOLDER_TIMEOUT, search).await else {
+            tracing::debug!("the search for the processes that have our ports took too long");
+            return;
+        };
+        for (binding, holder) in conflicts.into_iter().zip(holders) {
+            let holder = holder.map(|holder| format!("{} (process {})", holder.name, holder.pid));
+            let why = MachinePortState::Conflict { holder };
+            self.forwards.insert(binding, Forward::Not { why });
+        }
     }
 
     fn take(&self, binding: PortBinding) -> Forward {
@@ -268,7 +378,7 @@ impl Held {
             Transport::Udp => UdpForward::listen(local, target, guest).map(Forward::Udp),
         };
         taken.unwrap_or_else(|error| {
-            let why = why_not(protocol, local, &error);
+            let why = why_not(local, &error);
             tracing::debug!(%local, ?why, "a published port cannot be bound");
             Forward::Not { why }
         })
@@ -331,7 +441,7 @@ fn no_room(max_ports: usize, others: usize) -> MachinePortState {
 }
 
 /// Why a port cannot be bound, and what to do.
-fn why_not(protocol: Transport, local: SocketAddr, error: &io::Error) -> MachinePortState {
+fn why_not(local: SocketAddr, error: &io::Error) -> MachinePortState {
     let port = local.port();
     let failed = |kind, message: String, hint: Option<String>| MachinePortState::Failed {
         reason: ApiError {
@@ -343,13 +453,8 @@ fn why_not(protocol: Transport, local: SocketAddr, error: &io::Error) -> Machine
     };
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            let holder = match protocol {
-                Transport::Tcp => port_holder(Some(local.ip()), port),
-                Transport::Udp => udp_port_holder(Some(local.ip()), port),
-            };
-            MachinePortState::Conflict {
-                holder: holder.map(|holder| format!("{} (process {})", holder.name, holder.pid)),
-            }
+            // The holder is searched for later, for all ports at once.
+            MachinePortState::Conflict { holder: None }
         }
         io::ErrorKind::PermissionDenied => {
             let first = first_unprivileged_port(port);
@@ -425,6 +530,7 @@ mod tests {
             guest: Guest::new(),
             containers: containers.into_iter().collect(),
             forwards: HashMap::new(),
+            search: HolderSearch::default(),
             max_ports,
             published: watch::Sender::new(Vec::new()),
             prunes: watch::Sender::new(0),
@@ -489,20 +595,46 @@ mod tests {
         assert_eq!(told.last(), Some(&("web".to_owned(), free[3].port(), None)));
     }
 
+    /// 60 conflicts searched for their holders every 2 s each, which took a third of a processor.
+    #[test]
+    fn holders_are_searched_once_for_all_and_ever_more_rarely() {
+        let conflicts = |count| {
+            let (_, wants) = wants("web", &free_addresses(count));
+            wants.bindings
+        };
+        let many = conflicts(60);
+        let mut search = HolderSearch::default();
+        let start = Instant::now();
+        let searches = |search: &mut HolderSearch, from: u64, to: u64| {
+            (from..to)
+                .step_by(2)
+                .filter(|second| search.is_due(&many, start + Duration::from_secs(*second)))
+                .count()
+        };
+        assert!(!search.is_due(&BTreeSet::new(), start));
+        assert_eq!(searches(&mut search, 0, 60), 5);
+        // One every two minutes.
+        assert_eq!(searches(&mut search, 60, 3_660), 31);
+
+        // A new conflict is looked at without delay, a solved one is not.
+        let mut more = many.clone();
+        more.extend(conflicts(1));
+        let now = start + Duration::from_secs(3_661);
+        assert!(search.is_due(&more, now));
+        assert!(!search.is_due(&more, now));
+        assert!(!search.is_due(&many, now));
+    }
+
     #[track_caller]
     fn check(local: &str, error: io::ErrorKind) -> MachinePortState {
-        why_not(Transport::Tcp, local.parse().unwrap(), &error.into())
+        why_not(local.parse().unwrap(), &error.into())
     }
 
     #[test]
     fn a_port_that_cannot_be_had_says_what_to_do() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let local = listener.local_addr().unwrap().to_string();
-        let MachinePortState::Conflict { holder } = check(&local, io::ErrorKind::AddrInUse) else {
-            panic!("no conflict");
-        };
+        let conflict = check("127.0.0.1:80", io::ErrorKind::AddrInUse);
+        assert_eq!(conflict, MachinePortState::Conflict { holder: None });
         if cfg!(target_os = "linux") {
-            assert!(holder.unwrap().contains(&std::process::id().to_string()));
             let MachinePortState::Failed { reason } =
                 check("127.0.0.1:80", io::ErrorKind::PermissionDenied)
             else {

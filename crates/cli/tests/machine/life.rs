@@ -239,6 +239,23 @@ fn runs_what_is_typed(own: &Own) {
     let ended = Ended::of(&["machine", "shell"], &output).exits(3);
     assert_eq!(ended.stdout, "42\n", "{ended:#?}");
 
+    // More than the pipes in between hold: output has to be read while input is written.
+    let many: Vec<u8> = (0..20_000_000_u32).map(|at| (at % 251) as u8).collect();
+    let mut command = own.command(&["machine", "shell", "--", "cat"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let typed = many.clone();
+    let typing = std::thread::spawn(move || stdin.write_all(&typed));
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{:?}", output.status);
+    assert_eq!(output.stdout.len(), many.len());
+    assert!(output.stdout == many, "the bytes came back changed");
+    typing.join().expect("no panic").expect("all is read");
+
     // The user has a terminal.
     let mut terminal = Terminal::open(own, "machine shell");
     terminal.shows("# ").types("tty && exit 5\r");

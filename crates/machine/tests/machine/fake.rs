@@ -430,6 +430,11 @@ pub(crate) fn container(id: &str, ports: &[(u16, &str, &str, u16)]) -> Value {
     })
 }
 
+/// A container with this in its answer cannot be inspected.
+pub(crate) const INSPECT_FAILS: &str = "a fault of the engine";
+/// The inspect of a container that is this never ends.
+pub(crate) const INSPECT_HANGS: &str = "hangs";
+
 /// Answers as dockerd does, one request after another.
 async fn engine(mut stream: LinkStream, agent: Agent) {
     let mut head = Vec::new();
@@ -480,12 +485,17 @@ async fn engine(mut stream: LinkStream, agent: Agent) {
             other => {
                 let id = other.split('/').nth(2).unwrap_or_default();
                 let found = agent.containers.lock().expect("no panic").get(id).cloned();
+                if found == Some(json!(INSPECT_HANGS)) {
+                    return std::future::pending().await;
+                }
                 found.unwrap_or_else(|| json!({"message": "no such container"}))
             }
         }
         .to_string();
         let status = if body.contains("no such container") {
             "404 Not Found"
+        } else if body.contains(INSPECT_FAILS) {
+            "500 Internal Server Error"
         } else {
             "200 OK"
         };

@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use slipway_api::machine::{MachinePortState, MachineView};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
-use crate::fake::{REALLY, container, free_address};
+use crate::fake::{INSPECT_FAILS, INSPECT_HANGS, REALLY, container, free_address};
 use crate::life::Machine;
 
 async fn running() -> Machine {
@@ -177,6 +178,32 @@ async fn a_taken_port_says_who_has_it_and_is_taken_when_it_is_free() {
     drop(holder);
     listening(&machine, 1).await;
     assert_eq!(ask(address, 2).await.expect("it answers"), "2 bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_that_cannot_be_inspected_keeps_no_other_from_its_port() {
+    let machine = running().await;
+    let within = counting_server().await;
+    let [web, late] = [free_address("127.0.0.1"), free_address("127.0.0.1")];
+    let insert = |id: &str, answer| {
+        let mut containers = machine.fake.containers.lock().expect("no panic");
+        containers.insert(id.to_owned(), answer);
+    };
+    insert("a-fails", json!({"message": INSPECT_FAILS}));
+    insert("a-hangs", json!(INSPECT_HANGS));
+    machine.fake.container_event("start", "a-fails");
+    machine.fake.container_event("start", "a-hangs");
+    publish(&machine, "web", &[(within, "tcp", "", web.port())]);
+    listening(&machine, 1).await;
+    assert_eq!(ask(web, 2).await.expect("it answers"), "2 bytes");
+
+    // Without another event, as soon as it can be inspected.
+    insert(
+        "a-fails",
+        container("a-fails", &[(within, "tcp", "", late.port())]),
+    );
+    listening(&machine, 2).await;
+    assert_eq!(ask(late, 3).await.expect("it answers"), "3 bytes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
