@@ -366,6 +366,8 @@ pub enum MachineAnswer {
     },
     /// What was asked for is done, or under way where the state tells the rest.
     Done,
+    /// There is nothing new. Sent at intervals on streams, so that a client notices when `slipwayd` hangs.
+    Alive,
     /// What was chosen.
     Settings {
         /// All of it.

@@ -9,7 +9,7 @@ use slipway_api::machine::{
 use slipway_link::{ShellInput, ShellOutput};
 use tokio::io::{BufReader, ReadHalf, WriteHalf};
 
-use crate::control::{read_line, read_message, write_line, write_message};
+use crate::control::{SILENCE, read_line, read_message, write_line, write_message};
 use crate::{MachineError, MachinePaths, VmStream, lease};
 
 /// How long `slipwayd` may take to listen after it was started.
@@ -327,16 +327,26 @@ pub struct MachineWatch {
 }
 
 impl MachineWatch {
-    /// The next status. An error means that `slipwayd` is gone.
+    /// The next status. An error means that `slipwayd` is gone or hangs. Cancel safe.
     pub async fn next(&mut self) -> Result<MachineView, MachineError> {
+        loop {
+            match self.answer().await? {
+                MachineAnswer::Status { machine } => return Ok(*machine),
+                MachineAnswer::Alive => {}
+                other => return Err(unexpected(&other)),
+            }
+        }
+    }
+
+    async fn answer(&mut self) -> Result<MachineAnswer, MachineError> {
         use tokio::io::AsyncBufReadExt as _;
         // Unlike `read_line`, this keeps what it has read when it is dropped midway.
         loop {
             let before = self.line.len();
-            let count = self
-                .reader
-                .read_until(b'\n', &mut self.line)
+            let read = self.reader.read_until(b'\n', &mut self.line);
+            let count = tokio::time::timeout(SILENCE, read)
                 .await
+                .map_err(no_answer)?
                 .map_err(no_answer)?;
             if self.line.last() == Some(&b'\n') {
                 break;
@@ -347,11 +357,7 @@ impl MachineWatch {
                 });
             }
         }
-        let line = std::mem::take(&mut self.line);
-        match read_document(&line)? {
-            MachineAnswer::Status { machine } => Ok(*machine),
-            other => Err(unexpected(&other)),
-        }
+        read_document(&std::mem::take(&mut self.line))
     }
 }
 
@@ -362,14 +368,20 @@ pub struct LogText {
 }
 
 impl LogText {
-    /// The next chunk; `None` at the end.
+    /// The next chunk; `None` at the end. Not cancel safe.
     pub async fn next(&mut self) -> Result<Option<String>, MachineError> {
-        let line = read_line(&mut self.reader).await.map_err(no_answer)?;
-        let Some(line) = line else { return Ok(None) };
-        match read_document(&line)? {
-            MachineAnswer::Log { text } => Ok(Some(text)),
-            MachineAnswer::Done => Ok(None),
-            other => Err(unexpected(&other)),
+        loop {
+            let line = tokio::time::timeout(SILENCE, read_line(&mut self.reader))
+                .await
+                .map_err(no_answer)?
+                .map_err(no_answer)?;
+            let Some(line) = line else { return Ok(None) };
+            match read_document(&line)? {
+                MachineAnswer::Log { text } => return Ok(Some(text)),
+                MachineAnswer::Done => return Ok(None),
+                MachineAnswer::Alive => {}
+                other => return Err(unexpected(&other)),
+            }
         }
     }
 }
@@ -606,6 +618,23 @@ mod tests {
         told(client.shutdown().await.unwrap_err());
         drop(lease);
         assert!(client.status_running().await.unwrap().is_none());
+    }
+
+    /// A `slipwayd` that was stopped in a debugger, or waits for a disk that does not answer.
+    #[tokio::test(start_paused = true)]
+    async fn one_that_hangs_is_noticed() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = paths(root.path(), "data");
+        let _lease = Lease::take(&paths).unwrap();
+        let _listener = tokio::net::UnixListener::bind(paths.daemon_socket()).unwrap();
+        let client = client(&paths);
+        let mut watch = client.watch().await.unwrap();
+        let hangs = |error: MachineError| {
+            assert!(error.to_string().contains("does not answer"), "{error}");
+        };
+        hangs(watch.next().await.unwrap_err());
+        let mut log = client.log(MachineLogSource::Host, true).await.unwrap();
+        hangs(log.next().await.unwrap_err());
     }
 
     #[tokio::test]

@@ -21,6 +21,12 @@ pub(crate) const MAX_LINE: u64 = 1 << 20;
 /// Timeout for a client's request. A connection without a request would keep `slipwayd` alive.
 const REQUEST_DEADLINE: Duration = Duration::from_mins(1);
 
+/// Interval at which a stream without news says [`MachineAnswer::Alive`].
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Silence on a stream after which a client gives up: several heartbeats.
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+
 /// Limit of concurrent clients.
 const MAX_CLIENTS: usize = 256;
 
@@ -195,6 +201,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
         let (mut view, _watching) = self.machine.watch();
         view.mark_changed();
         loop {
+            // All arms are cancel safe.
             tokio::select! {
                 changed = view.changed() => {
                     if changed.is_err() {
@@ -207,6 +214,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
                 }
                 // Any further input ends the stream.
                 _ = self.reader.read_u8() => return Ok(()),
+                () = tokio::time::sleep(HEARTBEAT) => self.answer(&MachineAnswer::Alive).await?,
             }
         }
     }
@@ -215,9 +223,17 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
         // A chunk may end in the middle of a character.
         let mut rest = Vec::new();
         loop {
-            let piece = tokio::select! {
-                piece = log.next() => piece?,
-                _ = self.reader.read_u8() => return Ok(()),
+            let next = log.next();
+            tokio::pin!(next);
+            // The read goes on over heartbeats, so it need not be cancel safe.
+            let piece = loop {
+                tokio::select! {
+                    piece = &mut next => break piece?,
+                    _ = self.reader.read_u8() => return Ok(()),
+                    () = tokio::time::sleep(HEARTBEAT) => {
+                        write_line(&mut self.writer, &MachineAnswer::Alive).await?;
+                    }
+                }
             };
             let end = piece.is_none();
             rest.extend(piece.unwrap_or_default());
@@ -353,6 +369,48 @@ mod tests {
         assert_eq!(whole_characters(b"\xff\xffab\xc3"), 4);
         assert_eq!(whole_characters(b"\xff\xff"), 2);
         assert_eq!(whole_characters(b""), 0);
+    }
+
+    /// A machine that does nothing for an hour, as its client sees it.
+    #[cfg(unix)]
+    #[tokio::test(start_paused = true)]
+    async fn streams_without_news_show_that_slipwayd_lives() {
+        use slipway_api::machine::MachineLogSource;
+
+        use crate::{Lease, MachineClient, MachinePaths, Supervisor};
+
+        let root = tempfile::tempdir().unwrap();
+        let paths = MachinePaths {
+            data: root.path().join("data"),
+            runtime: root.path().join("run"),
+            docker_config: None,
+            image: None,
+        };
+        let lease = Lease::take(&paths).unwrap();
+        let (_supervisor, handle) = Supervisor::new(
+            lease,
+            paths.clone(),
+            Box::new(|_| panic!("it is not started")),
+        );
+        let socket = ControlSocket::listen(&paths.daemon_socket()).unwrap();
+        let serving = tokio::spawn(socket.serve(handle, Arc::default()));
+        std::fs::write(paths.daemon_log(), "a line\n").unwrap();
+        let client = MachineClient::new(paths);
+        let mut watch = client.watch().await.unwrap();
+        watch.next().await.unwrap();
+        let mut log = client.log(MachineLogSource::Host, true).await.unwrap();
+        assert_eq!(log.next().await.unwrap().unwrap(), "a line\n");
+        let hour = Duration::from_hours(1);
+        let (watched, logged) = tokio::join!(
+            tokio::time::timeout(hour, watch.next()),
+            tokio::time::timeout(hour, log.next()),
+        );
+        assert!(watched.is_err() && logged.is_err());
+
+        // One that hangs is noticed.
+        serving.abort();
+        assert!(serving.await.is_err());
+        assert!(watch.next().await.is_err());
     }
 
     #[tokio::test]

@@ -1,11 +1,13 @@
 //! The data disk: a sparse file that grows on demand. The host never shrinks or formats it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use slipway_api::machine::MachineDisk;
 use slipway_engine::size;
 
-use crate::{MachineError, MachinePaths, host, paths};
+use crate::{MachineError, MachinePaths, host, lease, paths};
 
 /// The machine does not start with less free space than this: it would fill the disk while booting.
 const MIN_FREE: u64 = 1 << 30;
@@ -15,6 +17,40 @@ const WARN_FREE: u64 = 5 << 30;
 
 /// Suffix of the name of a machine directory that is being deleted.
 const ASIDE: &str = "machine.deleted-";
+
+/// The exclusive right to use a data disk. A virtual machine's process holds a copy, so that it lasts until both that
+/// process and ours have ended: where nothing ends the virtual machine with us (macOS), one that a crash left behind
+/// keeps its disk, and a second one is refused.
+#[derive(Debug, Clone)]
+pub struct DiskLock(Arc<File>);
+
+impl DiskLock {
+    /// Locks the machine's disk, by a file beside it: QEMU locks the disk itself.
+    pub fn take(paths: &MachinePaths) -> Result<Self, MachineError> {
+        paths::private_dir(&paths.machine())?;
+        let path = paths.machine().join("data.lock");
+        let Some(file) = lease::lock(&path)? else {
+            let pid = std::fs::read_to_string(&path)
+                .ok()
+                .and_then(|text| text.trim().parse().ok());
+            return Err(MachineError::DiskInUse {
+                disk: paths.data_disk(),
+                pid,
+            });
+        };
+        Ok(Self(Arc::new(file)))
+    }
+
+    /// A copy for the process of a virtual machine to inherit. The lock is that of the open file, which both share.
+    pub(crate) fn copy(&self) -> std::io::Result<File> {
+        self.0.try_clone()
+    }
+
+    /// Writes down which process uses the disk, for the message to whoever is refused.
+    pub(crate) fn write_down(&self, pid: u32) -> std::io::Result<()> {
+        lease::write_down(&mut self.copy()?, format!("{pid}\n").as_bytes())
+    }
+}
 
 /// Creates the disk with `gigabytes`, or grows it to that size. A larger disk is left alone. Returns whether the disk
 /// is new.
@@ -135,6 +171,7 @@ pub(crate) fn sweep(paths: &MachinePaths) {
 #[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
@@ -145,6 +182,36 @@ mod tests {
             docker_config: None,
             image: None,
         }
+    }
+
+    #[test]
+    fn a_disk_stays_locked_until_the_process_that_uses_it_has_ended() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = paths(root.path());
+        let lock = DiskLock::take(&paths).unwrap();
+        let mut left_behind = Command::new("sleep")
+            .arg("600")
+            .stdin(Stdio::from(lock.copy().unwrap()))
+            .spawn()
+            .unwrap();
+        lock.write_down(left_behind.id()).unwrap();
+        // As after a crash of `slipwayd`.
+        drop(lock);
+        let refused = DiskLock::take(&paths).unwrap_err();
+        assert!(
+            matches!(refused, MachineError::DiskInUse { pid: Some(pid), .. } if pid == left_behind.id()),
+            "{refused:?}"
+        );
+        assert!(
+            refused
+                .hint()
+                .unwrap()
+                .contains(&format!("kill {}", left_behind.id()))
+        );
+
+        left_behind.kill().unwrap();
+        left_behind.wait().unwrap();
+        DiskLock::take(&paths).unwrap();
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use crate::error::driver_name;
-use crate::{Drivers, GuestImage, MachineError, MachinePaths, Qemu};
+use crate::{DiskLock, Drivers, GuestImage, MachineError, MachinePaths, Qemu};
 
 /// A byte stream into the guest.
 pub trait VmStream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -37,6 +37,8 @@ pub struct VmSpec {
     pub image: GuestImage,
     /// The data disk, raw, a multiple of 512 bytes.
     pub data_disk: PathBuf,
+    /// The right to use it, which the process of the virtual machine inherits.
+    pub disk_lock: DiskLock,
     /// Virtual CPUs.
     pub cpus: u32,
     /// Memory in MiB.

@@ -113,6 +113,15 @@ pub enum MachineError {
         /// The time limit.
         after: Duration,
     },
+    /// A virtual machine that an earlier `slipwayd` started still uses the disk.
+    #[error("Another virtual machine{process} uses the machine's disk {disk}",
+        process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default(), disk = disk.display())]
+    DiskInUse {
+        /// The file that is the disk.
+        disk: PathBuf,
+        /// The process, as far as it was written down.
+        pid: Option<u32>,
+    },
     /// The machine cannot use its disk.
     #[error("The machine cannot use its disk: {reason}")]
     DiskBroken {
@@ -250,6 +259,7 @@ impl MachineError {
             Self::Setting { .. } => ErrorKind::InvalidInput,
             Self::Refused { .. }
             | Self::Owned { .. }
+            | Self::DiskInUse { .. }
             | Self::OwnedElsewhere { .. }
             | Self::InAnotherSession { .. } => ErrorKind::Conflict,
             Self::Docker { .. }
@@ -327,6 +337,7 @@ impl MachineError {
             Self::Link { .. } | Self::Docker { .. } => "Restart the machine".to_owned(),
             Self::Setting { hint, .. } => hint.clone(),
             Self::Refused { hint, .. } => (*hint).to_owned(),
+            Self::DiskInUse { pid, .. } => end_the_other(*pid),
             Self::Owned { .. } => "The machine can be used as it is".to_owned(),
             Self::OwnedElsewhere { data, .. } if cfg!(target_os = "linux") => format!(
                 "`XDG_DATA_HOME={} slipway …` uses that machine; with XDG_RUNTIME_DIR set to \
@@ -386,6 +397,15 @@ impl MachineError {
             detail: (!lines.is_empty()).then(|| lines.join("\n")),
         }
     }
+}
+
+/// How to end a virtual machine that still uses the disk.
+fn end_the_other(pid: Option<u32>) -> String {
+    let how = pid.map_or_else(
+        || "A restart of this computer".to_owned(),
+        |pid| format!("`kill {pid}`"),
+    );
+    format!("Slipway ended unexpectedly and left it running. {how} ends it; its data stays")
 }
 
 /// The display name of a driver.

@@ -189,7 +189,7 @@ fn runtime_of_owner(paths: &MachinePaths) -> Option<PathBuf> {
 }
 
 /// Locks the file at a path, which is created if it is missing; `None` if another process holds the lock.
-fn lock(path: &Path) -> Result<Option<File>, MachineError> {
+pub(crate) fn lock(path: &Path) -> Result<Option<File>, MachineError> {
     let began = Instant::now();
     loop {
         let file = OpenOptions::new()
@@ -221,7 +221,7 @@ fn is_held(path: &Path) -> bool {
 }
 
 /// Writes in place: a new file at the path would not be the locked one.
-fn write_down(file: &mut File, text: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write_down(file: &mut File, text: &[u8]) -> std::io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(text)

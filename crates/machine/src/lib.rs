@@ -10,9 +10,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod appearance;
+mod bounded_log;
 mod client;
 mod clock;
-mod console_log;
 mod control;
 mod data_disk;
 mod docker_context;
@@ -40,6 +40,7 @@ mod udp_peers;
 pub use appearance::Appearance;
 pub use client::{LogText, MachineClient, MachineWatch, Shell, ShellKeys, ShellScreen};
 pub use control::ControlSocket;
+pub use data_disk::DiskLock;
 pub use downtime::{Downtime, downtimes};
 pub use driver::qemu::Qemu;
 pub use driver::{Capabilities, Driver, DriverState, GuestPort, VmSpec, VmStream, drivers};

@@ -40,7 +40,7 @@ use self::care::{Care, Report};
 pub use self::handle::{MachineHandle, MachineLog, Watching};
 use crate::guest::{Guest, now_ms, words};
 use crate::{
-    Driver, DriverState, Lease, MachineError, MachinePaths, check_settings, console_log, data_disk,
+    Driver, DriverState, Lease, MachineError, MachinePaths, bounded_log, check_settings, data_disk,
     docker_context, downtime, host, settings,
 };
 
@@ -930,7 +930,7 @@ const PANIC_LINES: usize = 60;
 
 /// The last lines of the console log.
 fn last_lines(path: &std::path::Path, count: usize) -> String {
-    let text = console_log::tail(path, 8192).unwrap_or_default();
+    let text = bounded_log::tail(path, 8192).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<String> = text
         .lines()

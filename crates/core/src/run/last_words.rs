@@ -1,11 +1,13 @@
 //! The last output of a container, which best explains why it ended.
 
+use std::collections::VecDeque;
+
 use futures_util::StreamExt as _;
 use slipway_engine::{ContainerDetail, Engine, LogOptions, LogOutput, Tail};
 
 /// Number of log lines that are read. The engine counts lines of both outputs together, and an error message may be
 /// followed by many other lines.
-const LOOKED_AT: u64 = 200;
+const LOOKED_AT: usize = 200;
 /// Number of last lines that go into the details.
 const SHOWN: usize = 12;
 /// Length at which lines are cut.
@@ -15,7 +17,7 @@ const MAX_LINE: usize = 2000;
 /// order in which they were written to the two outputs.
 #[derive(Debug, Default)]
 pub(crate) struct LastWords {
-    lines: Vec<(LogOutput, String)>,
+    lines: VecDeque<(LogOutput, String)>,
 }
 
 impl LastWords {
@@ -23,7 +25,7 @@ impl LastWords {
     pub(crate) async fn of(engine: &Engine, detail: &ContainerDetail) -> Self {
         let options = LogOptions {
             follow: false,
-            tail: Tail::Lines(LOOKED_AT),
+            tail: Tail::Lines(LOOKED_AT as u64),
             since: None,
             until: None,
             timestamps: false,
@@ -38,12 +40,18 @@ impl LastWords {
         while let Some(Ok(chunk)) = stream.next().await {
             for line in &chunk.lines {
                 let text = String::from_utf8_lossy(chunk.line(line));
-                last_words
-                    .lines
-                    .push((line.output, crate::log::plain_text(&text, MAX_LINE)));
+                last_words.push(line.output, crate::log::plain_text(&text, MAX_LINE));
             }
         }
         last_words
+    }
+
+    /// Adds a line. Not every engine heeds the number of lines that it is asked for.
+    fn push(&mut self, output: LogOutput, line: String) {
+        if self.lines.len() == LOOKED_AT {
+            self.lines.pop_front();
+        }
+        self.lines.push_back((output, line));
     }
 
     /// The most informative line: the last one on standard error, otherwise the last one at all.
@@ -63,7 +71,7 @@ impl LastWords {
     pub(crate) fn text(&self) -> String {
         let from = self.lines.len().saturating_sub(SHOWN);
         let mut text = String::new();
-        for (_, line) in &self.lines[from..] {
+        for (_, line) in self.lines.range(from..) {
             text.push_str(line);
             text.push('\n');
         }
@@ -102,6 +110,16 @@ mod tests {
         check(&[(Stdout, "only this"), (Stdout, "")], Some("only this"));
         check(&[(Stderr, " "), (Stdout, "this")], Some("this"));
         check(&[], None);
+    }
+
+    #[test]
+    fn an_engine_that_sends_more_than_was_asked_for_takes_no_more_memory() {
+        let mut last_words = LastWords::default();
+        for number in 0..10_000 {
+            last_words.push(LogOutput::Stdout, number.to_string());
+        }
+        assert_eq!(last_words.lines.len(), LOOKED_AT);
+        assert_eq!(last_words.complaint(), Some("9999"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use self::accelerator::Verdicts;
 use self::process::{Program, QemuProcess};
 use self::qmp::Qmp;
 use super::{Capabilities, Driver, DriverState, GuestPort, VmSpec, VmStream};
-use crate::{MachineError, console_log};
+use crate::{MachineError, bounded_log};
 
 /// Timeout for QEMU's first answer on QMP.
 const START_DEADLINE: Duration = Duration::from_secs(20);
@@ -117,7 +117,7 @@ impl Qemu {
         ] {
             remove_if_there(path)?;
         }
-        console_log::begin(&spec.console_log)
+        bounded_log::begin(&spec.console_log)
             .map_err(MachineError::file("Creating", &spec.console_log))?;
         *lock(&self.guest_ports) = GuestPorts {
             link: sockets.link.clone(),
@@ -130,6 +130,7 @@ impl Qemu {
             arguments,
             &log,
             &spec.runtime,
+            Some(&spec.disk_lock),
         )?);
         // If this future is dropped from here on, `kill` knows the process.
         *lock(&self.running) = Some(Running {
@@ -154,11 +155,11 @@ impl Qemu {
             }
         };
         let following = follow(process.clone(), Some(events), self.state.clone());
-        let keeping = console_log::keep_small(spec.console_log.clone());
+        let keeping = [spec.console_log.clone(), log].map(bounded_log::keep_small);
         let watch = tokio::spawn(async move {
             tokio::select! {
                 () = following => {}
-                () = keeping => {}
+                _ = futures_util::future::join_all(keeping) => {}
             }
         });
         *lock(&self.running) = Some(Running {

@@ -11,8 +11,8 @@ use super::View;
 use crate::engine_socket::EngineSocket;
 use crate::guest::{Guest, new_secret, words};
 use crate::{
-    Driver, DriverState, GuestImage, MachineError, MachinePaths, VmSpec, data_disk, docker_context,
-    host,
+    DiskLock, Driver, DriverState, GuestImage, MachineError, MachinePaths, VmSpec, data_disk,
+    docker_context, host,
 };
 
 /// Timeout of a step with hardware virtualization.
@@ -161,12 +161,14 @@ impl Boot {
         if let Some(warning) = data_disk::check_space(&self.paths)? {
             self.view.warn(warning);
         }
+        let disk_lock = DiskLock::take(&self.paths)?;
         data_disk::provide(&self.paths, self.settings.disk_gb)?;
         self.view
             .change(|view| view.disk = data_disk::measure(&self.paths));
         let spec = VmSpec {
             image,
             data_disk: self.paths.data_disk(),
+            disk_lock,
             cpus: self.settings.cpus,
             memory_mb: self.settings.memory_mb,
             accelerator: self.settings.accelerator,

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use slipway_link::{HostLink, Reply, Request, Secret, guest_network};
 use slipway_machine::{
-    Driver, DriverState, GuestImage, GuestPort, MachineError, MachinePaths, Qemu, VmSpec, VmStream,
+    DiskLock, Driver, DriverState, GuestImage, GuestPort, MachineError, MachinePaths, Qemu, VmSpec,
+    VmStream,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -26,6 +27,7 @@ fn spec(paths: &MachinePaths) -> VmSpec {
     VmSpec {
         image,
         data_disk: paths.data_disk(),
+        disk_lock: DiskLock::take(paths).expect("nobody uses it"),
         cpus: 1,
         memory_mb: 768,
         accelerator: None,

@@ -273,7 +273,7 @@ async fn probe_in(
     let console = directory.join("console.log");
     let arguments = command_line::probe(program, spec, accelerator, &console, &sockets);
     let log = directory.join("qemu.log");
-    let process = QemuProcess::spawn(&program.path, arguments, &log, directory)?;
+    let process = QemuProcess::spawn(&program.path, arguments, &log, directory, None)?;
     process.started().await?;
     let follow = async {
         let (qmp, mut events) = tokio::select! {

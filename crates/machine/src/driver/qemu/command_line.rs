@@ -60,6 +60,14 @@ fn quoted(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
 }
 
+/// QEMU locks the disk, even where it would not by itself (macOS). On Windows it refuses the option, and no other
+/// process can open the file for writing.
+const LOCKING: &str = if cfg!(windows) {
+    ""
+} else {
+    ",file.locking=on"
+};
+
 /// Options that take away what QEMU does not need at run time and an attacker who escaped the guest would: other
 /// programs, more privileges, obsolete system calls.
 pub(super) const SANDBOX: [&str; 2] = [
@@ -108,7 +116,7 @@ pub(super) fn machine(
     arguments.pair(
         "-blockdev",
         format!(
-            "driver=raw,node-name=data,discard=unmap,detect-zeroes=unmap,file.driver=file,file.discard=unmap,file.filename={}",
+            "driver=raw,node-name=data,discard=unmap,detect-zeroes=unmap,file.driver=file,file.discard=unmap{LOCKING},file.filename={}",
             quoted(&spec.data_disk)
         ),
     );
@@ -280,6 +288,7 @@ mod tests {
 
     #[test]
     fn the_console_is_appended_to_so_that_it_can_be_cut() {
+        let directory = tempfile::tempdir().unwrap();
         let spec = VmSpec {
             image: crate::GuestImage {
                 directory: "/image".into(),
@@ -288,6 +297,13 @@ mod tests {
                 command_line: String::new(),
             },
             data_disk: "/data.raw".into(),
+            disk_lock: crate::DiskLock::take(&crate::MachinePaths {
+                data: directory.path().to_owned(),
+                runtime: directory.path().to_owned(),
+                docker_config: None,
+                image: None,
+            })
+            .unwrap(),
             cpus: 1,
             memory_mb: 512,
             accelerator: None,

@@ -10,7 +10,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::command_line;
-use crate::{MachineError, lease};
+use crate::{DiskLock, MachineError, bounded_log, lease};
+
+/// Bytes read from the end of QEMU's output, register dumps included.
+const MAX_READ: u64 = 64 << 10;
 
 /// Bytes kept from the end of QEMU's output.
 const MAX_WORDS: usize = 1000;
@@ -41,21 +44,26 @@ enum Slot {
 
 impl QemuProcess {
     /// Starts QEMU. Its output goes to `log`; `runtime` gets a record of the process, so that the next owner can clean
-    /// up after a crash of ours.
+    /// up after a crash of ours. QEMU holds `disk_lock` as its input, which it does not read.
     pub(super) fn spawn(
         program: &Path,
         arguments: Vec<OsString>,
         log: &Path,
         runtime: &Path,
+        disk_lock: Option<&DiskLock>,
     ) -> Result<Self, MachineError> {
-        let output = std::fs::File::create(log).map_err(MachineError::file("Creating", log))?;
+        let output = bounded_log::begin(log).map_err(MachineError::file("Creating", log))?;
         let errors = output
             .try_clone()
             .map_err(MachineError::file("Creating", log))?;
+        let input = match disk_lock {
+            Some(lock) => Stdio::from(lock.copy().map_err(|source| unusable(program, source))?),
+            None => Stdio::null(),
+        };
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(output)
             .stderr(errors)
             .current_dir(runtime);
@@ -67,12 +75,15 @@ impl QemuProcess {
         let held = slot.clone();
         let log = log.to_owned();
         let record_in = runtime.to_owned();
+        let disk_lock = disk_lock.cloned();
         // For the kernel, the parent is the thread that spawned the child, so this thread must live as long as the
         // child.
         std::thread::Builder::new()
             .name("qemu".to_owned())
             .spawn(move || {
-                let started = start(&held, &mut command, &record_in);
+                let started = start(&held, &mut command, &record_in, disk_lock.as_ref());
+                // The command holds a copy of the lock.
+                drop((command, disk_lock));
                 let runs = matches!(started, Ok(true));
                 started_sender.send_replace(Some(started.map(drop).map_err(Arc::new)));
                 let how = if runs {
@@ -150,13 +161,21 @@ impl Drop for QemuProcess {
 }
 
 /// Starts it unless it was cancelled; returns whether it runs. A kill comes before or after this, never in between.
-fn start(slot: &Mutex<Slot>, command: &mut Command, runtime: &Path) -> io::Result<bool> {
+fn start(
+    slot: &Mutex<Slot>,
+    command: &mut Command,
+    runtime: &Path,
+    disk_lock: Option<&DiskLock>,
+) -> io::Result<bool> {
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if matches!(*slot, Slot::Gone) {
         return Ok(false);
     }
     let child = command.spawn()?;
     lease::record_process(runtime, child.id());
+    if let Some(Err(error)) = disk_lock.map(|lock| lock.write_down(child.id())) {
+        tracing::debug!(%error, "who uses the disk cannot be written down");
+    }
     *slot = Slot::Running(child);
     Ok(true)
 }
@@ -224,7 +243,7 @@ fn describe(how: &io::Result<ExitStatus>, log: &Path) -> String {
 
 /// The end of QEMU's output, on one line.
 pub(super) fn last_words(log: &Path) -> String {
-    let text = std::fs::read(log).unwrap_or_default();
+    let text = bounded_log::tail(log, MAX_READ).unwrap_or_default();
     end_of(&String::from_utf8_lossy(&text))
 }
 

@@ -1,6 +1,6 @@
-//! The log of the machine's serial console, limited in size.
+//! A log that QEMU writes, limited in size: its own output, and the machine's serial console.
 //!
-//! QEMU writes it, and root in the guest decides how much. It is in the runtime directory, which is in memory.
+//! Root in the guest decides how much is written. The logs are in the runtime directory, which is in memory.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -13,12 +13,14 @@ const MAX_BYTES: u64 = 4 << 20;
 /// Bytes kept from the end of a log that is cut.
 const KEPT_BYTES: u64 = 64 << 10;
 
-/// Interval between checks of the size. A serial port writes at most a few hundred kilobytes a second.
+/// Interval between checks of the size. A serial port writes at most a few hundred kilobytes a second, QEMU itself some
+/// megabytes.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// Empties the log. The file stays the same one, so that readers can keep following it.
-pub(crate) fn begin(path: &Path) -> io::Result<()> {
-    File::create(path).map(drop)
+/// Empties the log and opens it for appending. The file stays the same one, so that readers can keep following it.
+pub(crate) fn begin(path: &Path) -> io::Result<File> {
+    File::create(path)?;
+    OpenOptions::new().append(true).open(path)
 }
 
 /// Enforces the size limit for as long as it is polled. The writer must open the file for appending.
@@ -27,7 +29,7 @@ pub(crate) async fn keep_small(path: PathBuf) {
         tokio::time::sleep(LOOK).await;
         match cut(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "the console's log cannot be cut");
+                tracing::warn!(%error, "a log of QEMU cannot be cut");
             }
             _ => {}
         }
@@ -68,9 +70,7 @@ mod tests {
     async fn it_stays_within_its_size_and_goes_on_at_its_end() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("console.log");
-        begin(&path).unwrap();
-        // Opened the way QEMU opens it.
-        let mut console = OpenOptions::new().append(true).open(&path).unwrap();
+        let mut console = begin(&path).unwrap();
         writeln!(console, "the first").unwrap();
         let keeping = tokio::spawn(keep_small(path.clone()));
         tokio::time::sleep(LOOK * 2).await;
