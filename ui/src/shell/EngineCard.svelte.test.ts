@@ -9,7 +9,7 @@ import { host } from "../host/host";
 import { engine } from "../state/engine.svelte";
 import { machine } from "../state/machine.svelte";
 import { navigation } from "../state/navigation.svelte";
-import EngineCard from "./EngineCard.svelte";
+import Nav from "./Nav.svelte";
 
 async function shown(scene: Scene) {
 	fixture.setUp(scene);
@@ -17,7 +17,7 @@ async function shown(scene: Scene) {
 	await machine.start();
 	fixture.emit("engineStateChanged", engineState(scene));
 	fixture.emit("machineChanged", machineView(scene));
-	render(EngineCard);
+	render(Nav);
 	flushSync();
 }
 
@@ -30,7 +30,10 @@ it("starts the machine with one click, and shows the start", async () => {
 	await shown("no-engine");
 	const act = vi.spyOn(host, "machineAct").mockResolvedValue(undefined as never);
 	expect(screen.getByTestId("engine-state").textContent).toBe("None is responding");
-	screen.getByTestId("nav-machine-start").click();
+	const start = screen.getByTestId("nav-machine-start");
+	// It appears late, and moves neither Settings nor the card.
+	for (const below of ["nav-settings", "nav-engine"]) expect(start.compareDocumentPosition(screen.getByTestId(below)) & Node.DOCUMENT_POSITION_FOLLOWING).toBeTruthy();
+	start.click();
 	await waitFor(() => expect(act).toHaveBeenCalledWith("start"));
 	// It starts from here, without a detour over the Engine screen.
 	expect(navigation.screen).toBe("browse");
