@@ -32,7 +32,10 @@ it("starts the machine with one click, and shows the start", async () => {
 	expect(screen.getByTestId("engine-state").textContent).toBe("None is responding");
 	const start = screen.getByTestId("nav-machine-start");
 	// It appears late, and moves neither Settings nor the card.
-	for (const below of ["nav-settings", "nav-engine"]) expect(start.compareDocumentPosition(screen.getByTestId(below)) & Node.DOCUMENT_POSITION_FOLLOWING).toBeTruthy();
+	for (const below of ["nav-settings", "nav-engine"])
+		expect(
+			start.compareDocumentPosition(screen.getByTestId(below)) & Node.DOCUMENT_POSITION_FOLLOWING,
+		).toBeTruthy();
 	start.click();
 	await waitFor(() => expect(act).toHaveBeenCalledWith("start"));
 	// It starts from here, without a detour over the Engine screen.
