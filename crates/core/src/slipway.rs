@@ -128,8 +128,7 @@ impl Slipway {
     /// Allows only web pages to be opened in the browser, so that text from a container or a registry cannot start a
     /// program.
     pub fn openable_url(&self, url: &str) -> Result<String, ApiError> {
-        let web = url.starts_with("http://") || url.starts_with("https://");
-        if web && !url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if is_web_page(url) {
             Ok(url.to_owned())
         } else {
             Err(crate::error::invalid(
@@ -146,6 +145,39 @@ impl Slipway {
             message: "No browser could be started".to_owned(),
             hint: Some(format!("Open {url} in a browser yourself")),
             detail: Some(source.to_string()),
+        }
+    }
+}
+
+/// Whether a text is the address of a web page and nothing else.
+fn is_web_page(url: &str) -> bool {
+    (url.starts_with("http://") || url.starts_with("https://"))
+        && !url.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_web_page;
+
+    #[test]
+    fn only_web_pages_are_opened() {
+        for url in ["http://127.0.0.1:8080/", "https://example.org/a?b=c#d"] {
+            assert!(is_web_page(url), "{url}");
+        }
+        for text in [
+            "",
+            "file:///etc/passwd",
+            "/usr/bin/xterm",
+            "javascript:alert(1)",
+            "ms-msdt:/id",
+            "-e xterm",
+            " http://127.0.0.1/",
+            "http://127.0.0.1/ --new-window",
+            "http://127.0.0.1/\n",
+            "http://127.0.0.1/\u{7f}",
+            "ftp://example.org/",
+        ] {
+            assert!(!is_web_page(text), "{text:?}");
         }
     }
 }

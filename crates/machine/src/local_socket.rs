@@ -131,7 +131,63 @@ impl LocalListener {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_socket_is_for_this_user_by_its_own_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.sock");
+        let _listener = LocalListener::listen(&path).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    /// The peer's user is checked even where modes let it connect, as with a directory that was opened to others.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn another_user_is_turned_away() {
+        use std::os::unix::net::UnixStream;
+
+        use rustix::process::{Uid, geteuid};
+        use rustix::thread::set_thread_res_uid;
+        use tokio::io::AsyncWriteExt as _;
+
+        if !geteuid().is_root() {
+            assert!(std::env::var_os("CI").is_none(), "CI runs as root");
+            eprintln!("NOT TESTED: only root can connect as another user");
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let open = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        open(directory.path(), 0o755);
+        let path = directory.path().join("a.sock");
+        let listener = LocalListener::listen(&path).unwrap();
+        open(&path, 0o666);
+        let at = path.clone();
+        // Only this thread becomes another user.
+        let other = std::thread::spawn(move || {
+            let nobody = Uid::from_raw(65534);
+            set_thread_res_uid(nobody, nobody, nobody).unwrap();
+            UnixStream::connect(at).unwrap()
+        });
+        let mut other = other.join().unwrap();
+        let accepting = tokio::spawn(async move { listener.accept().await });
+        other
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let refused = tokio::task::spawn_blocking(move || {
+            std::io::Read::read(&mut other, &mut [0; 1]).unwrap()
+        });
+        assert_eq!(refused.await.unwrap(), 0, "it is closed");
+
+        let mut ours = tokio::net::UnixStream::connect(&path).await.unwrap();
+        ours.write_all(b"x").await.unwrap();
+        accepting.await.unwrap().unwrap();
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_socket_that_is_not_at_its_place_is_noticed_and_what_is_there_instead_is_left_alone()

@@ -245,6 +245,23 @@ mod tests {
     }
 
     #[test]
+    fn the_directory_of_another_user_is_not_used() {
+        if !rustix::process::geteuid().is_root() {
+            assert!(std::env::var_os("CI").is_none(), "CI runs as root");
+            eprintln!("NOT TESTED: only root can give a directory away");
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let paths = paths(root.path());
+        std::fs::create_dir(&paths.runtime).unwrap();
+        std::os::unix::fs::chown(&paths.runtime, Some(65534), None).unwrap();
+        let error = paths.create().unwrap_err();
+        assert!(error.to_string().contains("another user"), "{error}");
+        std::fs::remove_dir(&paths.runtime).unwrap();
+        paths.create().unwrap();
+    }
+
+    #[test]
     fn a_link_is_not_followed() {
         let root = tempfile::tempdir().unwrap();
         let paths = paths(root.path());

@@ -48,6 +48,8 @@ pub enum Fault {
     Garbage,
     /// Answers each request with 200 and a JSON document that is cut off.
     HttpGarbage,
+    /// Answers each request with 200 and a JSON text that never ends.
+    Endless,
     /// Refuses new connections and cuts those that are open, as if the engine had died.
     Refuse,
 }
@@ -55,6 +57,9 @@ pub enum Fault {
 const GARBAGE: &[u8] =
     b"\x16\x03\x01\x02\x00\xff\xfe\x00garbage\x00\x80\x81not http at all\r\n\r\n\x1b[2J";
 const BROKEN_JSON: &str = r#"{"Id":"4f66ad9c","Names":["/web"],"State":"runn"#;
+/// The length is not announced: the answer is over when the connection is.
+const ENDLESS: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n[\"";
 
 /// A proxy on a Unix socket or a loopback port. It runs on a thread of its own, so synchronous and asynchronous tests
 /// can use it. Dropping it cuts all connections.
@@ -471,6 +476,15 @@ impl Connection<'_> {
                         return;
                     }
                 }
+                Fault::Endless => {
+                    let piece = vec![b'x'; 64 * 1024];
+                    let mut client = self.client.lock().await;
+                    let mut next = ENDLESS.as_bytes();
+                    while client.stream().write_all(next).await.is_ok() {
+                        next = &piece;
+                    }
+                    return;
+                }
                 _ => {
                     if engine.stream().write_all(&buffer[..count]).await.is_err() {
                         // The engine may have answered before it closed: let the other direction deliver that.
@@ -517,7 +531,7 @@ impl Connection<'_> {
             let left =
                 |limit: u64| usize::try_from(limit.saturating_sub(sent)).unwrap_or(usize::MAX);
             let (piece, pause) = match current {
-                Fault::Pass | Fault::HttpGarbage => (rest.len(), None),
+                Fault::Pass | Fault::HttpGarbage | Fault::Endless => (rest.len(), None),
                 Fault::Delay(delay) => {
                     if let Ok(changed) = tokio::time::timeout(delay, fault.changed()).await {
                         changed.map_err(|_| Cut)?;

@@ -63,6 +63,18 @@ async fn an_engine_that_talks_nonsense() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_never_ends_is_given_up_for_its_size() {
+    let (proxy, engine) = proxied().await;
+    proxy.set(Fault::Endless);
+    let error = engine.list_containers(&ALL).await.unwrap_err();
+    assert_eq!(kind(&error), "TooLarge", "{error:?}");
+    let error = engine.inspect_container("web").await.unwrap_err();
+    assert_eq!(kind(&error), "TooLarge", "{error:?}");
+    proxy.set(Fault::Pass);
+    engine.list_containers(&ALL).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_dies() {
     let (_, _) = proxied().await;
     let proxy = FaultProxy::tcp(&dockerd().host()).unwrap();
