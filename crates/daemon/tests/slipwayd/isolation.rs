@@ -143,6 +143,13 @@ impl Trusting {
 async fn containers_reach_neither_the_engine_nor_this_computer() {
     let Some(image) = image() else { return };
     let own = Own::new(&image);
+    // With the usual umask, sockets would be closed to others without a mode of their own.
+    let mut daemon = own.command_with(&["sh", "-c", "umask 0; exec \"$@\"", "sh"]);
+    let mut daemon = daemon.spawn().expect("sh");
+    while !own.client.is_running().await {
+        assert!(daemon.try_wait().expect("ours").is_none(), "{}", own.log());
+        tokio::task::yield_now().await;
+    }
     own.client.start().await.expect("accepted");
     let view = own.running().await;
     assert_eq!(warnings_about(&view, "network"), [""; 0]);
@@ -250,6 +257,8 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
     own.client.delete().await.expect("accepted");
     let view = own.state(MachineState::Absent).await;
     assert_eq!(view.warnings, [""; 0]);
+    own.client.shutdown().await.expect("it ends");
+    assert!(daemon.wait().expect("it ends").success());
 }
 
 /// Removes the firewall, to show that it is what blocks the machine's routes to this computer. It is not needed on the
