@@ -301,7 +301,7 @@ pub(crate) struct Logs {
     #[arg(short, long, conflicts_with = "export")]
     pub(crate) follow: bool,
     /// Show only this many lines from the end
-    #[arg(short = 'n', long, value_name = "LINES", allow_negative_numbers = true)]
+    #[arg(short = 'n', long, value_name = "LINES", allow_negative_numbers = true, value_parser = lines)]
     pub(crate) tail: Option<u64>,
     /// Show only lines from this time on: 10m, 2h30m, 2026-05-04, 2026-05-04T10:00:00Z
     #[arg(long, value_name = "TIME")]
@@ -517,6 +517,12 @@ pub(crate) enum Shell {
     /// PowerShell: add it to $PROFILE
     #[value(name = "powershell")]
     PowerShell,
+}
+
+/// A number of lines.
+fn lines(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is not a number of lines"))
 }
 
 #[cfg(test)]

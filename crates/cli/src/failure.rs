@@ -130,12 +130,11 @@ fn tell(output: &Output, error: &ApiError, run: Option<(&[String], Option<&str>)
 fn with_hint(error: &ApiError) -> ApiError {
     let mut error = error.clone();
     if error.kind == ErrorKind::NotFound && error.hint.is_none() {
-        let list = if error.message.contains("image") {
-            "images"
-        } else {
-            "ps -a"
-        };
-        error.hint = Some(format!("`slipway {list}` lists them"));
+        let message = error.message.to_lowercase();
+        let list = [("image", "images"), ("container", "ps -a")]
+            .iter()
+            .find(|(noun, _)| message.contains(noun));
+        error.hint = list.map(|(_, list)| format!("`slipway {list}` lists them"));
     }
     error
 }
@@ -227,7 +226,7 @@ fn readable(error: &clap::Error, arguments: &[String]) -> (ApiError, Option<Stri
 mod tests {
     use clap::Parser as _;
 
-    use super::readable;
+    use super::*;
     use crate::arguments::Arguments;
 
     #[test]
@@ -264,5 +263,22 @@ mod tests {
         })
         .collect();
         insta::assert_snapshot!(told.join("\n"));
+    }
+
+    #[test]
+    fn what_is_not_found_is_listed_where_there_is_a_list() {
+        let hint = |message: &str| {
+            let error = ApiError {
+                kind: ErrorKind::NotFound,
+                message: message.to_owned(),
+                hint: None,
+                detail: None,
+            };
+            with_hint(&error).hint
+        };
+        let list = |what| Some(format!("`slipway {what}` lists them"));
+        assert_eq!(hint("No such image: nosuch"), list("images"));
+        assert_eq!(hint("No such container: web"), list("ps -a"));
+        assert_eq!(hint("No such network: nonet"), None);
     }
 }

@@ -67,7 +67,7 @@ fn summary(detail: &ImageDetail) -> Fields {
                 detail.layers
             ),
         )
-        .field("Created", image.created_at.as_str())
+        .field("Created", moment::to_the_second(&image.created_at))
         .field("Platform", config.platform.as_str())
         .field("Command", config.command.join(" "))
         .field("Working directory", text(&detail.working_dir))

@@ -1,13 +1,14 @@
 //! `slipway inspect`: everything about one container.
 
 use slipway_api::container::{ContainerDetail, EnvVar, MountKind, MountView, RestartPolicy};
-use slipway_core::Slipway;
+use slipway_core::{Slipway, is_secret_name};
 
 use crate::arguments::Inspect;
 use crate::containers::{health_name, port_in_short, restarted, state_cell};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::moment;
+use crate::output::{Output, Tone};
 use crate::size;
 use crate::table::Fields;
 use crate::text;
@@ -32,6 +33,13 @@ pub(crate) async fn inspect(
         return Ok(Exit::Done);
     }
     let mut told = summary(&detail).for_output(output);
+    if detail.env.iter().any(is_masked) {
+        output.complain(
+            Tone::Note,
+            "note: ",
+            "Values that look secret are masked; --json and --raw print them",
+        );
+    }
     if let Some(note) = &detail.note {
         told.push('\n');
         told.push_str(&text::lines(note));
@@ -73,9 +81,9 @@ fn summary(detail: &ContainerDetail) -> Fields {
                 .map(|code| code.to_string())
                 .unwrap_or_default(),
         )
-        .field("Created", container.created_at.as_str())
-        .field("Started", text(&detail.started_at))
-        .field("Ended", text(&detail.finished_at))
+        .field("Created", moment::to_the_second(&container.created_at))
+        .field("Started", moment::to_the_second(&text(&detail.started_at)))
+        .field("Ended", moment::to_the_second(&text(&detail.finished_at)))
         .list(
             "Ports",
             container.ports.iter().map(|port| match &port.url {
@@ -112,9 +120,21 @@ fn summary(detail: &ContainerDetail) -> Fields {
                 .map(|cpus| cpus.to_string())
                 .unwrap_or_default(),
         )
-        .list("Environment", detail.env.iter().map(pair))
+        .list("Environment", detail.env.iter().map(variable))
         .list("Labels", detail.labels.iter().map(pair));
     fields
+}
+
+fn variable(variable: &EnvVar) -> String {
+    if is_masked(variable) {
+        return format!("{}=••••••••", variable.name);
+    }
+    pair(variable)
+}
+
+/// Whether the value looks secret: a terminal is seen by others, and its output is kept.
+fn is_masked(variable: &EnvVar) -> bool {
+    !variable.value.is_empty() && is_secret_name(&variable.name)
 }
 
 fn pair(variable: &EnvVar) -> String {
@@ -195,7 +215,13 @@ mod tests {
         let detail = ContainerDetail {
             container,
             command: ["nginx", "-g", "daemon off;"].map(str::to_owned).to_vec(),
-            env: vec![variable("A", "1"), variable("EVIL", "\x1b[2Jx\ny")],
+            env: vec![
+                variable("A", "1"),
+                variable("EVIL", "\x1b[2Jx\ny"),
+                variable("POSTGRES_PASSWORD", "secret"),
+                variable("APP_ENCRYPTIONKEY", "secret"),
+                variable("EMPTY_TOKEN", ""),
+            ],
             working_dir: "/".to_owned(),
             user: String::new(),
             hostname: "0123456789ab".to_owned(),

@@ -106,11 +106,40 @@ pub(crate) fn ago(time: &str, now: Timestamp) -> String {
     format!("{count} {unit}{plural} ago")
 }
 
+/// A time of the engine for people, to the second: `2026-05-04 10:00:01 UTC`. Unchanged if it is not one in UTC.
+pub(crate) fn to_the_second(time: &str) -> String {
+    let utc = time.ends_with('Z') && Timestamp::parse(time.as_bytes()).is_some();
+    match (utc, time.split_once('T')) {
+        (true, Some((date, clock))) => {
+            let clock = clock
+                .trim_end_matches('Z')
+                .split('.')
+                .next()
+                .unwrap_or_default();
+            format!("{date} {clock} UTC")
+        }
+        _ => time.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn times_of_the_engine_are_shown_to_the_second() {
+        for (given, shown) in [
+            ("2026-01-15T10:00:00.000000000Z", "2026-01-15 10:00:00 UTC"),
+            ("2026-01-15T10:00:00Z", "2026-01-15 10:00:00 UTC"),
+            ("2026-01-15T10:00:00+02:00", "2026-01-15T10:00:00+02:00"),
+            ("", ""),
+            ("TZ", "TZ"),
+        ] {
+            assert_eq!(to_the_second(given), shown);
+        }
+    }
 
     fn now() -> Timestamp {
         Timestamp::parse(b"2026-05-04T12:00:00Z").expect("a time")

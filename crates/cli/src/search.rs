@@ -40,7 +40,7 @@ pub(crate) fn search(what: &Search, slipway: &Slipway, output: &Output) -> Resul
             Tone::Note,
             "note: ",
             &if results.entries.is_empty() && results.elsewhere.is_empty() {
-                format!("`slipway run {reference}` runs what is not in the catalog")
+                format!("Nothing in the catalog matches `{words}`; `slipway run {reference}` tries it as an image")
             } else {
                 format!("`slipway run {reference}` runs this version")
             },

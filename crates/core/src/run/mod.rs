@@ -70,8 +70,8 @@ pub(crate) fn looks_secret(plan: &RunPlan, variable: &str) -> bool {
 }
 
 /// Whether a variable's name suggests a secret. The window has the same rule in `ui/src/format/secret.ts`.
-pub(crate) fn is_secret_name(name: &str) -> bool {
-    const WORDS: [&str; 12] = [
+pub fn is_secret_name(name: &str) -> bool {
+    const WORDS: [&str; 14] = [
         "PASS",
         "PASSWORD",
         "PASSWD",
@@ -84,6 +84,8 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
         "APIKEY",
         "ACCESSKEY",
         "PRIVATEKEY",
+        "SIGNINGKEY",
+        "ENCRYPTIONKEY",
     ];
     /// Names used by official images without an underscore: `PGPASSWORD`.
     const GLUED: [&str; 5] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY"];
@@ -211,6 +213,8 @@ pub(crate) mod tests {
             "SSH_PASSPHRASE",
             "ENCRYPTION_KEY",
             "API_KEYS",
+            "SIGNINGKEY",
+            "APP_ENCRYPTIONKEY",
             "github_token",
         ] {
             assert!(is_secret_name(name), "{name}");
