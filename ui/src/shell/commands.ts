@@ -9,9 +9,11 @@ import Play from "@lucide/svelte/icons/play";
 import RefreshCw from "@lucide/svelte/icons/refresh-cw";
 import Rows2 from "@lucide/svelte/icons/rows-2";
 import Rows3 from "@lucide/svelte/icons/rows-3";
+import ScrollText from "@lucide/svelte/icons/scroll-text";
 import Settings from "@lucide/svelte/icons/settings";
 import Square from "@lucide/svelte/icons/square";
 import Sun from "@lucide/svelte/icons/sun";
+import Trash2 from "@lucide/svelte/icons/trash-2";
 import ZoomIn from "@lucide/svelte/icons/zoom-in";
 import ZoomOut from "@lucide/svelte/icons/zoom-out";
 import type { MachineAction } from "../host/host";
@@ -184,17 +186,33 @@ function machineCommands(): Command[] {
 	const start = command("start", "Start Slipway’s machine", Play);
 	const stop = command("stop", "Stop Slipway’s machine…", Square);
 	const restart = command("restart", "Restart Slipway’s machine…", RefreshCw);
+	const show = (part: NonNullable<typeof machine.toShow>, title: string, icon: Command["icon"]): Command => ({
+		id: `machine.${part}`,
+		title,
+		group: "Engine",
+		keywords: "machine virtual linux vm cpus memory disk",
+		icon,
+		run: () => {
+			navigation.go("engine");
+			machine.toShow = part;
+		},
+	});
+	const settings = show("settings", "Change the settings of Slipway’s machine…", Settings);
+	const log = show("log", "Show the log of Slipway’s machine", ScrollText);
+	const remove = show("delete", "Delete Slipway’s machine…", Trash2);
 	switch (machine.view?.state.is) {
 		case "absent":
-		case "stopped":
-		case "broken":
 			return [start];
+		case "stopped":
+			return [start, settings, log, remove];
+		case "broken":
+			return machine.view.disk ? [start, settings, log, remove] : [start, settings, log];
 		case "running":
 		case "unresponsive":
-			return [stop, restart];
+			return [stop, restart, settings, log, remove];
 		case "preparing":
 		case "starting":
-			return [command("stop", "Cancel the start of Slipway’s machine", Square)];
+			return [command("stop", "Cancel the start of Slipway’s machine", Square), settings, log];
 		default:
 			return [];
 	}

@@ -8,6 +8,7 @@ import {
 } from "../host/host";
 import { announce } from "./announcer.svelte";
 import { engine } from "./engine.svelte";
+import { toasts } from "./toasts.svelte";
 
 /** Slipway's own machine as last reported by the backend. */
 class Machine {
@@ -18,6 +19,12 @@ class Machine {
 	reclaiming = $state(false);
 	/** A stop or restart that would end running containers, while it waits for confirmation. */
 	confirming: { action: "stop" | "restart"; effect: MachineStopEffect } | null = $state.raw(null);
+	/** A part of the machine's card on the Engine screen that was asked for elsewhere. */
+	toShow: "settings" | "log" | "delete" | null = $state(null);
+	/** Whether it is stopping because its start was cancelled. */
+	cancelling = $state(false);
+	/** When the current step of a start was seen first. */
+	stepSince = $state(0);
 
 	/** Whether it exists, running or not. */
 	exists = $derived(this.view !== null && this.view.state.is !== "absent");
@@ -25,6 +32,13 @@ class Machine {
 	doing: string | null = $derived(this.view && doing(this.view));
 	/** Whether the engine in use is the machine's. */
 	used = $derived(this.runs(engine.view));
+	/** Whether it is being stopped or started. */
+	moving = $derived(this.view !== null && ["stopping", "preparing", "starting"].includes(this.view.state.is));
+	/**
+	 * Whether lists show what was last known: the engine in use is not connected, or it is the machine's and that is
+	 * being stopped or started. Actions have to wait.
+	 */
+	stale = $derived(engine.stale || (this.used && this.moving));
 	/** Whether its engine was in use and has ended: the backend is about to look for another one. */
 	over = $derived(
 		this.used &&
@@ -38,6 +52,9 @@ class Machine {
 	);
 
 	#started = false;
+	/** Whether a deletion was requested here and has not ended. */
+	#deleting = false;
+	#step: string | null = null;
 
 	/** Follows the machine for the life of the window. */
 	async start() {
@@ -79,11 +96,26 @@ class Machine {
 		this.confirming = { action, effect };
 	}
 
+	/** Asks again what the action that waits for confirmation would end. */
+	async refreshEffect() {
+		const before = this.confirming;
+		if (!before) return;
+		const unknown: MachineStopEffect = { running: null, stays_stopped: [] };
+		const effect = await host.machineStopEffect().catch(() => unknown);
+		// The dialog may have been answered meanwhile.
+		if (this.confirming === before) this.confirming = { ...before, effect };
+	}
+
 	/** Starts an action; rejects if it is refused. The machine's state tells the rest. */
 	async act(action: MachineAction) {
 		this.asked = action;
+		// The last event can arrive before the answer.
+		this.#deleting = action === "delete";
 		try {
 			await host.machineAct(action);
+		} catch (thrown) {
+			this.#deleting = false;
+			throw thrown;
 		} finally {
 			this.asked = null;
 		}
@@ -106,6 +138,14 @@ class Machine {
 	#become(view: MachineView) {
 		const before = this.view?.state.is;
 		this.view = view;
+		const starting = before === "preparing" || before === "starting";
+		this.cancelling = view.state.is === "stopping" && (starting || this.cancelling);
+		const step = stepOf(view);
+		if (step !== null && step !== this.#step) this.stepSince = Date.now();
+		this.#step = step;
+		if (this.#deleting && view.state.is === "absent")
+			toasts.show("Slipway’s machine was deleted", { kind: "ok" });
+		if (view.state.is === "absent" || view.state.is === "broken") this.#deleting = false;
 		if (before && before !== view.state.is) announce(`Slipway’s machine ${word(view)}`);
 	}
 }
@@ -131,6 +171,13 @@ export function word(view: MachineView): string {
 		case "broken":
 			return "failed";
 	}
+}
+
+/** The step of a start that has not ended. */
+function stepOf({ state }: MachineView): string | null {
+	if (state.is !== "preparing" && state.is !== "starting") return null;
+	const last = state.phases.find(({ took_ms }) => took_ms === null)?.name;
+	return last ?? (state.is === "preparing" ? state.what : state.phase);
 }
 
 function doing({ state }: MachineView): string | null {

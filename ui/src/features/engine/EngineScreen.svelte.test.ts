@@ -1,11 +1,11 @@
-import { render, screen, waitFor } from "@testing-library/svelte";
+import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/svelte";
 import { flushSync } from "svelte";
 import { beforeEach, expect, it, vi } from "vitest";
 import { engineState } from "../../host/fixture/engine";
 import { fixture } from "../../host/fixture/index";
 import { machineView } from "../../host/fixture/machine";
 import type { Scene } from "../../host/fixture/scene";
-import { host } from "../../host/host";
+import { HostError, host } from "../../host/host";
 import { register } from "../../shell/commands";
 import EngineCard from "../../shell/EngineCard.svelte";
 import MachineStopDialog from "../../shell/MachineStopDialog.svelte";
@@ -108,6 +108,31 @@ it.each(["stop", "restart"] as const)(
 	},
 );
 
+it("keeps the question before a stop up to date, and makes a stop and a restart look the same", async () => {
+	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], shouldAdvanceTime: true });
+	try {
+		await shown("machine-running");
+		render(MachineStopDialog);
+		screen.getByTestId("machine-restart").click();
+		const dialog = await screen.findByTestId("machine-stop-dialog");
+		expect(screen.getByTestId("machine-stop-confirm").classList).toContain("danger-go");
+		const effect = vi.spyOn(host, "machineStopEffect");
+		effect.mockResolvedValue({ running: 15, stays_stopped: [] });
+		await vi.advanceTimersByTimeAsync(1100);
+		expect(dialog.textContent).toContain("15 running containers will be stopped.");
+		effect.mockResolvedValue({ running: 0, stays_stopped: [] });
+		await vi.advanceTimersByTimeAsync(1100);
+		expect(dialog.textContent).toContain("No container is running.");
+		screen.getByTestId("dialog-cancel").click();
+		await waitFor(() => expect(machine.confirming).toBeNull());
+		const asked = effect.mock.calls.length;
+		await vi.advanceTimersByTimeAsync(3000);
+		expect(effect.mock.calls.length).toBe(asked);
+	} finally {
+		vi.useRealTimers();
+	}
+});
+
 it("asks the same when the machine is stopped from the palette", async () => {
 	await shown("machine-running");
 	const act = vi.spyOn(host, "machineAct");
@@ -161,6 +186,110 @@ it("keeps the Cancel button under the pointer while a start goes on", async () =
 	expect(screen.getByTestId("machine-cancel")).toBe(cancel);
 });
 
+it("says that a start is being cancelled, and what a stop does otherwise", async () => {
+	await shown("machine-starting");
+	fixture.emit("machineChanged", machineView("machine-stopping"));
+	flushSync();
+	fixture.emit("machineChanged", machineView("machine-stopping"));
+	flushSync();
+	expect(screen.getByTestId("machine").textContent).toContain("Cancelling the start");
+	fixture.emit("machineChanged", machineView("machine-running"));
+	fixture.emit("machineChanged", machineView("machine-stopping"));
+	flushSync();
+	expect(screen.getByTestId("machine").textContent).toContain("Stopping containers and writing data");
+});
+
+it("counts a step from its beginning, whenever the screen is opened", async () => {
+	const clock = vi.spyOn(Date, "now").mockReturnValue(1_000_000);
+	await shown("machine-stopped");
+	fixture.emit("machineChanged", machineView("machine-starting"));
+	clock.mockReturnValue(1_007_000);
+	fixture.emit("machineChanged", machineView("machine-starting"));
+	cleanup();
+	render(EngineScreen);
+	flushSync();
+	expect(screen.getByTestId("machine-phases").lastElementChild?.textContent).toContain("7.0 s");
+});
+
+it("says that the machine was deleted, and only where it was", async () => {
+	await shown("machine-stopped");
+	vi.spyOn(host, "machineAct").mockResolvedValue(undefined as never);
+	await machine.act("delete");
+	expect(toasts.all).toEqual([]);
+	fixture.emit("machineChanged", machineView("no-engine"));
+	expect(toasts.all.map(({ title }) => title)).toEqual(["Slipway’s machine was deleted"]);
+	toasts.all = [];
+	fixture.emit("machineChanged", machineView("machine-stopped"));
+	fixture.emit("machineChanged", machineView("no-engine"));
+	expect(toasts.all).toEqual([]);
+});
+
+it("has one primary button to start a stopped machine", async () => {
+	await shown("machine-off");
+	expect(screen.getByTestId("no-engine-start").classList).toContain("go");
+	expect(screen.getByTestId("machine-start").classList).not.toContain("go");
+});
+
+it("opens the machine's settings, log and deletion from the palette", async () => {
+	await shown("machine-stopped");
+	register();
+	const run = (id: string) => {
+		commands
+			.list()
+			.find((command) => command.id === id)
+			?.run();
+		flushSync();
+	};
+	run("machine.settings");
+	await screen.findByTestId("machine-settings-dialog");
+	run("machine.log");
+	await waitFor(() => expect(screen.getByTestId<HTMLDetailsElement>("machine-log").open).toBe(true));
+	run("machine.delete");
+	const field = await screen.findByTestId("machine-delete-name");
+	await waitFor(() => expect(document.activeElement).toBe(field));
+});
+
+it("relates the memory in use to the assigned memory", async () => {
+	await shown("machine-running");
+	expect(screen.getByTestId("machine-memory").textContent).toBe("393 MB of 2 GB");
+});
+
+it("shows what is left over of a disk with little on it", async () => {
+	await shown("machine-running");
+	const view = machineView("machine-running");
+	if (!view.disk) throw new Error("the fixture has a disk");
+	const usage = { images: 1_200_000, containers: 0, volumes: 0, build_cache: 0 };
+	vi.spyOn(host, "engineDiskUsage").mockResolvedValue(usage);
+	await diskUsage.load();
+	fixture.emit("machineChanged", { ...view, disk: { ...view.disk, used_in_guest: 4_100_000 } });
+	await waitFor(() => expect(screen.getByTestId("disk-other").textContent).toBe("2.9 MB"));
+});
+
+it("marks every setting that is impossible, in place", async () => {
+	await shown("machine-running");
+	screen.getByTestId("machine-settings").click();
+	const dialog = await screen.findByTestId("machine-settings-dialog");
+	const cpus = screen.getByTestId<HTMLInputElement>("machine-cpus");
+	await waitFor(() => expect(document.activeElement).toBe(cpus));
+	expect(dialog.textContent).toContain("Driver");
+	expect(dialog.textContent).not.toContain("Virtualization");
+	const choose = vi.spyOn(host, "machineSettings");
+	const type = (testid: string, value: string) =>
+		fireEvent.input(screen.getByTestId(testid), { target: { value } });
+	await type("machine-cpus", "9");
+	await type("machine-memory-input", "99");
+	await type("machine-disk", "32");
+	const marked = () => [...dialog.querySelectorAll("[aria-invalid=true]")].map((field) => field.id);
+	expect(marked()).toEqual(["machine-cpus", "machine-memory", "machine-disk"]);
+	expect(dialog.textContent).toContain("Choose 1 to 8");
+	expect(dialog.textContent).toContain("Choose 512 MB to 15 GB");
+	expect(dialog.textContent).toContain("cannot shrink");
+	screen.getByTestId("machine-settings-save").click();
+	expect(choose).not.toHaveBeenCalled();
+	await type("machine-cpus", "4");
+	expect(marked()).toEqual(["machine-memory", "machine-disk"]);
+});
+
 it("offers to power off a machine whose containers take their time, and not before", async () => {
 	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
 	try {
@@ -212,12 +341,14 @@ it("says in the dialog why settings are refused, and that accepted ones wait for
 		flushSync();
 	};
 	await waitFor(() => expect(field.value).toBe("64"));
-	type("32");
+	type("128");
+	const refusal = { kind: "conflict" as const, message: "The disk is in use", hint: null, detail: null };
+	const refuse = vi.spyOn(host, "machineSettings").mockRejectedValueOnce(new HostError(refusal));
 	screen.getByTestId("machine-settings-save").click();
 	await waitFor(() =>
-		expect(screen.getByTestId("machine-settings-error").textContent).toContain("cannot shrink"),
+		expect(screen.getByTestId("machine-settings-error").textContent).toContain("The disk is in use"),
 	);
-	type("128");
+	refuse.mockRestore();
 	// Usage updates keep arriving, and do not change the form.
 	fixture.emit("machineChanged", machineView("machine-running"));
 	flushSync();
