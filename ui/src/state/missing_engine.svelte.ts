@@ -6,14 +6,17 @@ import { machine } from "./machine.svelte";
 class MissingEngine {
 	#state = $derived(engine.state.type === "no_engine" ? engine.state : null);
 	/**
-	 * Whether it is the machine that is missing: it was selected, it was in use until it stopped, or it can
-	 * be started.
+	 * Whether it is the machine that is missing: it was selected, it was in use until it stopped, it can be
+	 * started, or it is being started or stopped.
 	 */
 	ofMachine = $derived(
 		machine.over ||
 			(this.#state?.chosen === "machine" && machine.view !== null) ||
-			(machine.offered && machine.exists),
+			(machine.offered && machine.exists) ||
+			(this.#state?.machine_helps === true && machine.doing !== null),
 	);
+	/** Whether there is no engine: nothing of one is shown, not even what was last known. */
+	now = $derived(this.#state !== null || machine.over);
 	title: string = $derived.by(() => {
 		if (this.ofMachine) {
 			switch (machine.view?.state.is) {
@@ -23,6 +26,8 @@ class MissingEngine {
 					return "The machine has not been created";
 				case "stopping":
 					return "The machine is stopping";
+				case "unresponsive":
+					return "The machine is not responding";
 				case "broken":
 					return "The machine failed";
 				case "out_of_reach":

@@ -5,9 +5,12 @@ import { engineState } from "../../host/fixture/engine";
 import { fixture } from "../../host/fixture/index";
 import { machineView } from "../../host/fixture/machine";
 import { host } from "../../host/host";
+import { counts } from "../../state/counts.svelte";
 import { engine } from "../../state/engine.svelte";
 import { machine } from "../../state/machine.svelte";
+import { navigation } from "../../state/navigation.svelte";
 import ImagesScreen from "./ImagesScreen.svelte";
+import { images } from "./images.svelte";
 
 beforeEach(() => vi.restoreAllMocks());
 
@@ -37,4 +40,59 @@ it("offers the start as soon as the machine's engine is gone", () => {
 	fixture.emit("engineStateChanged", { type: "reconnecting", engine: state.engine, error });
 	flushSync();
 	expect(machine.offered).toBe(true);
+});
+
+const connectedToMachine = async () => {
+	fixture.setUp("machine-running");
+	fixture.emit("machineChanged", machineView("machine-running"));
+	fixture.emit("engineStateChanged", engineState("machine-running"));
+	navigation.go("images");
+	flushSync();
+	render(ImagesScreen);
+	await screen.findByTestId("image-count");
+};
+
+it("shows no images of a machine that was stopped, is starting, or was deleted, and lists them again", async () => {
+	await connectedToMachine();
+	fixture.setUp("machine-stopped");
+	for (const [scene, title] of [
+		["machine-stopped", "The machine is stopped"],
+		["machine-starting", "The machine is starting"],
+		["no-engine", "No engine is responding"],
+	] as const) {
+		fixture.emit("machineChanged", machineView(scene));
+		fixture.emit("engineStateChanged", engineState(scene));
+		flushSync();
+		expect(screen.getByTestId("images-no-engine").textContent).toContain(title);
+		for (const gone of ["image-count", "images-remove-unused", "image-run", "image-row"])
+			expect(screen.queryByTestId(gone), gone).toBeNull();
+		expect(images.all).toEqual([]);
+		expect(counts.images).toBe(null);
+	}
+	fixture.setUp("machine-running");
+	fixture.emit("machineChanged", machineView("machine-running"));
+	fixture.emit("engineStateChanged", engineState("machine-running"));
+	await screen.findByTestId("image-count");
+});
+
+it("closes what asks about images when their engine goes", async () => {
+	await connectedToMachine();
+	screen.getByTestId("images-remove-unused").click();
+	await screen.findByTestId("remove-unused");
+	navigation.go("images", { id: images.all[0]!.id });
+	fixture.emit("engineStateChanged", engineState("no-engine"));
+	flushSync();
+	await waitFor(() => expect(screen.queryByTestId("remove-unused")).toBeNull());
+	expect(navigation.place).toMatchObject({ screen: "images", id: null });
+});
+
+it("keeps the list while the machine stops, without anything to press", async () => {
+	await connectedToMachine();
+	expect(document.querySelector(".users a")).not.toBeNull();
+	fixture.emit("machineChanged", machineView("machine-stopping"));
+	flushSync();
+	expect(screen.getByTestId("image-count")).toBeTruthy();
+	expect(document.querySelector(".users a")).toBeNull();
+	for (const id of ["images-remove-unused", "image-run"])
+		expect((screen.getAllByTestId(id)[0] as HTMLButtonElement).disabled, id).toBe(true);
 });

@@ -1,3 +1,4 @@
+import { untrack } from "svelte";
 import { pullStep } from "../../format/pull";
 import {
 	type ApiError,
@@ -8,7 +9,9 @@ import {
 	type PullProgress,
 } from "../../host/host";
 import { counts } from "../../state/counts.svelte";
+import { engine } from "../../state/engine.svelte";
 import { Lines } from "../../state/lines.svelte";
+import { missingEngine } from "../../state/missing_engine.svelte";
 import { navigation } from "../../state/navigation.svelte";
 import { operations } from "../../state/operations.svelte";
 import { remember, remembered } from "../../state/remembered";
@@ -103,6 +106,8 @@ export class Images extends Lines<ImageItem> {
 	#busy = false;
 	/** The images whose disk usage is known or requested. */
 	#measured = "";
+	/** Changes when an engine goes. */
+	#engine = 0;
 	#started = false;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -129,6 +134,21 @@ export class Images extends Lines<ImageItem> {
 			return;
 		}
 		await this.load();
+		this.#followEngine();
+	}
+
+	/** What one engine had is no answer once it is gone; the next one is asked as soon as it is connected. */
+	#followEngine() {
+		let from = engine.connected ? engine.view?.address : null;
+		$effect.root(() => {
+			$effect(() => {
+				if (missingEngine.now) untrack(() => this.forget());
+				const at = engine.connected ? engine.view?.address : null;
+				if (at && (at !== from || untrack(() => this.error !== null || !this.loaded)))
+					untrack(() => void this.load());
+				from = at;
+			});
+		});
 	}
 
 	/** Sets whether the screen is open. */
@@ -147,20 +167,38 @@ export class Images extends Lines<ImageItem> {
 		this.#busy = true;
 		this.#stale = false;
 		this.#miscounted = false;
+		const asked = this.#engine;
 		try {
-			this.all = await this.#host.imageList();
-			this.error = null;
-			this.loaded = true;
-			counts.images = this.all.length;
-			this.#forgetFailures();
-			if (this.#onScreen) void this.#measure();
+			const all = await this.#host.imageList();
+			// Not the answer of an engine that has gone meanwhile.
+			if (asked === this.#engine) {
+				this.all = all;
+				this.error = null;
+				this.loaded = true;
+				counts.images = this.all.length;
+				this.#forgetFailures();
+				if (this.#onScreen) void this.#measure();
+			}
 		} catch (thrown) {
-			this.error = HostError.from(thrown);
+			if (asked === this.#engine) this.error = HostError.from(thrown);
 		} finally {
 			this.#busy = false;
 		}
 		// `stale` may have been set while the request was in flight.
 		if (this.#stale) this.#changed(this.#miscounted);
+	}
+
+	/** Forgets everything about an engine that is gone. The next `load` lists the images of the next one. */
+	forget() {
+		this.#engine += 1;
+		this.#measured = "";
+		this.all = [];
+		this.loaded = false;
+		this.error = null;
+		this.totalBytes = null;
+		this.failures = [];
+		this.clearSelection();
+		counts.images = null;
 	}
 
 	/** Requests the disk usage if the set of images has changed: the engine has to compute it. */
