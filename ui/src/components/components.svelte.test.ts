@@ -71,6 +71,31 @@ describe("toasts", () => {
 		expect(screen.queryByTestId("toast")).toBeNull();
 	});
 
+	test("go after one was closed under the pointer and with the focus on its button", async () => {
+		render(ToastRegion);
+		toasts.show("web was stopped", { lifetime: null });
+		toasts.show("web was removed", { lifetime: 1000 });
+		await vi.advanceTimersByTimeAsync(0);
+		await fireEvent.pointerEnter(screen.getByLabelText("Messages"));
+		const close = screen.getAllByLabelText("Close")[0]!;
+		close.focus();
+		// What has the pointer or the focus and is removed causes no pointerleave and no focusout in a browser.
+		screen.getByLabelText("Messages").addEventListener("focusout", (event) => event.stopImmediatePropagation(), true);
+		await fireEvent.click(close);
+		await vi.advanceTimersByTimeAsync(1100);
+		expect(toasts.all).toEqual([]);
+	});
+
+	test("go after the pointer left without a pointerleave", async () => {
+		render(ToastRegion);
+		toasts.show("web was removed", { lifetime: 1000 });
+		await vi.advanceTimersByTimeAsync(0);
+		await fireEvent.pointerEnter(screen.getByLabelText("Messages"));
+		await fireEvent.pointerMove(document.body);
+		await vi.advanceTimersByTimeAsync(1100);
+		expect(toasts.all).toEqual([]);
+	});
+
 	test("an action closes its toast", async () => {
 		const undo = vi.fn();
 		render(ToastRegion);
