@@ -141,7 +141,7 @@ describe("without an engine", () => {
 		await configure("nginx");
 		noEngine();
 		await waitFor(() =>
-			expect(screen.getByTestId("run-needs-engine").textContent).toContain("No engine is responding"),
+			expect(screen.getByTestId("run-needs-engine").textContent).toContain("The machine is stopped."),
 		);
 		expect(screen.getByTestId("machine-start")).toBeTruthy();
 
@@ -157,6 +157,34 @@ describe("without an engine", () => {
 		await fireEvent.click(await screen.findByTestId("machine-start"));
 		expect(act).toHaveBeenCalledWith("start");
 	});
+});
+
+test("before the machine starts, the sheet promises what it does then", async () => {
+	await machine.start();
+	fixture.setUp("machine-stopped");
+	fixture.emit("engineStateChanged", engineState("machine-stopped"));
+	fixture.emit("machineChanged", machineView("machine-stopped"));
+	render(RunSheet);
+	runRequests.run("nginx", "now");
+	const start = await screen.findByTestId("machine-start");
+	await waitFor(() => expect(sheet.form).not.toBeNull());
+	const promise = "nginx runs as soon as the engine responds.";
+	expect(start.textContent).toContain("Start the machine and run");
+	expect(screen.getByTestId("run-needs-engine").textContent).toContain(promise);
+	vi.spyOn(host, "machineAct").mockImplementation(async () => {
+		fixture.emit("machineChanged", machineView("machine-starting"));
+		return null;
+	});
+	await fireEvent.click(start);
+	const cancel = await screen.findByTestId("run-stop-waiting");
+	expect(cancel.textContent).toContain("Cancel the run");
+	expect(screen.getByTestId("run-needs-engine").textContent).toContain(promise);
+	await fireEvent.click(cancel);
+
+	fixture.emit("machineChanged", machineView("machine-stopped"));
+	runRequests.run("nginx", "form");
+	await waitFor(() => expect(screen.getByTestId("machine-start").textContent).not.toContain("and run"));
+	expect(screen.getByTestId("run-needs-engine").textContent).toContain("The settings appear here");
 });
 
 test("a folder is picked where it can be mounted", async () => {

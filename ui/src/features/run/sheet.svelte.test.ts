@@ -278,6 +278,9 @@ describe("while the machine starts", () => {
 		await ask("nginx", "now");
 		await sheet.startMachine();
 		operations.running[0]?.cancel?.();
+		expect(toasts.all).toMatchObject([
+			{ title: "Run nginx was cancelled", detail: "The machine keeps starting" },
+		]);
 		sheet.close();
 		await machineRuns();
 		expect(operations.running).toEqual([]);
@@ -290,6 +293,9 @@ describe("while the machine starts", () => {
 		scene("machine-stopped");
 		sheet.machineMoved();
 		expect(sheet.waiting).toEqual([]);
+		expect(toasts.all).toMatchObject([
+			{ title: "Run nginx was cancelled", detail: "The start of the machine was cancelled" },
+		]);
 		expect(operations.running).toEqual([]);
 	});
 

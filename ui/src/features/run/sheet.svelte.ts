@@ -36,7 +36,11 @@ class Sheet {
 	readonly waits = $derived(this.waiting.find(({ what }) => what === this.what) ?? null);
 
 	/** The request that opened the sheet. */
-	#how: "now" | "form" = "form";
+	how: "now" | "form" = $state("form");
+	/** Whether the plan runs without a question once an engine responds. */
+	readonly goesOn = $derived(
+		this.how === "now" && (this.form === null || (this.form.runnable && !this.form.entry?.needs.length)),
+	);
 	/** Whether the draft was made without an engine: names and ports in use are then unknown. */
 	#early = false;
 	/** Whether the machine has been seen starting since the run became pending. */
@@ -65,7 +69,7 @@ class Sheet {
 		}
 		this.what = request.what;
 		this.entry = request.entry;
-		this.#how = request.how;
+		this.how = request.how;
 		if (!engine.connected && machine.doing && machine.doing !== "Stopping") this.#wait();
 		await this.load(request.how);
 	}
@@ -129,10 +133,13 @@ class Sheet {
 		if (!this.waiting.length || engine.connected) return;
 		if (machine.doing) this.#underWay = machine.doing !== "Stopping" || this.#underWay;
 		const ended = ["absent", "stopped", "out_of_reach", "broken"].includes(machine.view?.state.is ?? "");
-		if (ended && this.#underWay && !machine.doing) this.#drop();
+		if (!ended || !this.#underWay || machine.doing) return;
+		const failed = machine.view?.state.is !== "stopped" && machine.view?.state.is !== "absent";
+		for (const waiting of this.waiting)
+			this.#giveUp(waiting, failed ? "The machine did not start" : "The start of the machine was cancelled");
 	}
 
-	/** Drops the pending run of the sheet. */
+	/** Cancels the pending run of the sheet. */
 	stopWaiting() {
 		const { waits } = this;
 		if (waits) this.#giveUp(waits);
@@ -206,7 +213,7 @@ class Sheet {
 	#wait() {
 		if (this.waits) return;
 		const { what, entry } = this;
-		const how = this.#how;
+		const how = this.how;
 		const operation = operations.begin(operations.newId(), {
 			title: `Run ${entry?.name ?? what}`,
 			cancel: () => this.#giveUp(waiting),
@@ -218,9 +225,14 @@ class Sheet {
 		this.waiting = [...this.waiting, waiting];
 	}
 
-	#giveUp(waiting: Waiting) {
+	/** Cancels a pending run, and says what becomes of the machine. */
+	#giveUp(waiting: Waiting, why: string | null = null) {
 		operations.end(waiting.operation, "cancelled");
 		this.waiting = this.waiting.filter((it) => it !== waiting);
+		const starts = machine.doing !== null && machine.doing !== "Stopping";
+		toasts.show(`${waiting.operation.title} was cancelled`, {
+			detail: why ?? (starts ? "The machine keeps starting" : null),
+		});
 	}
 
 	#drop() {
