@@ -59,3 +59,14 @@ it("names many, and those of them that run", () => {
 		["The anonymous volume at a:/x is kept."],
 	);
 });
+
+it("counts what keeps crashing apart from what runs, as the chips do", () => {
+	const loop = container({ name: "looper", state: "restarting", exit_code: 1, restart_count: 7 });
+	expect(removal([loop]).goesAway).toContain("Its restarts: it keeps crashing and will not be started again");
+	expect(removal([container({ name: "web" }), loop]).goesAway).toEqual(
+		expect.arrayContaining([
+			"1 running container will be stopped: web",
+			"1 container that keeps crashing will be stopped: looper",
+		]),
+	);
+});

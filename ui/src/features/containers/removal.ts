@@ -1,6 +1,6 @@
 import { plural } from "../../format/numbers";
 import type { ContainerView } from "../../host/host";
-import { isUp } from "./status";
+import { countsAsRunning, isUp } from "./status";
 
 /** The text of the removal dialog. */
 export interface Removal {
@@ -23,7 +23,8 @@ function list(names: readonly string[]): string {
 export function removal(containers: readonly ContainerView[]): Removal {
 	const one = containers.length === 1;
 	const names = containers.map(({ name }) => name);
-	const running = containers.filter(isUp);
+	const running = containers.filter((container) => countsAsRunning(container));
+	const crashing = containers.filter((container) => isUp(container) && !countsAsRunning(container));
 	const goesAway = [one ? `The container ${names[0]}` : `The containers ${list(names)}`];
 	if (one && running.length === 1)
 		goesAway.push(`Its processes: it is ${containers[0]?.state} and will be stopped`);
@@ -31,6 +32,11 @@ export function removal(containers: readonly ContainerView[]): Removal {
 		const which = running.length === containers.length ? "" : `: ${list(running.map(({ name }) => name))}`;
 		goesAway.push(`${plural(running.length, "running container")} will be stopped${which}`);
 	}
+	if (one && crashing.length === 1) goesAway.push("Its restarts: it keeps crashing and will not be started again");
+	else if (crashing.length > 0)
+		goesAway.push(
+			`${plural(crashing.length, "container")} that ${crashing.length === 1 ? "keeps" : "keep"} crashing will be stopped: ${list(crashing.map(({ name }) => name))}`,
+		);
 	goesAway.push(
 		one
 			? "Files in it that are not in a volume, and its logs"
