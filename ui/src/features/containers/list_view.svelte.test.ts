@@ -2,7 +2,7 @@ import { flushSync } from "svelte";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Containers } from "./containers.svelte";
 import { ContainerListView, type StateChip } from "./list_view.svelte";
-import { container } from "./samples";
+import { container, port } from "./samples";
 
 async function view(names: string[], stack: string | null = null) {
 	localStorage.clear();
@@ -77,6 +77,27 @@ describe("ContainerListView", () => {
 		const { view: list } = await view(["web", "db", "cache"]);
 		list.filterText = "name:b";
 		expect(list.sorted.map(({ name }) => name)).toEqual(["db", "web"]);
+	});
+
+	it("finds a container by its port after it was stopped", async () => {
+		localStorage.clear();
+		const web = container({ name: "web", ports: [port(80, 8081)] });
+		let change: (delta: unknown) => void = () => {};
+		const host = {
+			containerList: async () => ({ revision: 0, containers: [web] }),
+			on: async (_: string, run: (delta: unknown) => void) => ((change = run), () => {}),
+		};
+		const source = new Containers(host as never, (run) => run());
+		await source.start();
+		flushSync();
+		const list = new ContainerListView(source);
+		list.filterText = "8081";
+		expect(list.sorted).toHaveLength(1);
+		change({ revision: 1, upserted: [{ ...web, state: "exited", exit_code: 0, ports: [] }], removed: [] });
+		flushSync();
+		expect(list.sorted.map(({ state }) => state)).toEqual(["exited"]);
+		list.filterText = "port:8081";
+		expect(list.sorted).toHaveLength(1);
 	});
 
 	it("ticks ranges in the order shown", async () => {

@@ -39,6 +39,8 @@ export class ContainerListView extends Lines<ListItem> {
 	usage: ReadonlyMap<string, StatsView> = $state.raw(new Map());
 
 	readonly #source: Containers;
+	/** The last known ports by container, of those that have any. */
+	#ports: ReadonlyMap<string, ContainerView["ports"]> = new Map();
 
 	filter = $derived(parseFilter(this.filterText));
 	filtering = $derived(!isEmptyFilter(this.filter));
@@ -73,7 +75,23 @@ export class ContainerListView extends Lines<ListItem> {
 
 	#match(): ContainerView[] {
 		const { all } = this.#source;
-		return this.filtering ? all.filter((container) => matchesFilter(container, this.filter)) : all;
+		this.#remember(all);
+		return this.filtering ? all.filter((container) => matchesFilter(this.#withPorts(container), this.filter)) : all;
+	}
+
+	/** The engine lists no ports for a stopped container. The filter finds it by those that it had. */
+	#withPorts(container: ContainerView): ContainerView {
+		const ports = container.ports.length > 0 ? undefined : this.#ports.get(container.id);
+		return ports ? { ...container, ports } : container;
+	}
+
+	#remember(all: readonly ContainerView[]) {
+		const known = new Map<string, ContainerView["ports"]>();
+		for (const { id, ports } of all) {
+			const last = ports.length > 0 ? ports : this.#ports.get(id);
+			if (last) known.set(id, last);
+		}
+		this.#ports = known;
 	}
 
 	/** Shows all containers, or those that a chip counts. */
