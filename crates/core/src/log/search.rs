@@ -71,6 +71,8 @@ pub(crate) fn expression(query: &LogQuery) -> Result<Regex, ApiError> {
         .map_err(|error| {
             let reason = error.to_string();
             let last = reason.lines().last().unwrap_or_default();
+            // The last line of a syntax error begins with "error: ".
+            let last = last.strip_prefix("error: ").unwrap_or(last);
             invalid(
                 format!("This is not a valid regular expression: {last}"),
                 Some("Turn off regular expressions to search for the words as they are".to_owned()),
