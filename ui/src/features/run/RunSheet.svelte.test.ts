@@ -194,6 +194,9 @@ test("a folder is picked where it can be mounted", async () => {
 	expect(screen.queryByTestId("run-pick-folder-0")).toBeNull();
 	row.kind = "bind";
 	const source = () => screen.getByTestId("run-mount-source-0") as HTMLInputElement;
+	await waitFor(() => expect(sheet.form?.checked).toBe(true));
+	expect(source().getAttribute("aria-invalid")).toBeNull();
+	await fireEvent.focusOut(source(), { relatedTarget: screen.getByTestId("run-name") });
 	await waitFor(() => expect(source().getAttribute("aria-invalid")).toBe("true"));
 	expect(screen.getByTestId("run-mount-target-0").getAttribute("aria-invalid")).toBeNull();
 	await fireEvent.click(screen.getByTestId("run-pick-folder-0"));
@@ -201,4 +204,104 @@ test("a folder is picked where it can be mounted", async () => {
 	if (sheet.form) sheet.form.check = { ...sheet.form.check, local_folders: false };
 	await waitFor(() => expect(screen.queryByTestId("run-pick-folder-0")).toBeNull());
 	expect(await host.pickFolder()).toBe("/home/ada/site");
+});
+
+test("a row that was added has the focus", async () => {
+	await configure("nginx");
+	await fireEvent.click(screen.getByTestId("run-add-mount"));
+	await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("run-mount-source-1")));
+	await fireEvent.click(screen.getByTestId("run-add-port"));
+	await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("run-container-port-1")));
+	for (const _ of [1, 2]) {
+		await fireEvent.click(screen.getByTestId("run-add-env"));
+		await waitFor(() =>
+			expect(document.activeElement).toBe(screen.getByPlaceholderText("NAME", { exact: true })),
+		);
+	}
+});
+
+test("after a failed run, a volume comes back with its name and its note", async () => {
+	await configure("nginx");
+	const [row] = sheet.form?.mounts ?? [];
+	if (!row) throw new Error("nginx has a volume");
+	const volume = row.source;
+	row.kind = "bind";
+	row.source = "/nope/here";
+	vi.spyOn(host, "runStart").mockRejectedValueOnce(
+		new HostError({ kind: "invalid_input", message: "There is no folder", hint: null, detail: null }),
+	);
+	await fireEvent.submit(document.querySelector("#run-form") as HTMLFormElement);
+	await fireEvent.click(await screen.findByTestId("run-change"));
+	const source = await screen.findByTestId<HTMLInputElement>("run-mount-source-0");
+	expect(source.value).toBe("/nope/here");
+	const again = sheet.form?.mounts[0];
+	if (again) again.kind = "volume";
+	await waitFor(() => expect(screen.getByTestId<HTMLInputElement>("run-mount-source-0").value).toBe(volume));
+	const note = () => screen.getByTestId("run-mount-0").textContent;
+	expect(note()).not.toContain("deleted");
+	await type("run-mount-source-0", "");
+	await waitFor(() => expect(note()?.toLowerCase()).toContain("deleted with the container"));
+});
+
+test("a folder that is missing on this computer is counted and stops Run", async () => {
+	await configure("nginx");
+	const check = host.runCheck;
+	vi.spyOn(host, "runCheck").mockImplementation(async (plan) => {
+		const answer = await check(plan);
+		const at = plan.mounts.findIndex(({ source }) => source === "/nope/here");
+		if (at < 0) return answer;
+		const message = "There is no `/nope/here` on this computer";
+		const hint = "Create the folder first, or check its path";
+		const missing = { field: `mounts.${at}.source`, blocking: true, message, hint, free_port: null };
+		return { ...answer, findings: [...answer.findings, missing] };
+	});
+	const [row] = sheet.form?.mounts ?? [];
+	if (row) row.kind = "bind";
+	await type("run-mount-source-0", "/nope/here");
+	await fireEvent.submit(document.querySelector("#run-form") as HTMLFormElement);
+	await waitFor(() => expect(screen.getByTestId("run-problems").textContent).toContain("1 field to correct"));
+	expect(document.activeElement).toBe(screen.getByTestId("run-mount-source-0"));
+	expect(sheet.run).toBeNull();
+});
+
+test("a taken name is replaced by a free one with one click", async () => {
+	await configure("nginx");
+	await type("run-name", "web");
+	const use = await screen.findByTestId("use-free-name");
+	expect(use.textContent).toBe("Use web-2");
+	await fireEvent.click(use);
+	expect(screen.getByTestId<HTMLInputElement>("run-name").value).toBe("web-2");
+	await waitFor(() => expect(screen.queryByTestId("run-problems")).toBeNull());
+});
+
+test("the command is not shown with a port that is none, and names no hidden button", async () => {
+	await configure("postgres");
+	expect(screen.getByRole("heading", { name: "As a command" })).toBeTruthy();
+	const secrets = () => screen.getByTestId("run-docker-run-secrets").textContent;
+	expect(secrets()).toContain("Copy as docker run");
+	await type("run-name", "not a name");
+	await waitFor(() => expect(secrets()).toBe("Passwords are left out here."));
+	await fireEvent.click(screen.getByTestId("run-add-port"));
+	await waitFor(() => screen.getByTestId("run-docker-run-none"));
+	expect(screen.queryByTestId("run-docker-run")).toBeNull();
+	await type("run-container-port-1", "8000");
+	await waitFor(() => screen.getByTestId("run-docker-run"));
+});
+
+test("a network that the engine does not have is marked after the run", async () => {
+	await configure("nginx");
+	await type("run-network", "nonet");
+	vi.spyOn(host, "runStart").mockRejectedValueOnce(
+		new HostError(
+			{ kind: "not_found", message: "No such network: nonet", hint: null, detail: null },
+			[],
+			"network",
+		),
+	);
+	await fireEvent.submit(document.querySelector("#run-form") as HTMLFormElement);
+	await fireEvent.click(await screen.findByTestId("run-change"));
+	const network = await screen.findByTestId("run-network");
+	await waitFor(() => expect(network.getAttribute("aria-invalid")).toBe("true"));
+	expect(isOpen("run-more")).toBe(true);
+	expect(document.getElementById("run-network-findings")?.textContent).toContain("No such network: nonet");
 });

@@ -177,6 +177,10 @@ describe("problems", () => {
 		if (!row) throw new Error("postgres has a volume");
 		row.kind = "bind";
 		await form.checkNow();
+		// Nothing was typed yet.
+		expect(form.problems).toEqual([]);
+		expect(form.runnable).toBe(false);
+		form.showAll();
 		expect(form.problems.map(({ control }) => control)).toEqual([`mount-${row.key}.source`]);
 	});
 });
@@ -194,6 +198,58 @@ test("the name of a volume is no folder, and comes back with its kind", async ()
 	expect(row.source).toBe(volume);
 	row.kind = "bind";
 	expect(row.source).toBe("/srv/data");
+});
+
+test("the name of a volume survives a form that is built again", async () => {
+	const draft = await host.runDraft("postgres");
+	const before = new PlanForm(draft);
+	const [row] = before.mounts;
+	if (!row) throw new Error("postgres has a volume");
+	const volume = row.source;
+	row.kind = "bind";
+	row.source = "/nope/here";
+	const after = new PlanForm({ ...draft, plan: before.plan }, true, before.mountSources);
+	expect(after.mounts[0]?.source).toBe("/nope/here");
+	if (after.mounts[0]) after.mounts[0].kind = "volume";
+	expect(after.mounts[0]?.source).toBe(volume);
+});
+
+test("an empty variable is not counted, and is not added twice", async () => {
+	const form = await open("redis");
+	const before = form.otherEnvCount;
+	const control = form.addEnv();
+	expect(form.addEnv()).toBe(control);
+	expect(form.otherEnvCount).toBe(before);
+	const [row] = form.env.slice(-1);
+	if (row) row.name = "LEVEL";
+	expect(form.otherEnvCount).toBe(before + 1);
+	expect(form.addEnv()).not.toBe(control);
+});
+
+test("a taken name comes with one that is free", async () => {
+	const form = await open("nginx");
+	form.name = "not a name";
+	await form.checkNow();
+	expect(form.freeName).toBeNull();
+	form.name = "web";
+	await form.checkNow();
+	expect(form.freeName).toBe("web-2");
+});
+
+test("the command has the ports that will be used", async () => {
+	const form = await open("nginx");
+	const [row] = form.ports;
+	if (!row) throw new Error("nginx has a port");
+	row.hostPort = 6379;
+	await form.checkNow();
+	expect(form.portFindings(row)[0]?.hint).toBe("6380 is free and will be used");
+	expect(form.check.docker_run).toContain("6380:80");
+	expect(form.check.docker_run_full).toContain("6380:80");
+	expect(form.plan.ports[0]?.host_port).toBe(6379);
+	// A port that was chosen is not replaced.
+	row.chosen = true;
+	await form.checkNow();
+	expect(form.check.docker_run).toContain("6379:80");
 });
 
 test("only edits make a form dirty", async () => {

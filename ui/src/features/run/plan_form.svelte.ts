@@ -81,26 +81,35 @@ export class EnvRow {
 		return this.known?.required ?? false;
 	}
 
+	/** Whether a row added by hand has nothing in it yet. */
+	get blank() {
+		return this.known === null && this.name.trim() === "" && this.value === "";
+	}
+
 	/** A known, optional variable without a value is left to the image's default. */
 	get wanted() {
 		return this.value !== "" || this.required || (this.known === null && this.name !== "");
 	}
 }
 
+/** What was typed as the source of a mount, by kind. */
+export type MountSources = Partial<Record<MountKind, string>>;
+
 export class MountRow {
 	readonly key = nextKey++;
 	#kind: MountKind = $state("volume");
 	source = $state("");
 	/** The sources typed for the other kinds: the name of a volume is not a folder. */
-	#sources: Partial<Record<MountKind, string>> = {};
+	#sources: MountSources = {};
 	target = $state("");
 	readOnly = $state(false);
-	/** Whether the row was just added: what it lacks is no error before it is left. */
+	/** Whether the row was just added, or its kind just chosen: what it lacks is no error before it is left. */
 	fresh = $state(false);
 	readonly holds: string | null;
 
-	constructor(plan: MountPlan | null, holds: string | null = null) {
+	constructor(plan: MountPlan | null, holds: string | null = null, sources: MountSources = {}) {
 		this.holds = holds;
+		this.#sources = { ...sources };
 		this.fresh = plan === null;
 		if (!plan) return;
 		this.#kind = plan.kind;
@@ -118,6 +127,12 @@ export class MountRow {
 		this.#sources[this.#kind] = this.source;
 		this.#kind = kind;
 		this.source = this.#sources[kind] ?? "";
+		if (kind === "bind" && this.source === "") this.fresh = true;
+	}
+
+	/** The sources of all kinds, which a plan does not have. */
+	get sources(): MountSources {
+		return { ...this.#sources, [this.#kind]: this.source };
 	}
 
 	toPlan(): MountPlan {
@@ -139,6 +154,20 @@ export function splitTag(image: string): { repository: string; tag: string | nul
 }
 
 const settle = 150;
+
+/** The plan with the free ports that a run takes instead of taken ones; null if it takes none. */
+function withUsedPorts(plan: RunPlan, findings: PlanFinding[]): RunPlan | null {
+	let changed = false;
+	const ports = plan.ports.map((port, at) => {
+		const taken = findings.find(
+			(it) => it.field === `ports.${at}.host_port` && !it.blocking && it.free_port !== null,
+		);
+		if (!taken || port.fixed || taken.free_port === port.host_port) return port;
+		changed = true;
+		return { ...port, host_port: taken.free_port };
+	});
+	return changed ? { ...plan, ports } : null;
+}
 
 /** A field with a blocking problem. */
 export interface Problem {
@@ -240,7 +269,7 @@ export class PlanForm {
 		const typed = (field: string, text: string | null, what: string, hint: string) => {
 			if (text !== null) found.push(problem(field, `\`${text.trim()}\` is not ${what}`, hint));
 		};
-		typed("memory", this.unreadMemory, "an amount of memory", "Enter a number, for example 512");
+		typed("memory", this.unreadMemory, "an amount of memory", "For example 512");
 		typed("cpus", this.unreadCpus, "a number of CPUs", "For example 0.5 or 2");
 		if (this.commandWords === null) found.push(problem("command", "A quote is not closed"));
 		this.publishedPorts.forEach((row, at) => {
@@ -325,8 +354,11 @@ export class PlanForm {
 	/** Shows it again after it was closed. */
 	show: (() => void) | null = null;
 
-	/** @param edited Whether the plan has edits from before, which closing would lose. */
-	constructor(draft: RunDraft, edited = false) {
+	/**
+	 * @param edited Whether the plan has edits from before, which closing would lose.
+	 * @param sources What was typed for the other kinds of each mount.
+	 */
+	constructor(draft: RunDraft, edited = false, sources: MountSources[] = []) {
 		const { plan, entry, check } = draft;
 		this.entry = entry;
 		this.#catalog = plan.catalog;
@@ -345,9 +377,9 @@ export class PlanForm {
 			);
 			return new PortRow(port, known?.purpose ?? null);
 		});
-		this.mounts = plan.mounts.map((mount) => {
+		this.mounts = plan.mounts.map((mount, at) => {
 			const known = entry?.volumes.find((it) => it.path === mount.target);
-			return new MountRow(mount, known?.holds ?? null);
+			return new MountRow(mount, known?.holds ?? null, sources[at]);
 		});
 		const known = entry?.env ?? [];
 		const planned = plan.env.map(
@@ -412,6 +444,35 @@ export class PlanForm {
 
 	get otherEnv() {
 		return this.env.filter((row) => !(row.known && (row.required || row.secret)));
+	}
+
+	/** The variables behind "Environment", without rows in which nothing was typed. */
+	get otherEnvCount() {
+		return this.otherEnv.filter((row) => !row.blank).length;
+	}
+
+	/** What was typed as the sources of the mounts, also for kinds that are not chosen. */
+	get mountSources(): MountSources[] {
+		return this.mounts.map((row) => row.sources);
+	}
+
+	/** The free name that the finding about a taken name offers. */
+	get freeName(): string | null {
+		const taken = this.findings("name").find((finding) => finding.blocking);
+		return /^`([^`]+)` is free$/.exec(taken?.hint ?? "")?.[1] ?? null;
+	}
+
+	/** Whether the ports can be part of a command: none is missing or not a port. */
+	get hasValidPorts(): boolean {
+		const isPort = (port: number) => port >= 1 && port <= 65535;
+		return this.publishedPorts.every(
+			(row) =>
+				row.unreadHost === null &&
+				row.unreadContainer === null &&
+				row.containerPort !== null &&
+				isPort(row.containerPort) &&
+				(row.hostPort === null || isPort(row.hostPort)),
+		);
 	}
 
 	portFindings(row: PortRow): PlanFinding[] {
@@ -506,9 +567,14 @@ export class PlanForm {
 		this.#asked += 1;
 		const asked = this.#asked;
 		try {
-			const check = await host.runCheck($state.snapshot(this.plan) as RunPlan);
+			const plan = $state.snapshot(this.plan) as RunPlan;
+			const check = await host.runCheck(plan);
 			if (asked !== this.#asked) return;
-			this.check = check;
+			const used = withUsedPorts(plan, check.findings);
+			// The command has the ports that the run will use, the findings are about those that were asked for.
+			const command = used ? await host.runCheck(used).catch(() => check) : check;
+			if (asked !== this.#asked) return;
+			this.check = { ...check, docker_run: command.docker_run, docker_run_full: command.docker_run_full };
 			this.checkError = null;
 		} catch (thrown) {
 			if (asked !== this.#asked) return;
@@ -524,16 +590,26 @@ export class PlanForm {
 		row.value = fresh.plan.env.find((variable) => variable.name === row.name)?.value ?? row.value;
 	}
 
-	addPort() {
-		this.ports.push(new PortRow(null));
+	/** Adds an empty row. Returns the control in which typing starts. */
+	addPort(): string {
+		const row = new PortRow(null);
+		this.ports.push(row);
+		return `port-${row.key}.container_port`;
 	}
 
-	addEnv() {
-		this.env.push(new EnvRow("", "", null));
+	/** Adds an empty row, or returns to one that is still empty. Returns the control in which typing starts. */
+	addEnv(): string {
+		const blank = this.env.find((row) => row.blank);
+		const row = blank ?? new EnvRow("", "", null);
+		if (!blank) this.env.push(row);
+		return `env-${row.key}.name`;
 	}
 
-	addMount() {
-		this.mounts.push(new MountRow(null));
+	/** Adds an empty row. Returns the control in which typing starts. */
+	addMount(): string {
+		const row = new MountRow(null);
+		this.mounts.push(row);
+		return `mount-${row.key}.source`;
 	}
 
 	remove(row: PortRow | EnvRow | MountRow) {

@@ -12,6 +12,7 @@ import {
 } from "../../host/host";
 import { type Operation, operations } from "../../state/operations.svelte";
 import { runRequests } from "../../state/run_request.svelte";
+import type { MountSources } from "./plan_form.svelte";
 import { Rate } from "./rate";
 
 export const steps: RunStep[] = ["check", "pull", "create", "start", "wait"];
@@ -50,6 +51,8 @@ export class Run {
 	loaded = $state(false);
 	/** Whether the plan has edits that closing the failed run would lose. */
 	readonly edited: boolean;
+	/** What was typed in the form as the sources of the mounts, for when it comes back. */
+	mountSources: MountSources[] = [];
 
 	/** Progress of the pull, the longest step, from 0 to 1; null before and after. */
 	readonly pulled: number | null = $derived(

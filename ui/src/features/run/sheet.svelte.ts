@@ -7,7 +7,7 @@ import { navigation } from "../../state/navigation.svelte";
 import { type Operation, operations } from "../../state/operations.svelte";
 import { type RunRequest, runRequests } from "../../state/run_request.svelte";
 import { toasts } from "../../state/toasts.svelte";
-import { PlanForm } from "./plan_form.svelte";
+import { type MountSources, PlanForm } from "./plan_form.svelte";
 import { Run } from "./run.svelte";
 
 /** A run that continues once the machine's engine responds. */
@@ -146,8 +146,9 @@ class Sheet {
 	}
 
 	/** Runs a plan and shows how it goes. */
-	start(plan: RunPlan, edited = false) {
+	start(plan: RunPlan, edited = false, mountSources: MountSources[] = []) {
 		const run = this.#begin(plan, this.entry, edited);
+		run.mountSources = mountSources;
 		this.#leaveForm();
 		this.run = run;
 	}
@@ -157,7 +158,7 @@ class Sheet {
 		const check = { docker_run: "", docker_run_full: "", findings: [], local_folders: false };
 		const plan = edit(run.plan);
 		const edited = run.edited || JSON.stringify(plan) !== JSON.stringify(run.plan);
-		const form = new PlanForm({ plan, entry: run.entry, image: null, check }, edited);
+		const form = new PlanForm({ plan, entry: run.entry, image: null, check }, edited, run.mountSources);
 		if (run.error?.field) form.refuse(run.error.field, run.error.error.message, run.error.error.hint);
 		await form.checkNow();
 		this.run = null;
@@ -165,7 +166,7 @@ class Sheet {
 	}
 
 	retry(run: Run, edit: (plan: RunPlan) => RunPlan = (plan) => plan) {
-		this.start(edit(run.plan), run.edited);
+		this.start(edit(run.plan), run.edited, run.mountSources);
 	}
 
 	/** Whether the sheet may close; asks first if edits would be lost. */
