@@ -79,4 +79,30 @@ describe("the search in a log", () => {
 		await show("web");
 		expect(screen.getByTestId("log-search-only").textContent).toBe("Only matches");
 	});
+
+	it("goes on following when Escape ends a search that showed only matches", async () => {
+		await show("web");
+		await fireEvent.click(screen.getByTestId("log-search-only"));
+		await typing("upstream");
+		await waitFor(() => expect(screen.getByTestId("log-view").getAttribute("aria-label")).toContain("Matching"));
+		await fireEvent.keyDown(field(), { key: "Escape" });
+		await waitFor(() => expect(screen.getByTestId("log-view").getAttribute("aria-label")).toBe("Log of web"));
+		await waitFor(() => expect(screen.getByTestId("log-view").dataset.following).toBe("true"));
+		expect(Number(screen.getAllByTestId("log-row").at(-1)!.dataset.line)).toBeGreaterThanOrEqual(23_999);
+	});
+
+	it("closes the copy menu when the search takes the focus", async () => {
+		await show("web");
+		await fireEvent.pointerDown(screen.getByTestId("log-copy"), { button: 0, pointerType: "mouse" });
+		await screen.findByRole("menu");
+		await fireEvent.keyDown(document.body, { key: "f", ctrlKey: true });
+		await waitFor(() => expect(screen.queryByRole("menu")).toBeNull());
+		await waitFor(() => expect(document.activeElement).toBe(field()));
+	});
+
+	it("explains the mark of standard error", async () => {
+		const { container } = await show("web");
+		await waitFor(() => expect(container.querySelector(".line.stderr")).toBeTruthy());
+		expect((await screen.findByTestId("log-legend")).textContent).toBe("standard error");
+	});
 });

@@ -35,9 +35,20 @@ describe("LogSearch", () => {
 	beforeEach(() => void vi.useFakeTimers());
 	afterEach(() => void vi.useRealTimers());
 
-	it("goes to the match nearest to the end of the screen, then around", async () => {
+	it("goes to the first match from the top of the screen on, so that the next one is not the first of all", async () => {
+		const { search, type } = searching(() => ({ lines: [10, 20, 22, 30], total: 4 }));
+		const first = async (top: number) => {
+			search.top = () => top;
+			await type("");
+			await type("x");
+			return search.current;
+		};
+		expect([await first(20), await first(21), await first(0), await first(31)]).toEqual([20, 22, 10, 30]);
+	});
+
+	it("goes to the match nearest to the screen, then around", async () => {
 		const { search, jumps, type } = searching(() => ({ lines: [10, 20, 30], total: 3 }));
-		search.bottom = () => 25;
+		search.top = () => 15;
 		await type("x");
 		expect(search.place).toBe(2);
 		search.step(1);

@@ -58,7 +58,9 @@ export class LogSearch {
 		return this.matches.total - this.matches.lines.length + index + 1;
 	});
 
-	/** The last line on screen, from which the first match is chosen. Set by the view. */
+	/** The first line on screen, from which the first match is chosen: the next ones follow below. Set by the view. */
+	top: () => number = () => Number.POSITIVE_INFINITY;
+	/** The last line on screen. Set by the view. */
 	bottom: () => number = () => Number.POSITIVE_INFINITY;
 
 	readonly #log: Log;
@@ -154,7 +156,7 @@ export class LogSearch {
 		this.busy = false;
 		if (jump && this.matches.lines.length > 0) {
 			const { lines } = this.matches;
-			this.#goTo(lines[Math.max(lastAtMost(lines, this.bottom()), 0)]!);
+			this.#goTo(lines[Math.min(lastAtMost(lines, this.top() - 1) + 1, lines.length - 1)]!);
 		}
 	}
 
