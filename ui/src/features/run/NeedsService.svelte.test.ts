@@ -36,7 +36,11 @@ test("offers a container that runs already", async () => {
 	});
 	const form = await formOf("wordpress");
 	render(NeedsService, { form });
-	await fireEvent.click(await screen.findByTestId("run-need-use-db"));
+	const use = await screen.findByTestId("run-need-use-db");
+	const card = screen.getByTestId("run-need-mysql").textContent;
+	expect(card).toContain("Use one that is already running, or run another");
+	expect(card).not.toContain("runs first");
+	await fireEvent.click(use);
 	await vi.waitFor(() => expect(value(form, "WORDPRESS_DB_HOST")).toBe("db"));
 	expect(screen.getByTestId("run-need-mysql").dataset.state).toBe("done");
 });
