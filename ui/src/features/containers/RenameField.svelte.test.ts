@@ -9,9 +9,9 @@ afterEach(() => {
 	vi.restoreAllMocks();
 });
 
-function field(props: { floating?: boolean } = {}) {
+function field() {
 	const onend = vi.fn();
-	render(RenameField, { id: "a", name: "web", onend, ...props });
+	render(RenameField, { id: "a", name: "web", onend });
 	return { onend, input: screen.getByTestId<HTMLInputElement>("rename-input") };
 }
 
@@ -22,7 +22,7 @@ test("leaving it unchanged ends it", async () => {
 	expect(onend).toHaveBeenCalledOnce();
 });
 
-test.each([true, false])("a refusal shows names as code, floating: %s", async (floating) => {
+test("a refusal shows names as code, above the page", async () => {
 	vi.spyOn(containers, "rename").mockRejectedValue(
 		new HostError({
 			kind: "name_taken",
@@ -31,13 +31,31 @@ test.each([true, false])("a refusal shows names as code, floating: %s", async (f
 			detail: null,
 		}),
 	);
-	const { input } = field({ floating });
+	const { input } = field();
 	await fireEvent.input(input, { target: { value: "db" } });
 	await fireEvent.keyDown(input, { key: "Enter" });
 	const problem = await screen.findByTestId("rename-problem");
 	expect(problem.textContent).toBe("The name db is taken. Choose another");
 	expect(problem.querySelector("code")?.textContent).toBe("db");
-	// In the detail it takes its place; in a list it is above the page.
-	expect(problem.closest(".rename") !== null).toBe(!floating);
+	// It moves nothing that is beside the field.
+	expect(problem.closest(".rename")).toBeNull();
 	expect(document.activeElement).toBe(input);
+	await fireEvent.input(input, { target: { value: "db1" } });
+	expect(screen.queryByTestId("rename-problem")).toBeNull();
+});
+
+test("a name is checked while it is typed, and is not sent as long as it is not valid", async () => {
+	const rename = vi.spyOn(containers, "rename").mockResolvedValue();
+	const { onend, input } = field();
+	await fireEvent.input(input, { target: { value: "bad name!" } });
+	const problem = () => screen.queryByTestId("rename-problem")?.textContent;
+	expect(problem()).toBe("bad name! is not a valid container name. For example bad-name");
+	expect(input.getAttribute("aria-invalid")).toBe("true");
+	await fireEvent.keyDown(input, { key: "Enter" });
+	expect(rename).not.toHaveBeenCalled();
+	expect(onend).not.toHaveBeenCalled();
+	await fireEvent.input(input, { target: { value: "bad-name" } });
+	expect(problem()).toBeUndefined();
+	await fireEvent.keyDown(input, { key: "Enter" });
+	expect(rename).toHaveBeenCalledWith("a", "bad-name");
 });
