@@ -31,3 +31,11 @@ test("a menu leaves the focus in a field that its item opened", async () => {
 	await settled();
 	expect(document.activeElement).toBe(screen.getByLabelText("New name"));
 });
+
+test("a key that an item shows runs it and closes the menu", async () => {
+	const { menu } = await open();
+	await fireEvent.keyDown(document.activeElement!, { key: "F2" });
+	await waitFor(() => expect(menu.isConnected).toBe(false));
+	await settled();
+	expect(document.activeElement).toBe(screen.getByLabelText("New name"));
+});
