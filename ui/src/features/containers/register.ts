@@ -1,4 +1,6 @@
+import Box from "@lucide/svelte/icons/box";
 import Play from "@lucide/svelte/icons/play";
+import ScrollText from "@lucide/svelte/icons/scroll-text";
 import SquareArrowOutUpRight from "@lucide/svelte/icons/square-arrow-out-up-right";
 import { type Command, commands } from "../../state/commands.svelte";
 import { act, isServing, open, openUrl, toggleAction, webPage } from "./actions.svelte";
@@ -11,11 +13,19 @@ function containerCommands(): Command[] {
 		const { id, name, image } = container;
 		const base = { group: "Containers", keywords: `${image} ${container.stack ?? ""}` };
 		const found: Command[] = [
-			{ ...base, id: `container.open.${id}`, title: name, hint: statusWords(container), run: () => open(id) },
+			{
+				...base,
+				id: `container.open.${id}`,
+				title: `Show ${name}`,
+				icon: Box,
+				hint: statusWords(container),
+				run: () => open(id),
+			},
 			{
 				...base,
 				id: `container.logs.${id}`,
-				title: `Logs of ${name}`,
+				title: `Show the logs of ${name}`,
+				icon: ScrollText,
 				hint: image,
 				run: () => open(id, "logs"),
 			},

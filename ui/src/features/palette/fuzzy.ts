@@ -83,6 +83,18 @@ interface Searched {
 	hint?: string;
 }
 
+/** Whether a word of the text starts with each word of the query. */
+export function startsWords(query: string, text: string): boolean {
+	return (score(query, text) ?? 0) > INSIDE_A_WORD;
+}
+
+/** Whether an entry matches by more than scattered letters. */
+export function isClear(query: string, entry: Searched): boolean {
+	return (score(query, allOf(entry)) ?? 0) > SCATTERED;
+}
+
+const allOf = ({ title, keywords, hint }: Searched) => `${title} ${keywords ?? ""} ${hint ?? ""}`;
+
 /**
  * The entries that match, best first. Keywords and hints count only for whole words and their parts, and less
  * than the title. Scattered letters match nearly every long title, so they count only if nothing else does.
@@ -90,7 +102,7 @@ interface Searched {
 export function search<Entry extends Searched>(query: string, entries: readonly Entry[]): Entry[] {
 	const scored = entries.flatMap((entry) => {
 		const title = score(query, entry.title) ?? -1;
-		const all = score(query, `${entry.title} ${entry.keywords ?? ""} ${entry.hint ?? ""}`) ?? -1;
+		const all = score(query, allOf(entry)) ?? -1;
 		const points = Math.max(title, all > INITIALS ? all / 2 : -1);
 		return points < 0 ? [] : [{ entry, points }];
 	});
