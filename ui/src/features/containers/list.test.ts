@@ -80,6 +80,13 @@ describe("listItems", () => {
 		check(list, ["web", "# shop 1/2", "shop-db", "shop-ui", "# Stopped 0/1", "etl"]);
 		check(list, ["web", "# shop 1/2 closed", "# Stopped 0/1", "etl"], ["stack:shop"]);
 	});
+	it("has a crash loop among what is stopped, as the chips do", () => {
+		const loop = container({ name: "looper", state: "restarting", exit_code: 1, restart_count: 7 });
+		check(
+			[container({ name: "web" }), loop, container({ name: "etl", ...exited })],
+			["web", "# Stopped 0/2", "etl", "looper"],
+		);
+	});
 	it("ranks across groups when sorted by another column", () => {
 		const list = [container({ name: "a", stack: "s" }), container({ name: "b", ...exited })];
 		const sort: Sort = { column: "status", descending: false };

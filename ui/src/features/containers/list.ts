@@ -1,5 +1,5 @@
 import type { ContainerView, StatsView } from "../../host/host";
-import { countsAsRunning, crashCode, hasFailed, isCrashLooping, isUp } from "./status";
+import { countsAsRunning, crashCode, hasFailed, isCrashLooping } from "./status";
 
 /** Columns that the list can be sorted by. */
 export type SortColumn = "name" | "image" | "ports" | "cpu" | "memory" | "status";
@@ -36,7 +36,7 @@ export interface Heading {
 /** A line of the list: a group heading, or a container. */
 export type ListItem = Heading | { kind: "row"; key: string; container: ContainerView; group: string | null };
 
-/** Key of the group of stopped containers without a stack. */
+/** Key of the group of containers without a stack that count as stopped. */
 export const STOPPED = "stopped";
 
 const names = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
@@ -117,8 +117,10 @@ export function troubleWords({ failed, unhealthy, crashing, restarting }: Troubl
 	return words.length > 0 ? words.join(" · ") : null;
 }
 
-/** Summary of a group's states: `3 running`, `1 of 3 running`, `3 stopped`. */
-export function groupWords({ running, ids, stack }: Heading): string {
+/** Summary of a group's states: `3 running`, `1 of 3 running`, `3 stopped`; when only last known, `3 were running`. */
+export function groupWords({ running, ids, stack }: Heading, stale = false): string {
+	if (stale && stack && running > 0)
+		return `${running === ids.length ? running : `${running} of ${ids.length}`} ${running === 1 ? "was" : "were"} running`;
 	if (!stack) return String(ids.length);
 	if (running === 0) return `${ids.length} stopped`;
 	return running === ids.length ? `${running} running` : `${running} of ${ids.length} running`;
@@ -145,7 +147,7 @@ export function listItems(sorted: ContainerView[], sort: Sort, collapsed: Readon
 			const members = stacks.get(container.stack);
 			if (members) members.push(container);
 			else stacks.set(container.stack, [container]);
-		} else if (isUp(container)) up.push(container);
+		} else if (countsAsRunning(container)) up.push(container);
 		else stopped.push(container);
 	}
 	// A single group of everything has no heading.

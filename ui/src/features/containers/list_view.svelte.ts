@@ -76,7 +76,9 @@ export class ContainerListView extends Lines<ListItem> {
 	#match(): ContainerView[] {
 		const { all } = this.#source;
 		this.#remember(all);
-		return this.filtering ? all.filter((container) => matchesFilter(this.#withPorts(container), this.filter)) : all;
+		return this.filtering
+			? all.filter((container) => matchesFilter(this.#withPorts(container), this.filter))
+			: all;
 	}
 
 	/** The engine lists no ports for a stopped container. The filter finds it by those that it had. */

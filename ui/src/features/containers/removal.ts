@@ -32,7 +32,8 @@ export function removal(containers: readonly ContainerView[]): Removal {
 		const which = running.length === containers.length ? "" : `: ${list(running.map(({ name }) => name))}`;
 		goesAway.push(`${plural(running.length, "running container")} will be stopped${which}`);
 	}
-	if (one && crashing.length === 1) goesAway.push("Its restarts: it keeps crashing and will not be started again");
+	if (one && crashing.length === 1)
+		goesAway.push("Its restarts: it keeps crashing and will not be started again");
 	else if (crashing.length > 0)
 		goesAway.push(
 			`${plural(crashing.length, "container")} that ${crashing.length === 1 ? "keeps" : "keep"} crashing will be stopped: ${list(crashing.map(({ name }) => name))}`,
