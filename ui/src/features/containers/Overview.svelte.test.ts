@@ -164,6 +164,19 @@ describe("Overview", () => {
 		);
 	});
 
+	it("says whole who has a port, what to do, and nothing as if the page could be opened", async () => {
+		const reason = "taken by docker-proxy (process 4711)";
+		const { container: page } = shown({ ports: [{ ...port(80, 8081), url: null, unreachable: reason }] });
+		await screen.findByText("API_TOKEN");
+		const line = screen.getByTestId("port-unreachable-80").closest(".line")!;
+		expect(line.textContent).toContain(`127.0.0.1:8081: ${reason}`);
+		expect(line.textContent).toContain("Stop that program");
+		expect(line.textContent).not.toContain("published");
+		expect(line.querySelector(".truncate")).toBeNull();
+		expect(screen.queryByTestId("first-use-note")).toBeNull();
+		expect(page.textContent).not.toContain("Sign in as");
+	});
+
 	it("says nothing of a stopped container as if it ran", async () => {
 		const { container: page } = shown(
 			{ state: "exited", exit_code: 0, ending: "finished", health: "unhealthy" },
@@ -175,7 +188,7 @@ describe("Overview", () => {
 			},
 		);
 		await screen.findByText("API_TOKEN");
-		for (const gone of ["cpu-chart", "memory-chart", "health-output", "port-url-80"])
+		for (const gone of ["first-use-note", "cpu-chart", "memory-chart", "health-output", "port-url-80"])
 			expect(screen.queryByTestId(gone), gone).toBeNull();
 		expect(page.textContent).toContain("Connect once it runs, from");
 		expect(page.textContent).not.toMatch(/measuring|respond|is running/i);

@@ -2,10 +2,12 @@ import type { ContainerAction, ContainerView, PortView } from "../../host/host";
 import { host } from "../../host/host";
 import { announce } from "../../state/announcer.svelte";
 import { copyWithToast } from "../../state/clipboard";
+import { machine } from "../../state/machine.svelte";
 import { navigation } from "../../state/navigation.svelte";
+import { operations } from "../../state/operations.svelte";
 import { toasts } from "../../state/toasts.svelte";
 import { containers } from "./containers.svelte";
-import { ACTION_WORDS, allows } from "./status";
+import { ACTION_WORDS, allows, isUp } from "./status";
 
 /** Interactions in progress: the removal dialog, and the name being edited. */
 class Intents {
@@ -17,9 +19,14 @@ class Intents {
 
 export const intents = new Intents();
 
+/** Whether an action is possible now: the container's state allows it, and its engine is there to do it. */
+export function can(container: ContainerView, action: ContainerAction): boolean {
+	return !machine.stale && allows(container, action);
+}
+
 /** Applies an action to the containers whose state allows it. A removal asks first. */
 export async function act(wanted: readonly ContainerView[], action: ContainerAction) {
-	const able = wanted.filter((container) => allows(container, action));
+	const able = wanted.filter((container) => can(container, action));
 	if (able.length === 0) return;
 	if (action === "remove") {
 		intents.removing = able;
@@ -54,7 +61,16 @@ const DONE: Record<ContainerAction, string> = {
 /** The `s` key and the button in the header: stops running containers, starts stopped ones. */
 export function toggleAction(container: ContainerView): ContainerAction {
 	if (container.state === "paused") return "unpause";
-	return allows(container, "stop") ? "stop" : "start";
+	return isUp(container) ? "stop" : "start";
+}
+
+/** Whether a run in progress has made this container and is about to start it. */
+export function isStarting(container: ContainerView): boolean {
+	if (container.state !== "created" || container.reason !== null) return false;
+	return operations.running.some(({ title }) => {
+		const what = /^Run (.*)$/.exec(title)?.[1]?.toLowerCase();
+		return what === container.name.toLowerCase() || what === container.image.toLowerCase();
+	});
 }
 
 export function copyId(container: ContainerView) {
@@ -72,9 +88,9 @@ export function webPage(container: ContainerView): PortView | null {
 	return container.ports.find((port) => port.url !== null && port.exposed !== "none") ?? null;
 }
 
-/** Whether a container's pages can be opened: it runs, and no action is about to take its ports away. */
+/** Whether a container's pages can be opened: it runs, and neither an action nor its machine is about to end that. */
 export function isServing(container: ContainerView): boolean {
-	return container.state === "running" && !containers.pending.has(container.id);
+	return container.state === "running" && !containers.pending.has(container.id) && !machine.stale;
 }
 
 /** Opens a web page of a container in the browser. */

@@ -6,6 +6,8 @@ import { exitReason, hasFailed } from "./status";
 /** Width of each column, for `grid-template-columns`. */
 export interface ColumnShares {
 	name: string;
+	/** Of the name where the image is below it. */
+	stacked: string;
 	image: string;
 	ports: string;
 	status: string;
@@ -47,6 +49,7 @@ export function columnShares(containers: readonly ContainerView[]): ColumnShares
 	}
 	return {
 		name: share(name + 2, 14, 36),
+		stacked: share(Math.max(name + 2, image), 14, 36),
 		image: share(image, 12, 32),
 		ports: share(ports, 10, 24),
 		status: share(status, 14, 40),

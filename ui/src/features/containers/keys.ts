@@ -1,4 +1,5 @@
 import type { ContainerView } from "../../host/host";
+import { machine } from "../../state/machine.svelte";
 import { act, intents, open, toggleAction } from "./actions.svelte";
 
 /**
@@ -12,8 +13,9 @@ export function actOnKey(
 ): boolean {
 	if (event.ctrlKey || event.metaKey || event.altKey) return false;
 	if (event.key === "Delete" || event.key === "Backspace") void act(chosen, "remove");
-	else if (event.key === "F2") intents.renaming = container.id;
-	else if (event.key.toLowerCase() === "s") void act(chosen, toggleAction(container));
+	else if (event.key === "F2") {
+		if (!machine.stale) intents.renaming = container.id;
+	} else if (event.key.toLowerCase() === "s") void act(chosen, toggleAction(container));
 	else if (event.key.toLowerCase() === "r") void act(chosen, "restart");
 	else if (event.key.toLowerCase() === "p")
 		void act(chosen, container.state === "paused" ? "unpause" : "pause");

@@ -13,8 +13,19 @@ import Trash from "@lucide/svelte/icons/trash-2";
 import type { Component } from "svelte";
 import type { MenuItem } from "../../components/Menu.svelte";
 import type { ContainerAction, ContainerView } from "../../host/host";
-import { act, copyDockerRun, copyId, intents, isServing, open, openUrl, webPage } from "./actions.svelte";
-import { ACTION_WORDS, allows } from "./status";
+import { machine } from "../../state/machine.svelte";
+import {
+	act,
+	can,
+	copyDockerRun,
+	copyId,
+	intents,
+	isServing,
+	open,
+	openUrl,
+	webPage,
+} from "./actions.svelte";
+import { ACTION_WORDS, isUp } from "./status";
 
 /** The icon of each action. */
 export const ACTION_ICONS: Record<ContainerAction, Component<{ size?: number | string }>> = {
@@ -45,7 +56,7 @@ function actionItem(
 		label: action === "remove" ? "Remove…" : ACTION_WORDS[action],
 		icon: ACTION_ICONS[action],
 		hint: KEYS[action],
-		disabled: !allows(container, action),
+		disabled: !can(container, action),
 		testid: `menu-${action}`,
 		run: () => void act([container], action),
 		...more,
@@ -54,7 +65,7 @@ function actionItem(
 
 /** The menu of a container, in its row (`detail` false) or in its detail. */
 export function menuItems(container: ContainerView, detail = false): MenuItem[] {
-	const up = allows(container, "stop");
+	const up = isUp(container);
 	const items: MenuItem[] = [];
 	if (!detail) {
 		items.push(
@@ -97,6 +108,7 @@ export function menuItems(container: ContainerView, detail = false): MenuItem[] 
 			icon: Pencil,
 			hint: "F2",
 			separated: true,
+			disabled: machine.stale,
 			testid: "menu-rename",
 			run: () => {
 				intents.renaming = container.id;
@@ -106,6 +118,7 @@ export function menuItems(container: ContainerView, detail = false): MenuItem[] 
 		{
 			label: "Copy docker run command",
 			icon: SquareTerminal,
+			disabled: machine.stale,
 			testid: "menu-copy-run",
 			run: () => void copyDockerRun(container),
 		},

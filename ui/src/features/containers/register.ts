@@ -3,10 +3,11 @@ import Play from "@lucide/svelte/icons/play";
 import ScrollText from "@lucide/svelte/icons/scroll-text";
 import SquareArrowOutUpRight from "@lucide/svelte/icons/square-arrow-out-up-right";
 import { type Command, commands } from "../../state/commands.svelte";
-import { act, isServing, open, openUrl, toggleAction, webPage } from "./actions.svelte";
+import { machine } from "../../state/machine.svelte";
+import { act, can, isServing, open, openUrl, toggleAction, webPage } from "./actions.svelte";
 import { containers } from "./containers.svelte";
 import { ACTION_ICONS } from "./menu";
-import { ACTION_WORDS, allows, statusWords } from "./status";
+import { ACTION_WORDS, lastKnownWords, statusWords } from "./status";
 
 function containerCommands(): Command[] {
 	return containers.all.flatMap((container) => {
@@ -18,7 +19,7 @@ function containerCommands(): Command[] {
 				id: `container.open.${id}`,
 				title: `Show ${name}`,
 				icon: Box,
-				hint: statusWords(container),
+				hint: machine.stale ? lastKnownWords(container) : statusWords(container),
 				run: () => open(id),
 			},
 			{
@@ -42,7 +43,7 @@ function containerCommands(): Command[] {
 			});
 		}
 		for (const action of [toggleAction(container), "restart", "remove"] as const) {
-			if (!allows(container, action)) continue;
+			if (!can(container, action)) continue;
 			found.push({
 				...base,
 				id: `container.${action}.${id}`,

@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { ContainerView, Ending } from "../../host/host";
 import { container } from "./samples";
-import { exitReason, hasFailed, hasProblem, shortStatusWords, statusAge, statusWords, tone } from "./status";
+import {
+	exitReason,
+	hasFailed,
+	hasProblem,
+	lastKnownWords,
+	shortStatusWords,
+	statusAge,
+	statusWords,
+	tone,
+} from "./status";
 
 describe("statusAge", () => {
 	const check = (status: string, expected: string | null) => expect(statusAge(status), status).toBe(expected);
@@ -63,6 +72,15 @@ describe("statusWords", () => {
 			"its command was not found · 10 min ago",
 			"bad",
 		);
+	});
+	it("says only that it stopped where there is no room for the machine", () => {
+		const view = container(exited(0, "stopped", "stopped with the machine"));
+		expect(shortStatusWords(view)).toBe("stopped");
+	});
+	it("tells nothing that counts while the engine cannot be asked", () => {
+		expect(lastKnownWords(container())).toBe("was running");
+		expect(lastKnownWords(container({ state: "paused" }))).toBe("was paused");
+		expect(lastKnownWords(container({ state: "created", status: "Created" }))).toBe("never started");
 	});
 	it("does not call what was asked for a problem", () => {
 		check(exited(137, "killed", "killed"), "killed · 10 min ago", "idle");

@@ -167,6 +167,18 @@ export function statusWords(container: ContainerView, now: number = clock.since(
 	}
 }
 
+const WAS: Partial<Record<ContainerState, string>> = {
+	running: "was running",
+	paused: "was paused",
+	restarting: "was restarting",
+	removing: "was being removed",
+};
+
+/** The status as it was last known, while the engine cannot be asked: no time that goes on counting. */
+export function lastKnownWords(container: ContainerView): string {
+	return WAS[container.state] ?? statusWords(container);
+}
+
 /** The longest status that the list beside an open detail has room for, in characters. */
 const NARROW = 24;
 
@@ -183,7 +195,8 @@ export function shortStatusWords(
 		case "running":
 			return container.health === "starting" ? "checking health" : words;
 		case "exited":
-			return exitReason(container).replace(/ \(.*\)$/, "");
+			// The list is too narrow for "stopped with the machine" beside a name.
+			return exitReason(container).replace(/ \(.*\)$|^(stopped) with .*$/, "$1");
 		case "created":
 			return "could not be started";
 		default:
