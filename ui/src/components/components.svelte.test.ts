@@ -80,7 +80,9 @@ describe("toasts", () => {
 		const close = screen.getAllByLabelText("Close")[0]!;
 		close.focus();
 		// What has the pointer or the focus and is removed causes no pointerleave and no focusout in a browser.
-		screen.getByLabelText("Messages").addEventListener("focusout", (event) => event.stopImmediatePropagation(), true);
+		screen
+			.getByLabelText("Messages")
+			.addEventListener("focusout", (event) => event.stopImmediatePropagation(), true);
 		await fireEvent.click(close);
 		await vi.advanceTimersByTimeAsync(1100);
 		expect(toasts.all).toEqual([]);

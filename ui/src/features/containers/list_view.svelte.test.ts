@@ -85,7 +85,10 @@ describe("ContainerListView", () => {
 		let change: (delta: unknown) => void = () => {};
 		const host = {
 			containerList: async () => ({ revision: 0, containers: [web] }),
-			on: async (_: string, run: (delta: unknown) => void) => ((change = run), () => {}),
+			on: async (_: string, run: (delta: unknown) => void) => {
+				change = run;
+				return () => {};
+			},
 		};
 		const source = new Containers(host as never, (run) => run());
 		await source.start();

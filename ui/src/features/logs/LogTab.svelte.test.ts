@@ -84,7 +84,9 @@ describe("the search in a log", () => {
 		await show("web");
 		await fireEvent.click(screen.getByTestId("log-search-only"));
 		await typing("upstream");
-		await waitFor(() => expect(screen.getByTestId("log-view").getAttribute("aria-label")).toContain("Matching"));
+		await waitFor(() =>
+			expect(screen.getByTestId("log-view").getAttribute("aria-label")).toContain("Matching"),
+		);
 		await fireEvent.keyDown(field(), { key: "Escape" });
 		await waitFor(() => expect(screen.getByTestId("log-view").getAttribute("aria-label")).toBe("Log of web"));
 		await waitFor(() => expect(screen.getByTestId("log-view").dataset.following).toBe("true"));
