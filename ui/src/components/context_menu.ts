@@ -1,4 +1,5 @@
-const TEXT = "input:not([type=checkbox], [type=radio], [type=range], [type=button]), textarea, [contenteditable]";
+const TEXT =
+	"input:not([type=checkbox], [type=radio], [type=range], [type=button]), textarea, [contenteditable]";
 
 /** Whether the page's selected text is under this node. */
 function isSelected(node: Node): boolean {

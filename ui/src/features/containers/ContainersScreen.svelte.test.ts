@@ -1,11 +1,14 @@
 import { render, screen, waitFor } from "@testing-library/svelte";
 import { flushSync, tick } from "svelte";
-import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { fixture } from "../../host/fixture/index";
 import { host } from "../../host/host";
 import { containerTabs } from "../../state/container_tabs.svelte";
 import { navigation } from "../../state/navigation.svelte";
 import { intents, open } from "./actions.svelte";
+// Loaded when the first details open, which takes longer than a test waits.
+import "./ContainerDetail.svelte";
+import "../logs/LogTab.svelte";
 import ContainersScreen from "./ContainersScreen.svelte";
 import { containers } from "./containers.svelte";
 import GroupHeading from "./GroupHeading.svelte";
@@ -23,8 +26,6 @@ const press = (on: Element, key: string, more: KeyboardEventInit = {}) => {
 };
 
 describe("ContainersScreen", () => {
-	// Loaded when the first details open, which takes longer than a test waits.
-	beforeAll(() => import("./ContainerDetail.svelte"), 30_000);
 	beforeEach(() => {
 		vi.restoreAllMocks();
 		listView.filterText = "";
@@ -165,6 +166,49 @@ describe("ContainersScreen", () => {
 		await waitFor(() =>
 			expect((document.activeElement as HTMLElement).dataset.id).toBe(listView.items[0]!.key),
 		);
+	});
+
+	it("takes the keys of the list from a chip and from an empty filter", async () => {
+		await shown();
+		const focusIs = (key: string | null | undefined) =>
+			waitFor(() => expect((document.activeElement as HTMLElement).dataset.id).toBe(key));
+		const did = vi.spyOn(host, "containerAct").mockImplementation(() => new Promise(() => {}));
+		const chip = screen.getByTestId("chip-running");
+		chip.focus();
+		chip.click();
+		flushSync();
+		press(chip, "s");
+		expect(did).not.toHaveBeenCalled();
+		await focusIs(listView.cursor);
+		chip.focus();
+		press(chip, "ArrowDown");
+		await focusIs(listView.items[0]?.key);
+		const field = screen.getByTestId<HTMLInputElement>("container-filter");
+		field.focus();
+		flushSync();
+		press(field, "Escape");
+		await focusIs(listView.cursor);
+		chip.focus();
+		press(chip, "l");
+		expect(navigation.place).toMatchObject({ id: listView.cursor, tab: "logs" });
+	});
+
+	it("searches a shown log with the slash, also from the list", async () => {
+		const grid = await shown();
+		containerTabs.offer({
+			value: "logs",
+			label: "Logs",
+			order: 1,
+			load: () => import("../logs/LogTab.svelte"),
+		});
+		navigation.go("containers", { id: containers.all.find(({ name }) => name === "cache")!.id, tab: "logs" });
+		const search = await screen.findByTestId("log-search");
+		for (const from of [grid, screen.getByTestId("chip-all"), document.body]) {
+			from.focus();
+			press(from, "/");
+			expect(document.activeElement).toBe(search);
+			search.blur();
+		}
 	});
 
 	it("does in the details what the keys do, wherever the focus is", async () => {
