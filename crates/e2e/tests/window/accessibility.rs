@@ -13,9 +13,16 @@ pub(crate) async fn check(app: &App, screen: &str) -> Result<()> {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ui/node_modules/axe-core/axe.min.js");
     let source = std::fs::read_to_string(&source)
         .with_context(|| format!("{} is missing: run `cargo xtask test`", source.display()))?;
+    // Colours in the middle of a change would be measured as they are never read, also where a state changes meanwhile.
+    app.script(
+        "const still = new CSSStyleSheet();
+         still.replaceSync('*, *::before, *::after { transition: none !important }');
+         document.adoptedStyleSheets = [still]",
+        vec![],
+    )
+    .await?;
     for theme in [Theme::Light, Theme::Dark] {
         app.theme(theme).await?;
-        // Colours in the middle of a change would be measured as they are never read.
         app.settled().await?;
         app.script(
             &format!("if (!window.axe) {{ {source} ; window.axe = axe ?? module?.exports; }}"),
@@ -35,6 +42,8 @@ pub(crate) async fn check(app: &App, screen: &str) -> Result<()> {
             .await?;
         assert_eq!(found, json!([]), "{screen}, {}", theme.word());
     }
+    app.script("document.adoptedStyleSheets = []", vec![])
+        .await?;
     Ok(())
 }
 

@@ -131,6 +131,7 @@ struct Survey<'a> {
 
 impl Survey<'_> {
     async fn look(&mut self, screen: &str) -> Result<()> {
+        hold_toasts(self.app).await?;
         self.app.settled().await?;
         let found = self.app.script(self.script, vec![]).await?;
         let found = found.as_array().cloned().unwrap_or_default();
@@ -332,11 +333,22 @@ fn busy_engine() -> Result<Engine> {
     Ok(engine)
 }
 
+/// A toast stays for as long as the pointer is over it. A change of the window's size ends that.
+async fn hold_toasts(app: &App) -> Result<()> {
+    app.script(
+        "document.querySelector('.toasts')?.dispatchEvent(new PointerEvent('pointerenter'))",
+        vec![],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Runs a script on every screen in every size.
 async fn survey(app: &App, script: &'static str) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for (width, height, percent) in SIZES {
         app.resize(*width, *height).await?;
+        hold_toasts(app).await?;
         zoom(app, *width, *percent).await?;
         let mut survey = Survey {
             app,
@@ -377,12 +389,7 @@ async fn a_toast_covers_no_control() -> Result<()> {
     app.find("container-detail").await?;
     engine.docker_ok(&["rm", "short-lived"]);
     app.find("toast").await?;
-    // A toast stays for as long as the pointer is over it.
-    app.script(
-        "document.querySelector('.toasts').dispatchEvent(new PointerEvent('pointerenter'))",
-        vec![],
-    )
-    .await?;
+    hold_toasts(&app).await?;
     let found = survey(&app, COVERED_BY_TOAST).await?;
     let count = found.len();
     assert!(found.is_empty(), "{count} covered:\n{}", found.join("\n"));
