@@ -9,7 +9,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -139,17 +139,22 @@ impl Trusting {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn containers_reach_neither_the_engine_nor_this_computer() {
-    let Some(image) = image() else { return };
-    let own = Own::new(&image);
-    // With the usual umask, sockets would be closed to others without a mode of their own.
+/// Starts `slipwayd` with a umask under which sockets are open to others unless they have a mode of their own.
+async fn with_an_open_umask(own: &Own) -> Child {
     let mut daemon = own.command_with(&["sh", "-c", "umask 0; exec \"$@\"", "sh"]);
     let mut daemon = daemon.spawn().expect("sh");
     while !own.client.is_running().await {
         assert!(daemon.try_wait().expect("ours").is_none(), "{}", own.log());
         tokio::task::yield_now().await;
     }
+    daemon
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_reach_neither_the_engine_nor_this_computer() {
+    let Some(image) = image() else { return };
+    let own = Own::new(&image);
+    let mut daemon = with_an_open_umask(&own).await;
     own.client.start().await.expect("accepted");
     let view = own.running().await;
     assert_eq!(warnings_about(&view, "network"), [""; 0]);
