@@ -10,12 +10,15 @@ use slipway_api::stats::StatsView;
 use slipway_engine::Engine;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 use crate::error::api_error;
 use crate::{Slipway, view};
 
 /// Interval at which samples are delivered together.
 const BATCH: Duration = Duration::from_millis(250);
+/// Timeout of a sample, of which one comes each second.
+const SAMPLE_DEADLINE: Duration = Duration::from_secs(10);
 /// Limit of watched containers; no screen shows more rows.
 const MAX_WATCHED: usize = 100;
 
@@ -132,8 +135,9 @@ impl Slipway {
                 let first = engine.stats_once(&id).await?;
                 let mut stream = engine.stats_stream_after(&id, first.cpu).await?;
                 let mut latest = None;
-                // The first sample has no earlier CPU time to compare with.
-                while let Some(sample) = stream.next().await {
+                // The first sample has no earlier CPU time to compare with. dockerd keeps the stream of a container open
+                // that was removed meanwhile, and says nothing more.
+                while let Ok(Some(sample)) = timeout(SAMPLE_DEADLINE, stream.next()).await {
                     let sample = sample?;
                     let complete = sample.cpu_percent.is_some();
                     latest = Some(sample);
