@@ -17,8 +17,8 @@ use crate::{Slipway, view};
 
 /// Interval at which samples are delivered together.
 const BATCH: Duration = Duration::from_millis(250);
-/// Timeout of a sample, of which one comes each second.
-const SAMPLE_DEADLINE: Duration = Duration::from_secs(10);
+/// Timeout of the samples of one measurement, which come each second.
+const SAMPLES_DEADLINE: Duration = Duration::from_secs(10);
 /// Limit of watched containers; no screen shows more rows.
 const MAX_WATCHED: usize = 100;
 
@@ -133,18 +133,24 @@ impl Slipway {
             let engine = engine.clone();
             async move {
                 let first = engine.stats_once(&id).await?;
-                let mut stream = engine.stats_stream_after(&id, first.cpu).await?;
-                let mut latest = None;
-                // The first sample has no earlier CPU time to compare with. dockerd keeps the stream of a container open
-                // that was removed meanwhile, and says nothing more.
-                while let Ok(Some(sample)) = timeout(SAMPLE_DEADLINE, stream.next()).await {
-                    let sample = sample?;
-                    let complete = sample.cpu_percent.is_some();
-                    latest = Some(sample);
-                    if complete {
-                        break;
+                let samples = async {
+                    let mut stream = engine.stats_stream_after(&id, first.cpu).await?;
+                    let mut latest = None;
+                    // The first sample has no earlier CPU time to compare with.
+                    while let Some(sample) = stream.next().await {
+                        let sample = sample?;
+                        let complete = sample.cpu_percent.is_some();
+                        latest = Some(sample);
+                        if complete {
+                            break;
+                        }
                     }
-                }
+                    Ok(latest)
+                };
+                // dockerd neither answers nor refuses for a container that was removed meanwhile.
+                let latest = timeout(SAMPLES_DEADLINE, samples)
+                    .await
+                    .unwrap_or(Ok(None))?;
                 Ok(latest.map(|sample| (name, view::stats(&id, &sample))))
             }
         };
