@@ -105,7 +105,7 @@ async fn follow(
         if told {
             written.notified().await;
             tokio::time::sleep(GATHER).await;
-            // What was written during the pause is read below. A second pass would connect again.
+            // Changes during the pause are read below. A second pass would connect again.
             let _ = written.notified().now_or_never();
         } else {
             tokio::time::sleep(LOOK).await;

@@ -721,7 +721,7 @@ impl Follower {
             may_have_gone_down(view) && !self.end_requests.has_heard_the_end_of(&view.id)
         });
         ended.truncate(MOST_GONE_DOWN);
-        // What inspect knows, such as that memory ran out, goes before what is inferred.
+        // Facts of inspect, such as memory that ran out, go before inferences.
         let engine = &selected.engine;
         let found: Vec<_> = futures_util::stream::iter(ended)
             .map(async |view| (engine.inspect_container(&view.id).await, view))

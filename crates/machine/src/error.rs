@@ -56,9 +56,9 @@ pub enum MachineError {
     /// This computer has too little memory free.
     #[error("The machine needs {} of memory, but only {} is free", size::memory(wanted_mb << 20), size::memory(available_mb << 20))]
     NoMemory {
-        /// What the settings say, in MiB.
+        /// The memory of the settings, in MiB.
         wanted_mb: u64,
-        /// What there is, in MiB.
+        /// The memory that is available, in MiB.
         available_mb: u64,
     },
     /// The disk of this computer is full.
@@ -66,7 +66,7 @@ pub enum MachineError {
     NoSpace {
         /// A place on the disk.
         path: PathBuf,
-        /// What is free, in bytes.
+        /// The free space, in bytes.
         free: u64,
     },
     /// A directory that has to be ours alone is not.

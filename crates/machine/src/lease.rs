@@ -491,7 +491,7 @@ mod tests {
         ));
     }
 
-    /// What is said while the lease is taken, also why it cannot be, is in the log.
+    /// Messages while the lease is taken are in the log, also those about a refusal.
     #[test]
     fn the_log_is_open_before_anything_is_said() {
         let root = tempfile::tempdir().unwrap();

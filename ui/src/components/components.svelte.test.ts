@@ -79,7 +79,7 @@ describe("toasts", () => {
 		await fireEvent.pointerEnter(screen.getByLabelText("Messages"));
 		const close = screen.getAllByLabelText("Close")[0]!;
 		close.focus();
-		// What has the pointer or the focus and is removed causes no pointerleave and no focusout in a browser.
+		// Browsers send no pointerleave and no focusout for an element that is removed.
 		screen
 			.getByLabelText("Messages")
 			.addEventListener("focusout", (event) => event.stopImmediatePropagation(), true);

@@ -11,7 +11,7 @@ export function hidePressedTitles(page: Document): () => void {
 		element.addEventListener(
 			"pointerleave",
 			() => {
-				// What the element does may have changed with the press, and its title with it.
+				// The press may have changed the element's action, and its title with it.
 				if (!element.hasAttribute("title")) element.title = title;
 			},
 			{ once: true },

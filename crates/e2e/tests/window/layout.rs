@@ -121,7 +121,7 @@ for (const toast of toasts) {
 return found;
 "#;
 
-/// What a script finds wrong, by screen.
+/// The faults that a script finds, by screen.
 struct Survey<'a> {
     app: &'a App,
     script: &'static str,

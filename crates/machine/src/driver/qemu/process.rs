@@ -428,7 +428,7 @@ mod tests {
         assert_eq!(end_of(output), kept);
     }
 
-    /// What QEMU prints when KVM is there and does not run a guest, and when it is not there.
+    /// QEMU's output where KVM is there and does not run a guest, and where it is missing.
     #[test]
     fn the_registers_are_not_part_of_what_qemu_says() {
         check(
