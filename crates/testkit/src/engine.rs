@@ -2,12 +2,13 @@
 
 use std::{
     fs::{self, File},
+    io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::{
     Error, Registry, Result,
@@ -158,8 +159,21 @@ impl Engine {
     }
 
     /// Freezes dockerd with SIGSTOP: connections are accepted by the kernel and nothing answers.
+    ///
+    /// It waits until every thread is stopped: one that still runs can answer once more.
     pub fn stop_signal(&self) -> Result<()> {
-        self.signal("freeze it", Signal::STOP)
+        self.signal("freeze it", Signal::STOP)?;
+        let Some(private) = &self.private else {
+            return Ok(());
+        };
+        let Some(child) = &private.dockerd else {
+            return Ok(());
+        };
+        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(Pid::from_child(child)), stopped)
+            .map(|_status| ())
+            .map_err(io::Error::from)
+            .at("freeze", &private.run.join("docker.pid"))
     }
 
     /// Lets a frozen dockerd continue.
