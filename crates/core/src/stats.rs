@@ -10,13 +10,16 @@ use slipway_api::stats::StatsView;
 use slipway_engine::Engine;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::error::api_error;
 use crate::{Slipway, view};
 
-/// Interval at which samples are delivered together.
+/// How long the first samples wait for others to be delivered with.
 const BATCH: Duration = Duration::from_millis(250);
+/// Interval between two deliveries. Each stream has a sample a second, and each delivery costs the window more than what
+/// is in it.
+const INTERVAL: Duration = Duration::from_secs(1);
 /// Timeout of the samples of one measurement, which come each second.
 const SAMPLES_DEADLINE: Duration = Duration::from_secs(10);
 /// Limit of watched containers; no screen shows more rows.
@@ -192,8 +195,10 @@ async fn read(engine: Engine, id: String, sender: mpsc::Sender<StatsView>) {
 }
 
 async fn hand_on(mut receiver: mpsc::Receiver<StatsView>, sink: Arc<Mutex<Sink>>) {
+    let mut next = Instant::now();
     while let Some(first) = receiver.recv().await {
-        tokio::time::sleep(BATCH).await;
+        sleep_until(next.max(Instant::now() + BATCH)).await;
+        next = Instant::now() + INTERVAL;
         let mut batch = vec![first];
         while let Ok(more) = receiver.try_recv() {
             batch.push(more);

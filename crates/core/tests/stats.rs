@@ -6,9 +6,18 @@ use std::time::{Duration, Instant};
 
 use slipway_core::{SettingsFile, Slipway};
 use slipway_engine::Environment;
-use slipway_testkit::{Engine, FaultProxy};
+use slipway_testkit::{Engine, Fault, FaultProxy};
 
 type Seen = Arc<Mutex<Vec<String>>>;
+
+/// A process that uses the engine behind the proxy.
+fn behind(proxy: &FaultProxy) -> Slipway {
+    let mut environment = Environment::from_process();
+    environment.variables = HashMap::from([("DOCKER_HOST".to_owned(), proxy.host())]);
+    environment.home = None;
+    let settings = SettingsFile::at("/nonexistent/settings.json".into());
+    Slipway::once(environment, settings, None)
+}
 
 /// A watch by the window, and the ids it has delivered samples of.
 async fn watch(slipway: &Slipway, ids: &[String]) -> Seen {
@@ -47,11 +56,7 @@ async fn a_watch_of_more_or_fewer_containers_opens_only_what_is_new() {
         .map(|_| engine.docker_ok(&["run", "-d", "slipway/busybox", "sleep", "600"]))
         .collect();
     let proxy = FaultProxy::in_front_of(&engine).expect("a proxy");
-    let mut environment = Environment::from_process();
-    environment.variables = HashMap::from([("DOCKER_HOST".to_owned(), proxy.host())]);
-    environment.home = None;
-    let settings = SettingsFile::at("/nonexistent/settings.json".into());
-    let slipway = Slipway::once(environment, settings, None);
+    let slipway = behind(&proxy);
 
     until_seen(&watch(&slipway, &ids).await, &ids).await;
     assert_eq!(proxy.count("stats?stream=1"), 3);
@@ -66,4 +71,26 @@ async fn a_watch_of_more_or_fewer_containers_opens_only_what_is_new() {
     watch(&slipway, &ids[1..]).await;
     until_seen(&watch(&slipway, &ids).await, &ids).await;
     assert_eq!(proxy.count("stats?stream=1"), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_without_samples_does_not_hold_up_the_others() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    let [silent, measured] =
+        [(); 2].map(|()| engine.docker_ok(&["run", "-d", "slipway/busybox", "sleep", "600"]));
+    let proxy = FaultProxy::in_front_of(&engine).expect("a proxy");
+    let slipway = behind(&proxy);
+    // As dockerd does for a container that is removed between the two requests of a measurement.
+    let stream = format!("{silent}/stats?stream=1");
+    proxy.set(Fault::Unanswered(stream.clone().leak()));
+
+    let began = Instant::now();
+    let samples = slipway.stats_once(&[]).await.expect("the others' samples");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    assert_eq!(proxy.count(&stream), 1);
+    let ids: Vec<&str> = samples.iter().map(|(_, sample)| &*sample.id).collect();
+    assert_eq!(ids, [measured]);
 }

@@ -50,6 +50,8 @@ pub enum Fault {
     HttpGarbage,
     /// Answers each request with 200 and a JSON text that never ends.
     Endless,
+    /// Never answers a request with this in its `METHOD /path?query`, and passes all others.
+    Unanswered(&'static str),
     /// Refuses new connections and cuts those that are open, as if the engine had died.
     Refuse,
 }
@@ -444,7 +446,13 @@ impl Connection<'_> {
             }
             let requests = lock(&self.requests).read(&buffer[..count]);
             let heads = requests.len();
+            let asks_for = |part| requests.iter().any(|it| it.to_string().contains(part));
+            let is_unanswered =
+                matches!(fault.borrow().1, Fault::Unanswered(part) if asks_for(part));
             lock(&self.shared.requests).extend(requests);
+            if is_unanswered {
+                return std::future::pending().await;
+            }
             if self.is_stalled(&fault) {
                 while self.is_stalled(&fault) {
                     if fault.changed().await.is_err() {
@@ -531,7 +539,9 @@ impl Connection<'_> {
             let left =
                 |limit: u64| usize::try_from(limit.saturating_sub(sent)).unwrap_or(usize::MAX);
             let (piece, pause) = match current {
-                Fault::Pass | Fault::HttpGarbage | Fault::Endless => (rest.len(), None),
+                Fault::Unanswered(_) | Fault::Pass | Fault::HttpGarbage | Fault::Endless => {
+                    (rest.len(), None)
+                }
                 Fault::Delay(delay) => {
                     if let Ok(changed) = tokio::time::timeout(delay, fault.changed()).await {
                         changed.map_err(|_| Cut)?;
