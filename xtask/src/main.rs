@@ -60,6 +60,10 @@ fn main() -> Result<()> {
             test::test(install, take(&mut arguments, "--quick"));
             Ok(())
         }
+        test::BUILDS => {
+            test::builds(install);
+            Ok(())
+        }
         "soak" => test::soak(install),
         "tour" => test::tour(install),
         "bench" => bench::bench(install, &arguments),

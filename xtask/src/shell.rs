@@ -118,7 +118,7 @@ impl Beside {
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        // Cargo ends its compilers when it is ended. After `wait` both do nothing.
+        // After `wait` both do nothing.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

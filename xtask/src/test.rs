@@ -9,11 +9,15 @@ use crate::arch::Arch;
 use crate::guest_image;
 use crate::packages::{self, Consent};
 use crate::report::Report;
-use crate::workspace::{binary, build_release, build_release_beside, cargo};
+use crate::shell::Beside;
+use crate::workspace::{binary, build_release, cargo, target};
 use crate::{bundle, npm, shell, targets, welcome_image};
 
 /// Name of the end-to-end test that measures how smoothly the window moves: nothing else may run meanwhile.
 const MEASURING: &str = "a_flood_leaves_the_window_responsive";
+
+/// The command that `test` calls for [`builds`].
+pub(crate) const BUILDS: &str = "builds-of-test";
 
 const TESTS: &str = "unit, property and real-engine tests";
 
@@ -62,17 +66,13 @@ fn everything(report: &mut Report, consent: Consent, quick: bool) -> Option<()> 
     step(report.check("the machine's images", || {
         guest_image::guest_image(consent, &[])
     }))?;
-    let build = if quick {
-        None
-    } else {
-        // These tests mostly wait, for containers and the machine: the build takes the time that they leave.
-        Some(build_release_beside())
-    };
+    // These tests mostly wait, for containers and the machine: builds take the time that they leave.
+    let builds = (!quick).then(|| start_builds(consent));
     report.tests(TESTS, &mut tests());
-    let Some(build) = build else {
+    let Some(builds) = builds else {
         return Some(());
     };
-    step(report.check("release build, begun before these tests", || build?.wait()))?;
+    report.check("builds beside these tests", || builds?.wait());
     report.tests(
         "end-to-end tests",
         &mut e2e(&[
@@ -88,15 +88,37 @@ fn everything(report: &mut Report, consent: Consent, quick: bool) -> Option<()> 
         "end-to-end tests that measure",
         &mut e2e(&["test", "--package=slipway-e2e", "--test=window", MEASURING]),
     );
-    #[cfg(target_os = "linux")]
-    report.check("the machine's images, each built twice", || {
-        guest_image::guest_image(consent, &["--check-reproducible".to_owned()])
-    });
     report.check("bundles", || bundle::bundle(consent));
-    if cfg!(target_os = "linux") {
+    Some(())
+}
+
+/// Starts [`builds`] in a process of its own at the lowest priority.
+fn start_builds(consent: Consent) -> Result<Beside> {
+    // It has no terminal to ask on.
+    packages::install(consent, targets::PACKAGES)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(BUILDS);
+    if cfg!(unix) {
+        command = shell::nice(&command);
+    }
+    Beside::start(command, target().join("builds.log"))
+}
+
+/// Builds the shipped programs, and checks that the machine's images can be built again to the same bytes and that the
+/// code for other systems is in order.
+pub(crate) fn builds(consent: Consent) {
+    let mut report = Report::default();
+    report.check("release build", build_release);
+    #[cfg(target_os = "linux")]
+    {
+        report.check("the machine's images, each built twice", || {
+            guest_image::guest_image(consent, &["--check-reproducible".to_owned()])
+        });
         report.check("macOS and Windows code", || targets::check(consent));
     }
-    Some(())
+    if !report.close() {
+        std::process::exit(1);
+    }
 }
 
 fn tests() -> Command {

@@ -7,11 +7,15 @@ use anyhow::Result;
 
 use crate::npm;
 use crate::packages::{self, Consent};
-use crate::shell::{self, Beside};
+use crate::shell;
 
-/// The root of the workspace.
+/// The root of the workspace that cargo was called in: with a shared target directory, this program can have been
+/// compiled in another clone.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR");
+    manifest
+        .as_deref()
+        .map_or(Path::new(env!("CARGO_MANIFEST_DIR")), Path::new)
         .parent()
         .expect("xtask lies in the workspace")
         .to_owned()
@@ -45,16 +49,6 @@ pub(crate) fn binary(profile: &str, name: &str) -> PathBuf {
 /// Builds the shipped programs: the window, the command and `slipwayd`, in the release profile.
 pub(crate) fn build_release() -> Result<()> {
     shell::run(&mut cargo(&RELEASE))
-}
-
-/// Starts [`build_release`] at the lowest priority, so that it takes only the processor time that other work leaves. Its
-/// output is kept until its end.
-pub(crate) fn build_release_beside() -> Result<Beside> {
-    let mut build = cargo(&RELEASE);
-    if cfg!(unix) {
-        build = shell::nice(&build);
-    }
-    Beside::start(build, target().join("release-build.log"))
 }
 
 const RELEASE: [&str; 5] = [
