@@ -69,7 +69,7 @@ test("the machine's actions are listed, and no image whose description mentions 
 });
 
 test("an image goes by its name, its reference, or when nothing else matches", async () => {
-	expect(await listed("alpine")).toContain("Run Alpine Linux");
-	expect((await listed("ghcr.io/org/app:1")).at(-1)).toBe("Run ghcr.io/org/app:1");
-	expect(await listed("qqxxqq")).toEqual(["Run qqxxqq"]);
+	expect(await listed("alpine")).toContain("Run Alpine Linux…");
+	expect((await listed("ghcr.io/org/app:1")).at(-1)).toBe("Run ghcr.io/org/app:1…");
+	expect(await listed("qqxxqq")).toEqual(["Run qqxxqq…"]);
 });
