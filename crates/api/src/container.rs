@@ -67,7 +67,7 @@ pub enum ContainerState {
     Unknown,
 }
 
-/// How a container ended. A problem is [`Ending::Failed`] or [`Ending::OutOfMemory`] and nothing else.
+/// How a container ended. [`Ending::is_problem`] says which of them need attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -79,8 +79,17 @@ pub enum Ending {
     Killed,
     /// The kernel killed it for want of memory.
     OutOfMemory,
-    /// By itself, with another exit code, or it could not be started.
+    /// By itself, with another exit code.
     Failed,
+    /// It could not be started. Its exit code is the engine's, and its times are those of an earlier run.
+    NotStarted,
+}
+
+impl Ending {
+    /// Whether it needs attention.
+    pub fn is_problem(self) -> bool {
+        matches!(self, Self::Failed | Self::OutOfMemory | Self::NotStarted)
+    }
 }
 
 /// Result of a health check.
@@ -165,7 +174,7 @@ pub struct ContainerDetail {
     /// Command line as it is executed: entrypoint and arguments.
     pub command: Vec<String>,
     /// Environment, `NAME=value` split at the first `=`.
-    pub env: Vec<EnvVar>,
+    pub env: Vec<ShownVariable>,
     /// Working directory.
     pub working_dir: String,
     /// User it runs as; empty for root.
@@ -225,6 +234,17 @@ pub struct EnvVar {
     pub name: String,
     /// Value.
     pub value: String,
+}
+
+/// An environment variable as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct ShownVariable {
+    /// Name.
+    pub name: String,
+    /// Value.
+    pub value: String,
+    /// Whether the value is masked until somebody wants to see it.
+    pub secret: bool,
 }
 
 /// When the engine starts a container again by itself.

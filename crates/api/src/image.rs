@@ -40,8 +40,8 @@ pub struct ImageConfig {
     pub ports: Vec<ImagePort>,
     /// Paths it declares as volumes.
     pub volumes: Vec<String>,
-    /// Its environment, `NAME=value`.
-    pub env: Vec<crate::container::EnvVar>,
+    /// Its environment.
+    pub env: Vec<crate::container::ShownVariable>,
     /// Entrypoint and default command.
     pub command: Vec<String>,
     /// Whether it brings a health check.

@@ -89,6 +89,8 @@ pub struct PlanCheck {
     pub docker_run: String,
     /// The same line with the values of secrets, for the clipboard.
     pub docker_run_full: String,
+    /// Names of the plan's variables whose values are masked.
+    pub secrets: Vec<String>,
     /// What stands in the way (`blocking`) or is worth knowing.
     pub findings: Vec<PlanFinding>,
     /// Whether folders of this computer can be mounted: the engine runs on it, and not in Slipway's machine.
@@ -170,6 +172,8 @@ pub struct RunOutcome {
     pub connections: Vec<ConnectionString>,
     /// Things worth knowing, such as a port that was moved.
     pub notices: Vec<String>,
+    /// Names of the plan's variables whose values are masked.
+    pub secrets: Vec<String>,
 }
 
 /// A service that an image needs beside it.

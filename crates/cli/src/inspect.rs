@@ -1,7 +1,9 @@
 //! `slipway inspect`: everything about one container.
 
-use slipway_api::container::{ContainerDetail, EnvVar, MountKind, MountView, RestartPolicy};
-use slipway_core::{Slipway, is_secret_name};
+use slipway_api::container::{
+    ContainerDetail, EnvVar, MountKind, MountView, RestartPolicy, ShownVariable,
+};
+use slipway_core::Slipway;
 
 use crate::arguments::Inspect;
 use crate::containers::{health_name, port_in_short, restarted, state_cell};
@@ -52,6 +54,11 @@ pub(crate) async fn inspect(
 fn summary(detail: &ContainerDetail) -> Fields {
     let container = &detail.container;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    // A start error is the reason, and has a field of its own.
+    let reason = match detail.start_error {
+        Some(_) => String::new(),
+        None => text(&container.reason),
+    };
     let mut fields = Fields::default();
     fields
         .field("Name", container.name.as_str())
@@ -59,7 +66,7 @@ fn summary(detail: &ContainerDetail) -> Fields {
         .field("Image", container.image.as_str())
         .field("Platform", text(&detail.platform))
         .field("State", state_cell(container))
-        .field("Reason", text(&container.reason))
+        .field("Reason", reason)
         .field(
             "Health",
             container.health.map(health_name).unwrap_or_default(),
@@ -78,6 +85,7 @@ fn summary(detail: &ContainerDetail) -> Fields {
             "Exit code",
             container
                 .exit_code
+                .filter(|_| detail.start_error.is_none())
                 .map(|code| code.to_string())
                 .unwrap_or_default(),
         )
@@ -125,16 +133,18 @@ fn summary(detail: &ContainerDetail) -> Fields {
     fields
 }
 
-fn variable(variable: &EnvVar) -> String {
-    if is_masked(variable) {
-        return format!("{}=••••••••", variable.name);
-    }
-    pair(variable)
+fn variable(variable: &ShownVariable) -> String {
+    let value = if is_masked(variable) {
+        "••••••••"
+    } else {
+        &variable.value
+    };
+    format!("{}={value}", variable.name)
 }
 
-/// Whether the value looks secret: a terminal is seen by others, and its output is kept.
-fn is_masked(variable: &EnvVar) -> bool {
-    !variable.value.is_empty() && is_secret_name(&variable.name)
+/// Whether the value is left out: a terminal is seen by others, and its output is kept.
+fn is_masked(variable: &ShownVariable) -> bool {
+    variable.secret && !variable.value.is_empty()
 }
 
 fn pair(variable: &EnvVar) -> String {
@@ -208,19 +218,24 @@ mod tests {
             mounted(MountKind::Bind, Some("/srv/site"), "/www", false),
             mounted(MountKind::Tmpfs, None, "/tmp", false),
         ];
-        let variable = |name: &str, value: &str| EnvVar {
+        let variable = |name: &str, value: &str, secret| ShownVariable {
             name: name.to_owned(),
             value: value.to_owned(),
+            secret,
+        };
+        let label = EnvVar {
+            name: "io.slipway.catalog".to_owned(),
+            value: "nginx".to_owned(),
         };
         let detail = ContainerDetail {
             container,
             command: ["nginx", "-g", "daemon off;"].map(str::to_owned).to_vec(),
             env: vec![
-                variable("A", "1"),
-                variable("EVIL", "\x1b[2Jx\ny"),
-                variable("POSTGRES_PASSWORD", "secret"),
-                variable("APP_ENCRYPTIONKEY", "secret"),
-                variable("EMPTY_TOKEN", ""),
+                variable("A", "1", false),
+                variable("EVIL", "\x1b[2Jx\ny", false),
+                variable("POSTGRES_PASSWORD", "secret", true),
+                variable("APP_ENCRYPTIONKEY", "secret", true),
+                variable("EMPTY_TOKEN", "", true),
             ],
             working_dir: "/".to_owned(),
             user: String::new(),
@@ -232,7 +247,7 @@ mod tests {
                 name: "bridge".to_owned(),
                 ip_address: Some("172.17.0.2".to_owned()),
             }],
-            labels: vec![variable("io.slipway.catalog", "nginx")],
+            labels: vec![label],
             started_at: Some("2026-05-04T10:00:01.000000000Z".to_owned()),
             finished_at: None,
             restart_count: 2,

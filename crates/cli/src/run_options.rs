@@ -326,6 +326,7 @@ mod tests {
             check: PlanCheck {
                 docker_run: String::new(),
                 docker_run_full: String::new(),
+                secrets: Vec::new(),
                 findings: Vec::new(),
                 local_folders: false,
             },

@@ -7,7 +7,7 @@ use slipway_api::container::{ContainerState, ContainerView, EnvVar, MountKind};
 use slipway_catalog::{Entry, MASK};
 use slipway_engine::ContainerDetail;
 
-use crate::run::is_secret_name;
+use crate::secret::is_secret_name;
 use crate::view;
 
 /// Networks that every engine has, and on which containers do not find each other by name.

@@ -345,7 +345,7 @@ fn detail_view(
     container: ContainerView,
     image: Option<&domain::ImageDetail>,
 ) -> ContainerDetail {
-    let env: Vec<_> = detail.env.iter().map(|line| view::env_var(line)).collect();
+    let variables = detail.env.iter().map(|line| view::shown_variable(line));
     let entry = view::catalog_entry(
         detail.labels.get(view::CATALOG_LABEL).map(String::as_str),
         &detail.image,
@@ -393,12 +393,12 @@ fn detail_view(
             .health
             .as_ref()
             .and_then(|health| health.last_output.clone()),
-        start_error: detail.state.error.clone().filter(|error| !error.is_empty()),
+        start_error: detail.start_error(),
         last_lines: None,
         note,
         // Where its ports are bound is filled in later.
         connections: Vec::new(),
-        env,
+        env: variables.collect(),
         container,
     }
 }

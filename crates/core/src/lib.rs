@@ -26,6 +26,7 @@ mod log;
 mod machine;
 mod operation;
 mod run;
+mod secret;
 mod selection;
 mod session;
 mod settings;
@@ -38,7 +39,6 @@ mod web_page;
 
 pub use error::api_error;
 pub use machine::held_ports::why_unreachable;
-pub use run::is_secret_name;
 pub use session::{Change, Changes};
 pub use settings::{Settings, SettingsFile};
 pub use slipway::Slipway;

@@ -7,12 +7,16 @@ use slipway_api::container::{
 use slipway_api::engine::{EndpointView, EngineView};
 use slipway_api::image::{ImageConfig, ImagePort};
 use slipway_api::stats::StatsView;
-use slipway_api::{container::EnvVar, run::MountPlan};
+use slipway_api::{
+    container::{EnvVar, ShownVariable},
+    run::MountPlan,
+};
 use slipway_catalog::Entry;
 use slipway_engine as domain;
 use slipway_engine::{Address, Candidate, Endpoint, EndpointSource, Probe, Product, Timestamp};
 
 use crate::error::{api_error, endpoint_error};
+use crate::secret::is_secret_name;
 use crate::selection::Selected;
 use crate::{exit_reason, web_page};
 
@@ -284,7 +288,8 @@ pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> 
         }
     }
     let mut ports = ports(&all_ports, entry, engine_host);
-    if !is_up(state) {
+    // Between two runs of a crash loop nothing is bound either.
+    if !is_up(state) || state == ContainerState::Restarting {
         for port in &mut ports {
             plan_port(port, &detail.configured_ports);
         }
@@ -436,7 +441,7 @@ pub(crate) fn image_config(image: &domain::ImageDetail) -> ImageConfig {
             })
             .collect(),
         volumes: image.volumes.clone(),
-        env: image.env.iter().map(|line| env_var(line)).collect(),
+        env: image.env.iter().map(|line| shown_variable(line)).collect(),
         command: image
             .entrypoint
             .iter()
@@ -453,6 +458,16 @@ pub(crate) fn platform(image: &domain::ImageDetail) -> String {
     match &image.variant {
         Some(variant) if !variant.is_empty() => format!("{}/{}/{variant}", image.os, image.arch),
         _ => format!("{}/{}", image.os, image.arch),
+    }
+}
+
+/// A variable as it is shown, from `NAME=value`.
+pub(crate) fn shown_variable(line: &str) -> ShownVariable {
+    let EnvVar { name, value } = env_var(line);
+    ShownVariable {
+        secret: is_secret_name(&name),
+        name,
+        value,
     }
 }
 

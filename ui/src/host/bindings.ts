@@ -344,7 +344,7 @@ export type ContainerDetail = {
 	/**  Command line as it is executed: entrypoint and arguments. */
 	command: string[],
 	/**  Environment, `NAME=value` split at the first `=`. */
-	env: EnvVar[],
+	env: ShownVariable[],
 	/**  Working directory. */
 	working_dir: string,
 	/**  User it runs as; empty for root. */
@@ -483,7 +483,7 @@ version: string } |
 /**  Why. */
 why: string };
 
-/**  How a container ended. A problem is [`Ending::Failed`] or [`Ending::OutOfMemory`] and nothing else. */
+/**  How a container ended. [`Ending::is_problem`] says which of them need attention. */
 export type Ending = 
 /**  By itself, with exit code 0. */
 "finished" | 
@@ -493,8 +493,10 @@ export type Ending =
 "killed" | 
 /**  The kernel killed it for want of memory. */
 "out_of_memory" | 
-/**  By itself, with another exit code, or it could not be started. */
-"failed";
+/**  By itself, with another exit code. */
+"failed" | 
+/**  It could not be started. Its exit code is the engine's, and its times are those of an earlier run. */
+"not_started";
 
 /**  An endpoint at which an engine was looked for, with what was found there. */
 export type EndpointView = {
@@ -635,8 +637,8 @@ export type ImageConfig = {
 	ports: ImagePort[],
 	/**  Paths it declares as volumes. */
 	volumes: string[],
-	/**  Its environment, `NAME=value`. */
-	env: EnvVar[],
+	/**  Its environment. */
+	env: ShownVariable[],
 	/**  Entrypoint and default command. */
 	command: string[],
 	/**  Whether it brings a health check. */
@@ -1097,6 +1099,8 @@ export type PlanCheck = {
 	docker_run: string,
 	/**  The same line with the values of secrets, for the clipboard. */
 	docker_run_full: string,
+	/**  Names of the plan's variables whose values are masked. */
+	secrets: string[],
 	/**  What stands in the way (`blocking`) or is worth knowing. */
 	findings: PlanFinding[],
 	/**  Whether folders of this computer can be mounted: the engine runs on it, and not in Slipway's machine. */
@@ -1272,6 +1276,8 @@ export type RunOutcome = {
 	connections: ConnectionString[],
 	/**  Things worth knowing, such as a port that was moved. */
 	notices: string[],
+	/**  Names of the plan's variables whose values are masked. */
+	secrets: string[],
 };
 
 /**  Everything about a container before it exists. */
@@ -1329,6 +1335,16 @@ export type ServiceContainer = {
 export type SettingsView = {
 	/**  Name or address of the engine to use; `None` selects one automatically. */
 	engine: string | null,
+};
+
+/**  An environment variable as it is shown. */
+export type ShownVariable = {
+	/**  Name. */
+	name: string,
+	/**  Value. */
+	value: string,
+	/**  Whether the value is masked until somebody wants to see it. */
+	secret: boolean,
 };
 
 /**  One measurement of one container. What the engine does not report is absent. */

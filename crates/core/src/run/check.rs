@@ -12,7 +12,7 @@ use crate::docker_run_line::docker_run_line;
 use crate::run::draft::LOOK_DEADLINE;
 use crate::run::needed;
 use crate::run::port::HostPorts;
-use crate::run::{looks_secret, spec};
+use crate::run::{looks_secret, secrets, spec};
 use crate::selection::Selected;
 use crate::{Slipway, view};
 
@@ -91,6 +91,7 @@ pub(crate) fn check(plan: &RunPlan, selected: Option<&Selected>, present: &Prese
     PlanCheck {
         docker_run: docker_run_line(plan, false),
         docker_run_full: docker_run_line(plan, true),
+        secrets: secrets(plan),
         findings,
         local_folders: selected.is_some_and(|selected| shares_folders(&selected.endpoint)),
     }

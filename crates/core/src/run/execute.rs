@@ -576,6 +576,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             // Its bound ports are known once it is running.
             connections: Vec::new(),
             notices: self.notices.clone(),
+            secrets: super::secrets(&self.plan),
         }
     }
 

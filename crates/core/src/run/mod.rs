@@ -17,6 +17,7 @@ use slipway_catalog::Catalog;
 use slipway_engine::{ContainerDetail, ImageDetail};
 
 use crate::container::{nano_cpus_to_cpus, restart_policy};
+use crate::secret::is_secret_name;
 use crate::view;
 
 /// Checks a container name by the engine's rule, `[a-zA-Z0-9][a-zA-Z0-9_.-]+`. The error is a message and a hint.
@@ -69,38 +70,13 @@ pub(crate) fn looks_secret(plan: &RunPlan, variable: &str) -> bool {
     is_secret_name(variable)
 }
 
-/// Whether a variable's name suggests a secret. The window has the same rule in `ui/src/format/secret.ts`.
-pub fn is_secret_name(name: &str) -> bool {
-    const WORDS: [&str; 14] = [
-        "PASS",
-        "PASSWORD",
-        "PASSWD",
-        "PASSPHRASE",
-        "PWD",
-        "TOKEN",
-        "SECRET",
-        "CREDENTIAL",
-        "KEY",
-        "APIKEY",
-        "ACCESSKEY",
-        "PRIVATEKEY",
-        "SIGNINGKEY",
-        "ENCRYPTIONKEY",
-    ];
-    /// Names used by official images without an underscore: `PGPASSWORD`.
-    const GLUED: [&str; 5] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY"];
-    let name = name.to_ascii_uppercase();
-    let is_about_one = ["_FILE", "_PATH", "_DIR", "_ID"]
-        .iter()
-        .any(|end| name.ends_with(end));
-    if is_about_one || matches!(name.as_str(), "PWD" | "OLDPWD") {
-        return false;
-    }
-    let is_word = |part: &str| {
-        let singular = part.strip_suffix('S').unwrap_or(part);
-        WORDS.contains(&part) || WORDS.contains(&singular)
-    };
-    name.split('_').any(is_word) || GLUED.iter().any(|word| name.contains(word))
+/// The variables of a plan whose values are masked, by name.
+pub(crate) fn secrets(plan: &RunPlan) -> Vec<String> {
+    let names = plan.env.iter().map(|variable| &variable.name);
+    names
+        .filter(|name| looks_secret(plan, name))
+        .cloned()
+        .collect()
 }
 
 /// The entrypoint and arguments that make a new container run the same command; empty where they are the image's own.
@@ -182,7 +158,7 @@ pub(crate) mod tests {
     use slipway_api::container::RestartPolicy;
     use slipway_api::run::RunPlan;
 
-    use super::{check_name, is_secret_name};
+    use super::check_name;
 
     /// A plan with nothing but an image.
     pub(crate) fn empty_plan() -> RunPlan {
@@ -200,34 +176,6 @@ pub(crate) mod tests {
             network: None,
             tty: false,
             catalog: None,
-        }
-    }
-
-    #[test]
-    fn secrets_are_told_by_their_names() {
-        for name in [
-            "POSTGRES_PASSWORD",
-            "PGPASSWORD",
-            "DB_PASS",
-            "MYSQL_PWD",
-            "SSH_PASSPHRASE",
-            "ENCRYPTION_KEY",
-            "API_KEYS",
-            "SIGNINGKEY",
-            "APP_ENCRYPTIONKEY",
-            "github_token",
-        ] {
-            assert!(is_secret_name(name), "{name}");
-        }
-        for name in [
-            "PATH",
-            "PWD",
-            "POSTGRES_PASSWORD_FILE",
-            "AWS_ACCESS_KEY_ID",
-            "KEYBOARD",
-            "COMPASS",
-        ] {
-            assert!(!is_secret_name(name), "{name}");
         }
     }
 

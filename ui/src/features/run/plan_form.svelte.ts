@@ -1,4 +1,3 @@
-import { looksSecret } from "../../format/secret";
 import { joinWords, splitWords } from "../../format/shell_words";
 import {
 	type CatalogEntry,
@@ -71,10 +70,6 @@ export class EnvRow {
 		this.name = name;
 		this.value = value;
 		this.known = known;
-	}
-
-	get secret() {
-		return this.known ? this.known.secret : looksSecret(this.name);
 	}
 
 	get required() {
@@ -237,7 +232,13 @@ export class PlanForm {
 	env: EnvRow[] = $state([]);
 	mounts: MountRow[] = $state([]);
 
-	check: PlanCheck = $state.raw({ docker_run: "", docker_run_full: "", findings: [], local_folders: false });
+	check: PlanCheck = $state.raw({
+		docker_run: "",
+		docker_run_full: "",
+		secrets: [],
+		findings: [],
+		local_folders: false,
+	});
 	checkError: HostError | null = $state.raw(null);
 	/** Whether the findings are up to date with the form. */
 	checked = $state(true);
@@ -437,13 +438,18 @@ export class PlanForm {
 		this.#refusal = { finding: problem(field, message, hint), value: valueAt(this.plan, field) };
 	}
 
+	/** Whether the value of a variable is masked. */
+	isSecret({ known, name }: EnvRow): boolean {
+		return known?.secret ?? this.check.secrets.includes(name.trim());
+	}
+
 	/** Variables that must be visible: required ones, and secrets. */
 	get mainEnv() {
-		return this.env.filter((row) => row.known && (row.required || row.secret));
+		return this.env.filter(({ known, required }) => known && (required || known.secret));
 	}
 
 	get otherEnv() {
-		return this.env.filter((row) => !(row.known && (row.required || row.secret)));
+		return this.env.filter(({ known, required }) => !(known && (required || known.secret)));
 	}
 
 	/** The variables behind "Environment", without rows in which nothing was typed. */

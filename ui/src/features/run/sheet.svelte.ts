@@ -155,7 +155,7 @@ class Sheet {
 
 	/** Back to the form, with the plan that was run and the refused field marked. */
 	async change(run: Run, edit: (plan: RunPlan) => RunPlan = (plan) => plan) {
-		const check = { docker_run: "", docker_run_full: "", findings: [], local_folders: false };
+		const check = { docker_run: "", docker_run_full: "", secrets: [], findings: [], local_folders: false };
 		const plan = edit(run.plan);
 		const edited = run.edited || JSON.stringify(plan) !== JSON.stringify(run.plan);
 		const form = new PlanForm({ plan, entry: run.entry, image: null, check }, edited, run.mountSources);
