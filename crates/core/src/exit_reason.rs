@@ -45,7 +45,7 @@ impl Ended {
 
 /// Whether the end is worth a look.
 pub(crate) fn is_problem(view: &ContainerView) -> bool {
-    matches!(view.ending, Some(Ending::Failed | Ending::OutOfMemory))
+    view.ending.is_some_and(Ending::is_problem)
 }
 
 /// The ending by exit code alone. Exit code 137 is a kill by an unknown cause, which does not count as a problem.
@@ -101,7 +101,7 @@ pub(crate) fn found_by_inspect(detail: &ContainerDetail) -> Option<Ended> {
     }
     if let Some(error) = detail.start_error() {
         return Some(Ended {
-            ending: Ending::Failed,
+            ending: Ending::NotStarted,
             reason: Some(error),
         });
     }

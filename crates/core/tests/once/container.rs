@@ -1,7 +1,7 @@
 //! Details of one container, against a real engine.
 
 use slipway_api::container::{Ending, Exposed, MountKind};
-use slipway_testkit::Engine;
+use slipway_testkit::{Engine, free_port};
 
 use crate::once;
 
@@ -115,4 +115,37 @@ async fn a_stopped_container_is_told_in_full() {
     );
     assert_eq!(detail.container.ending, Some(Ending::Failed));
     assert_eq!(detail.last_lines.as_deref(), Some("no space\n"));
+}
+
+/// The engine keeps the time of the run before, and makes up an exit code.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_start_is_not_told_as_the_end_of_the_run_before() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    let publish = format!("127.0.0.1:{}:80", free_port());
+    let sleep = ["-p", &publish, "slipway/busybox", "sleep", "600"];
+    let run = |name| engine.docker_ok(&[&["run", "-d", "--name", name][..], &sleep].concat());
+    run("first");
+    engine.docker_ok(&["stop", "--time=0", "first"]);
+    run("second");
+    let slipway = once(&engine.host());
+    let stopped = slipway
+        .container_detail("first")
+        .await
+        .expect("it is there");
+    assert_eq!(stopped.container.ending, Some(Ending::Killed));
+
+    assert!(!engine.docker(&["start", "first"]).status.success());
+    let failed = slipway
+        .container_detail("first")
+        .await
+        .expect("it is there");
+    assert_eq!(failed.container.ending, Some(Ending::NotStarted));
+    let list = slipway.container_list(true).await.expect("a list");
+    let listed = list.iter().find(|container| container.name == "first");
+    let reason = listed.and_then(|listed| listed.reason.clone());
+    assert_eq!(reason, failed.start_error);
+    assert!(reason.is_some_and(|reason| reason.ends_with("is already in use")));
 }

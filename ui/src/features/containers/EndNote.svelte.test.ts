@@ -11,3 +11,17 @@ it("shows the newest of the last lines of a log", () => {
 	render(EndNote, { container: failed, data: { container: failed, last_lines: lines } as ContainerDetail });
 	expect(screen.getByTestId("last-lines").scrollTop).toBe(900);
 });
+
+it("tells a failed start without the exit code and the time of the run before", () => {
+	const view = container({
+		state: "exited",
+		exit_code: 128,
+		ending: "not_started",
+		reason: "port 80 is in use",
+	});
+	const data = { container: view, start_error: "port 80 is in use", finished_at: "2026-01-01T00:00:00Z" };
+	render(EndNote, { container: view, data: data as ContainerDetail });
+	expect(screen.getByTestId("exit-reason").textContent?.trim()).toBe(
+		"Could not be started: port 80 is in use",
+	);
+});

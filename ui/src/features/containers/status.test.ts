@@ -117,6 +117,7 @@ describe("statusWords", () => {
 			killed: "killed",
 			out_of_memory: "out of memory",
 			failed: "failed",
+			not_started: "could not be started",
 		};
 		for (const [ending, word] of Object.entries(words))
 			for (const code of [0, null])
@@ -143,6 +144,10 @@ describe("statusWords", () => {
 		short({ status: "Up 5 minutes (unhealthy)", health: "unhealthy" }, "unhealthy");
 		short({ status: "Up 2 hours" }, "up 2 h");
 		short({ state: "created", reason: "port 80 is in use by `web`" }, "could not be started");
+		short(
+			{ state: "exited", ending: "not_started", reason: "port 80 is in use by `web`" },
+			"could not be started",
+		);
 	});
 	it("knows what has a problem", () => {
 		expect(hasProblem(container())).toBe(false);
@@ -154,6 +159,7 @@ describe("statusWords", () => {
 	it("says what never ran", () => {
 		check({ state: "created", status: "Created" }, "never started", "idle");
 		check({ state: "created", status: "Created", reason: "port 80 is in use" }, "port 80 is in use", "bad");
+		check(exited(128, "not_started", "port 80 is in use"), "port 80 is in use", "bad");
 	});
 	it("does not call a finished container failed", () => {
 		expect(hasFailed(container(exited(0, "finished")))).toBe(false);

@@ -20,7 +20,11 @@ const ENDING_WORDS: Record<Ending, string> = {
 	killed: "killed",
 	out_of_memory: "out of memory",
 	failed: "failed",
+	not_started: "could not be started",
 };
+
+/** Endings that need attention, as in crates/api/src/container.rs. */
+const FAILURES: ReadonlySet<Ending> = new Set(["failed", "out_of_memory", "not_started"]);
 
 /** Why a container ended, without the time: the reason if it is known, otherwise the ending or the exit code. */
 export function exitReason(container: ContainerView): string {
@@ -39,7 +43,7 @@ export function hasFailed(container: ContainerView): boolean {
 		case "created":
 			return container.reason !== null;
 		case "exited":
-			return container.ending === "failed" || container.ending === "out_of_memory";
+			return container.ending !== null && FAILURES.has(container.ending);
 		default:
 			return false;
 	}
@@ -154,6 +158,8 @@ export function statusWords(container: ContainerView, now: number = clock.since(
 		case "created":
 			return container.reason ?? "never started";
 		case "exited":
+			// The engine keeps the time of the run before.
+			if (container.ending === "not_started") return exitReason(container);
 			// The duration of the stop is shown in the detail.
 			return (
 				(container.ending === "stopped"
@@ -195,10 +201,11 @@ export function shortStatusWords(
 		case "running":
 			return container.health === "starting" ? "checking health" : words;
 		case "exited":
+			if (container.ending === "not_started") return ENDING_WORDS.not_started;
 			// The list is too narrow for "stopped with the machine" beside a name.
 			return exitReason(container).replace(/ \(.*\)$|^(stopped) with .*$/, "$1");
 		case "created":
-			return "could not be started";
+			return ENDING_WORDS.not_started;
 		default:
 			return words;
 	}
