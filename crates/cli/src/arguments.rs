@@ -78,7 +78,7 @@ pub(crate) enum Command {
     Unpause(Many),
     /// Kill containers without a grace period
     Kill(Many),
-    /// Remove containers; running ones are killed first, volumes are kept
+    /// Remove containers, running ones too; volumes are kept
     Rm(Remove),
     /// Rename a container
     Rename(Rename),

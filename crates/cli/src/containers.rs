@@ -72,7 +72,7 @@ pub(crate) fn state_cell(container: &ContainerView) -> Cell {
         | (ContainerState::Paused | ContainerState::Restarting, _) => Tone::Warning,
         (ContainerState::Running, _) => Tone::Good,
         (ContainerState::Dead, _) => Tone::Error,
-        _ if matches!(container.ending, Some(Ending::Failed | Ending::OutOfMemory)) => Tone::Error,
+        _ if container.ending.is_some_and(Ending::is_problem) => Tone::Error,
         _ => Tone::Faint,
     };
     Cell::new(state_name(container.state), tone)
@@ -93,6 +93,9 @@ fn status(container: &ContainerView) -> String {
         .filter(|count| *count > 0 && container.state == ContainerState::Restarting)
         .map(restarted);
     match container.reason.as_ref().or(restarts.as_ref()) {
+        Some(why) if container.ending == Some(Ending::NotStarted) => {
+            format!("Could not be started: {why}")
+        }
         Some(more) if container.status.is_empty() => more.clone(),
         Some(more) => format!("{}: {more}", container.status),
         None => container.status.clone(),
@@ -237,6 +240,12 @@ pub(crate) async fn act(
                     act.already
                 };
                 output.print_line(&format!("{} {words}", outcome.name))?;
+                if matches!(
+                    act.action,
+                    ContainerAction::Start | ContainerAction::Restart
+                ) {
+                    warn_of_ports(slipway, outcome, output).await?;
+                }
             }
         }
     }
@@ -244,6 +253,19 @@ pub(crate) async fn act(
         output.print_json(&outcomes)?;
     }
     Ok(exit)
+}
+
+/// A container of the machine starts although a port of it is taken on this computer, so that has to be told.
+async fn warn_of_ports(
+    slipway: &Slipway,
+    outcome: &ActionOutcome,
+    output: &Output,
+) -> Result<(), Failure> {
+    for port in slipway.unreachable_ports(&outcome.id).await? {
+        let warning = format!("{} is not reachable at {port}", outcome.name);
+        output.complain(Tone::Warning, "warning: ", &warning);
+    }
+    Ok(())
 }
 
 /// Replaces the typed reference with the full id and the name.

@@ -317,6 +317,14 @@ fn a_port_that_something_else_has(own: &Own) -> String {
     });
     assert!(own.ok(&["ps"]).contains(&taken));
     assert!(own.ok(&["ports", "welcome"]).contains(&taken));
+    own.ok(&["stop", "welcome"]);
+    let again = own.run(&["start", "welcome"]).exits(0);
+    assert_eq!(again.stdout, "welcome started\n");
+    let at = format!("welcome is not reachable at 127.0.0.1:{port}: taken by");
+    assert!(
+        again.stderr.contains(&at) && again.stderr.contains(&taken),
+        "{again:#?}"
+    );
     drop(listener);
     eventually("it is taken as soon as it is free", || {
         shown()["url"].is_string()

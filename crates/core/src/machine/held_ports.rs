@@ -3,14 +3,55 @@
 //! The engine in the machine knows which ports it was asked to publish. Only `slipwayd` knows which of them are bound
 //! on this computer: it binds other addresses, and some ports may be taken.
 
-use slipway_api::container::ContainerView;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use slipway_api::ApiError;
+use slipway_api::container::{ContainerView, PortView};
 use slipway_api::machine::{MachinePort, MachinePortState, MachineView};
 use slipway_engine::Endpoint;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 
 use crate::{Slipway, selection};
 
+/// How long `slipwayd` has to bind the ports of a container that was just started. It learns of it from the engine.
+const BOUND_WITHIN: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 impl Slipway {
+    /// The published ports of a container that was just started and that are not reachable on this computer, each with
+    /// the reason: `127.0.0.1:8080: taken by nginx (process 7)`. A real engine refuses the start instead.
+    pub async fn unreachable_ports(&self, id: &str) -> Result<Vec<String>, ApiError> {
+        let endpoint = self.selected().await?.endpoint;
+        if !selection::is_machines(&self.environment, &endpoint) {
+            return Ok(Vec::new());
+        }
+        let mut container = self.container_detail(id).await?.container;
+        let deadline = Instant::now() + BOUND_WITHIN;
+        let held = loop {
+            let held = self.held_ports(&endpoint).await;
+            let is_known = |port: &PortView| {
+                port.host_port.is_none_or(|host_port| {
+                    held.iter()
+                        .any(|held| held.container == container.id && held.host_port == host_port)
+                })
+            };
+            if container.ports.iter().all(is_known) || Instant::now() >= deadline {
+                break held;
+            }
+            sleep(LOOK_AGAIN).await;
+        };
+        put_in(&mut container, &held);
+        let unreachable = container.ports.iter().filter_map(|port| {
+            let (why, host_port) = (port.unreachable.as_ref()?, port.host_port?);
+            let ip = port.host_ip.as_deref().and_then(|ip| ip.parse().ok());
+            let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            Some(format!("{}: {why}", SocketAddr::new(ip, host_port)))
+        });
+        Ok(unreachable.collect())
+    }
+
     /// The bound ports of an engine's containers. Only the machine's engine needs this.
     pub(crate) async fn held_ports(&self, endpoint: &Endpoint) -> Vec<MachinePort> {
         if !selection::is_machines(&self.environment, endpoint) {
@@ -68,7 +109,7 @@ pub(crate) fn put_in(container: &mut ContainerView, held: &[MachinePort]) {
             continue;
         };
         port.host_ip = Some(held.host_ip.clone());
-        let ip = held.host_ip.parse::<std::net::IpAddr>();
+        let ip = held.host_ip.parse::<IpAddr>();
         port.open_to_network = ip.is_ok_and(|ip| !ip.is_loopback());
         port.unreachable = why_unreachable(&held.state);
         if port.unreachable.is_some() {
