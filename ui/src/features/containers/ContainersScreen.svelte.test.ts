@@ -1,6 +1,7 @@
-import { render, screen, waitFor } from "@testing-library/svelte";
+import { fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
 import { flushSync, tick } from "svelte";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { port } from "../../host/fixture/containers";
 import { fixture } from "../../host/fixture/index";
 import { host } from "../../host/host";
 import { containerTabs } from "../../state/container_tabs.svelte";
@@ -14,6 +15,7 @@ import { containers } from "./containers.svelte";
 import GroupHeading from "./GroupHeading.svelte";
 import type { Heading } from "./list";
 import { listView } from "./list_view.svelte";
+import { rowMenu } from "./row_menu.svelte";
 import { hasProblem } from "./status";
 
 async function shown() {
@@ -347,12 +349,33 @@ describe("ContainersScreen", () => {
 		expect(did).toHaveBeenLastCalledWith([id("old-blog")], "start");
 		only("stack:shop");
 		const shop = screen.getByTestId("group-shop");
+		const openShop = () => shop.querySelector<HTMLElement>("[data-testid=group-open]")!;
+		openShop().click();
+		expect(opened).toHaveBeenLastCalledWith("http://127.0.0.1:5173");
 		shop.querySelector<HTMLElement>("[data-testid=group-stop]")!.click();
 		expect(new Set(did.mock.lastCall?.[0])).toEqual(
 			new Set(["shop-db-1", "shop-api-1", "shop-ui-1"].map(id)),
 		);
 		expect(navigation.place.id).toBe(null);
 		containers.pending = new Map();
+	});
+
+	it("asks which page of a stack to open if there are several", async () => {
+		await shown();
+		const opened = vi.spyOn(host, "openUrl").mockResolvedValue(null);
+		const heading = listView.items.find((item) => item.key === "stack:shop") as Heading;
+		const get = containers.get.bind(containers);
+		vi.spyOn(containers, "get").mockImplementation((id) => {
+			const member = get(id);
+			return member?.name === "shop-api-1" ? { ...member, ports: [port(8000, 8000)] } : member;
+		});
+		rowMenu.load();
+		const props = { heading, rowIndex: 1, colspan: 1, compact: false, icons: false, cursor: true };
+		const shop = within(render(GroupHeading, { ...props, ontoggle: () => {} }).container);
+		await fireEvent.keyDown(await shop.findByText("Open…"), { key: "Enter" });
+		const item = await screen.findByRole("menuitem", { name: /shop-api-1/ });
+		await fireEvent.keyDown(item, { key: "Enter" });
+		await waitFor(() => expect(opened).toHaveBeenLastCalledWith("http://127.0.0.1:8000"));
 	});
 
 	it("shows trouble on a closed stack", async () => {

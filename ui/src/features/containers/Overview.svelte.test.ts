@@ -17,8 +17,8 @@ const detail: ContainerDetail = {
 	container: view,
 	command: ["nginx", "-g", "daemon off;"],
 	env: [
-		{ name: "LOG", value: "info" },
-		{ name: "API_TOKEN", value: "s3cret" },
+		{ name: "LOG", value: "info", secret: false },
+		{ name: "API_TOKEN", value: "s3cret", secret: true },
 	],
 	working_dir: "",
 	user: "",

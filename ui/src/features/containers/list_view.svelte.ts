@@ -126,12 +126,6 @@ export class ContainerListView extends Lines<ListItem> {
 		return this.sorted.map(({ id }) => id);
 	}
 
-	/** Unticks containers that no longer exist. */
-	prune(known: (id: string) => boolean) {
-		const left = [...this.ticked].filter(known);
-		if (left.length < this.ticked.size) this.ticked = new Set(left);
-	}
-
 	/** Moves the cursor by lines, within the list. Returns its new index, or -1 in an empty list. */
 	move(by: number): number {
 		if (this.items.length === 0) return -1;
