@@ -55,6 +55,12 @@ export abstract class Lines<Line extends { key: string }> {
 		this.ticked = new Set(this.allKeys());
 	}
 
+	/** Unticks lines that no longer exist. */
+	prune(known: (key: string) => boolean) {
+		const left = [...this.ticked].filter(known);
+		if (left.length < this.ticked.size) this.ticked = new Set(left);
+	}
+
 	clearSelection() {
 		this.ticked = new Set();
 		this.#anchor = null;

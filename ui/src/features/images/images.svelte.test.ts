@@ -45,6 +45,18 @@ describe("Images", () => {
 	beforeEach(() => void vi.useFakeTimers());
 	afterEach(() => void vi.useRealTimers());
 
+	it("has nothing selected once what was selected is gone, by whatever removed it", async () => {
+		const { images, host, change } = backend([image("a"), image("b")]);
+		images.look(true);
+		await vi.advanceTimersByTimeAsync(1);
+		images.toggle("a");
+		images.toggle("b");
+		host.imageList.mockResolvedValue([image("b")]);
+		change();
+		await vi.advanceTimersByTimeAsync(1_000);
+		expect([...images.ticked]).toEqual(["b"]);
+	});
+
 	it("asks again when something changes while somebody looks, once for a bunch", async () => {
 		const { images, host, containersChange: change } = backend([image("a")]);
 		images.look(true);

@@ -173,6 +173,8 @@ export class Images extends Lines<ImageItem> {
 			// Not the answer of an engine that has gone meanwhile.
 			if (asked === this.#engine) {
 				this.all = all;
+				const keys = new Set(imageItems(all, "", this.sort).map(({ key }) => key));
+				this.prune((key) => keys.has(key));
 				this.error = null;
 				this.loaded = true;
 				counts.images = this.all.length;
@@ -311,7 +313,7 @@ export class Images extends Lines<ImageItem> {
 			this.pulls = this.pulls.filter((other) => other !== pull && !(other.error && other.name === pull.name));
 			toasts.show(`${pull.name} was ${pull.loaded ? "loaded" : "pulled"}`, {
 				kind: "ok",
-				actions: [{ label: "Run", run: () => runRequests.run(wanted) }],
+				actions: [{ label: "Run…", run: () => runRequests.run(wanted) }],
 			});
 			await this.load();
 			return true;

@@ -10,7 +10,7 @@ export function register() {
 		images.all.flatMap(({ tags }) =>
 			tags.map((tag) => ({
 				id: `image.run.${tag}`,
-				title: `Run ${tag}`,
+				title: `Run ${tag}…`,
 				group: "Images",
 				icon: Play,
 				run: () => runRequests.run(tag),
