@@ -160,7 +160,7 @@ fn line(plan: &RunPlan, health_options: &[String], secrets: bool) -> String {
         RestartPolicy::Always => push("--restart always".to_owned()),
     }
     if let Some(memory) = plan.memory_bytes {
-        push(format!("--memory {memory}"));
+        push(format!("--memory {}", memory_option(memory)));
     }
     if let Some(cpus) = plan.cpus {
         push(format!("--cpus {cpus}"));
@@ -175,6 +175,17 @@ fn line(plan: &RunPlan, health_options: &[String], secrets: bool) -> String {
     }
     push(image);
     fold(&parts)
+}
+
+/// In the largest unit that needs no decimals: `512m`.
+fn memory_option(bytes: u64) -> String {
+    [(30, "g"), (20, "m"), (10, "k")]
+        .into_iter()
+        .find(|(bits, _)| bytes.trailing_zeros() >= *bits)
+        .map_or_else(
+            || bytes.to_string(),
+            |(bits, unit)| format!("{}{unit}", bytes >> bits),
+        )
 }
 
 /// A health check often has the password of the service that it asks.
@@ -228,6 +239,19 @@ fn quote(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_has_the_unit_in_which_it_is_round() {
+        for (bytes, option) in [
+            (512 << 20, "512m"),
+            (2 << 30, "2g"),
+            (1536 << 20, "1536m"),
+            (6 << 10, "6k"),
+            (1001, "1001"),
+        ] {
+            assert_eq!(memory_option(bytes), option);
+        }
+    }
 
     #[test]
     fn quoting_survives_a_shell() {

@@ -281,7 +281,7 @@ fn check_catalog() -> DoctorCheck {
         name: "catalog.bundled".to_owned(),
         title: "The bundled catalog".to_owned(),
         verdict: Verdict::Ok,
-        finding: format!("{} entries", Catalog::bundled().entries().len()),
+        finding: format!("{} images", Catalog::bundled().entries().len()),
         error: None,
     }
 }

@@ -133,7 +133,7 @@ pub enum EngineError {
         what: &'static str,
     },
     /// Whatever answers at the address is not a container engine.
-    #[error("What answers at {address} is not a container engine")]
+    #[error("What is listening at {address} is not a container engine")]
     NotAnEngine {
         /// The address.
         address: String,
@@ -161,7 +161,7 @@ pub enum EngineError {
         reference: String,
     },
     /// Another container has the name.
-    #[error("The name {name} is already used by another container")]
+    #[error("Another container is named `{name}`")]
     NameTaken {
         /// The name.
         name: String,
@@ -658,10 +658,7 @@ mod tests {
             "Conflict. The container name \"/web\" is already in use by container \"0123456789abcdef\". You have to remove (or rename) that container to be able to reuse that name.",
             &about(Noun::Container, "web"),
         );
-        assert_eq!(
-            error.to_string(),
-            "The name web is already used by another container"
-        );
+        assert_eq!(error.to_string(), "Another container is named `web`");
         assert!(
             matches!(error, EngineError::NameTaken { holder: Some(id), .. } if id == "0123456789abcdef")
         );

@@ -92,7 +92,7 @@ pub(crate) fn in_words(error: &rustls::Error) -> String {
         rustls::Error::AlertReceived(alert) => clean(&format!(
             "the engine refuses our certificate or our way of encrypting ({alert:?})"
         )),
-        rustls::Error::InvalidMessage(_) => "what answers there does not speak TLS".to_owned(),
+        rustls::Error::InvalidMessage(_) => "what is listening there does not speak TLS".to_owned(),
         other => clean(&other.to_string()),
     }
 }

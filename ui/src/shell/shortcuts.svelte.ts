@@ -69,7 +69,7 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
 	},
 	{
 		title: "Images",
-		list: [{ keys: ["Enter"], does: "Run…" }],
+		list: [{ keys: ["Enter"], does: "Show details" }],
 	},
 	{
 		title: "Logs",
@@ -78,7 +78,9 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
 			{ keys: ["Enter"], does: "Next match" },
 			{ keys: ["Shift", "Enter"], does: "Previous match" },
 			{ keys: ["Home"], does: "Oldest line" },
+			{ keys: ["Mod", "↑"], does: "Oldest line" },
 			{ keys: ["End"], does: "Newest line, and follow" },
+			{ keys: ["Mod", "↓"], does: "Newest line, and follow" },
 			{ keys: ["Mod", "A"], does: "Select all lines" },
 		],
 	},

@@ -23,7 +23,7 @@ class Zoom {
 		if (next === this.level) return;
 		this.level = next;
 		remember("zoom", next);
-		announce(`Zoom ${next} %`);
+		announce(`Zoom ${next}%`);
 		await this.#apply();
 	}
 

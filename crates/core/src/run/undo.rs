@@ -98,7 +98,7 @@ impl Undo {
                 format!("The container `{name}` could not be removed: {error}")
             }
             Err(_) if stays && is_there => {
-                format!("The container `{name}` is removed as soon as the engine answers")
+                format!("The container `{name}` is removed as soon as the engine responds")
             }
             Err(_) if stays => {
                 format!("If the engine still creates the container `{name}`, Slipway removes it")
@@ -370,7 +370,7 @@ mod tests {
         let failure = stage.fails(RunStep::Wait, Fault::Refuse, true).await;
         assert_eq!(
             failure.undone,
-            ["The container `late` is removed as soon as the engine answers"]
+            ["The container `late` is removed as soon as the engine responds"]
         );
         assert_eq!(stage.containers(), "late");
         assert!(stage.slipway.is_busy());

@@ -277,7 +277,7 @@ impl Boot {
         steps: &mut Steps,
     ) -> Result<(Secret, News, Engine), Failure> {
         steps.starting = false;
-        steps.enter("Selecting the accelerator");
+        steps.enter("Checking hardware acceleration");
         let tell = |now: &str| {
             self.view.change(|view| {
                 if let MachineState::Preparing { what, .. } = &mut view.state {

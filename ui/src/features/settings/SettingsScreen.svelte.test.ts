@@ -39,14 +39,14 @@ it("zooms within the bounds, and back", async () => {
 	render(SettingsScreen);
 	const level = () => screen.getByTestId("zoom-level").textContent;
 	await fireEvent.click(screen.getByTestId("zoom-in"));
-	await waitFor(() => expect(level()).toBe("110 %"));
+	await waitFor(() => expect(level()).toBe("110%"));
 	expect(zoomed).toHaveBeenLastCalledWith(110);
 	expect(localStorage.getItem("slipway.zoom")).toBe("110");
 	await zoom.set(1000);
-	await waitFor(() => expect(level()).toBe("300 %"));
+	await waitFor(() => expect(level()).toBe("300%"));
 	expect(screen.getByTestId<HTMLButtonElement>("zoom-in").disabled).toBe(true);
 	await fireEvent.click(screen.getByTestId("zoom-reset"));
-	await waitFor(() => expect(level()).toBe("100 %"));
+	await waitFor(() => expect(level()).toBe("100%"));
 	await zoom.set(Number.NaN);
 	expect(zoom.level).toBe(100);
 });
