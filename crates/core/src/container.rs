@@ -108,7 +108,11 @@ impl Slipway {
             let same_end =
                 (container.state, container.exit_code) == (listed.state, listed.exit_code);
             let asked_for = matches!(listed.ending, Some(Ending::Stopped | Ending::Killed));
-            if same_end && asked_for && container.ending != Some(Ending::OutOfMemory) {
+            let is_fact = matches!(
+                container.ending,
+                Some(Ending::OutOfMemory | Ending::NotStarted)
+            );
+            if same_end && asked_for && !is_fact {
                 container.ending = listed.ending;
                 container.reason = listed.reason;
             }
@@ -243,7 +247,7 @@ async fn find_out(
     unexplained: impl Fn(&ContainerView) -> bool,
 ) {
     let asked = views.iter_mut().filter(|view| {
-        view.ending == Some(Ending::Killed)
+        (exit_reason::needs_inspect(view.exit_code) && view.ending != Some(Ending::Stopped))
             || view.state == ContainerState::Restarting
             || unexplained(view)
     });

@@ -112,11 +112,11 @@ impl ContainerStore {
     /// Sets how a container ended, once that is known. It may have been removed or started meanwhile.
     pub(crate) fn set_end(&self, id: &str, ended: Ended) -> Option<ContainerDelta> {
         self.change(id, |view| {
-            // A requested stop explains an end, whatever else happened in the container.
-            let is_stop = ended.ending == Ending::Stopped;
+            // A requested stop explains an end, whatever else happened in the container. A failed start comes after it.
+            let is_newer = matches!(ended.ending, Ending::Stopped | Ending::NotStarted);
             if view
                 .ending
-                .is_some_and(|known| is_stop || known != Ending::Stopped)
+                .is_some_and(|known| is_newer || known != Ending::Stopped)
             {
                 ended.put_in(view);
             }

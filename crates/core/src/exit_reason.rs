@@ -72,6 +72,11 @@ pub(crate) fn of_exit_code(code: i64) -> Ended {
     }
 }
 
+/// Whether only inspect knows why it ended: it was killed, or dockerd could not start it after a run that ended well.
+pub(crate) fn needs_inspect(exit_code: Option<i32>) -> bool {
+    matches!(exit_code, Some(128 | 137))
+}
+
 /// The ending of a container that was asked to end. It is no problem, whatever the exit code.
 pub(crate) fn asked_for(exit_code: Option<i32>, request: Request) -> Ended {
     match request {

@@ -27,8 +27,8 @@ const LOOKS: (u32, Duration) = (5, Duration::from_millis(120));
 /// The question to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
-    /// It was killed: by a lack of memory?
-    WhyKilled,
+    /// It was killed, or not started: why?
+    WhyEnded,
     /// Memory ran out: did that end the container? The kernel may have killed a lesser process of it, so the
     /// container's own end decides, which may come a little later.
     WasItMemory,
@@ -76,7 +76,7 @@ impl Inquiries {
         };
         self.tasks.spawn(async move {
             match question {
-                Question::WhyKilled => inquiry.why_killed().await,
+                Question::WhyEnded => inquiry.why_ended().await,
                 Question::WasItMemory => inquiry.was_it_memory().await,
                 Question::HowOftenRestarted => inquiry.how_often_restarted().await,
             }
@@ -119,7 +119,7 @@ impl Inquiry {
         true
     }
 
-    async fn why_killed(&self) {
+    async fn why_ended(&self) {
         if let Ok(detail) = self.inspect().await {
             self.tell(exit_reason::found_by_inspect(&detail));
         }
@@ -181,7 +181,7 @@ mod tests {
         for number in 0..100 {
             // No container is inspected twice for the same question.
             for _ in 0..3 {
-                inquiries.ask(&engine, &format!("{number:064}"), Question::WhyKilled);
+                inquiries.ask(&engine, &format!("{number:064}"), Question::WhyEnded);
             }
         }
         let asked = || proxy.count("GET ");
@@ -191,7 +191,7 @@ mod tests {
         proxy.set(Fault::Pass);
         eventually("the others have their turn", || asked() == MOST).await;
         eventually("nothing is left", || lock(&inquiries.open).is_empty()).await;
-        inquiries.ask(&engine, &"0".repeat(64), Question::WhyKilled);
+        inquiries.ask(&engine, &"0".repeat(64), Question::WhyEnded);
         eventually("it can be asked again", || asked() == MOST + 1).await;
     }
 }

@@ -662,9 +662,10 @@ impl Follower {
                 });
                 (!known).then_some(Question::HowOftenRestarted)
             } else {
-                let is_news = view.exit_code == Some(137)
-                    && old.is_none_or(|old| old.ending.is_none() || old.exit_code != Some(137));
-                (is_news && !asked_for).then_some(Question::WhyKilled)
+                let is_news = exit_reason::needs_inspect(view.exit_code)
+                    && old
+                        .is_none_or(|old| old.ending.is_none() || old.exit_code != view.exit_code);
+                (is_news && !asked_for).then_some(Question::WhyEnded)
             };
             if let Some(question) = question {
                 self.inquiries.ask(&selected.engine, &view.id, question);

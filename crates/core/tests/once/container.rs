@@ -125,11 +125,21 @@ async fn a_failed_start_is_not_told_as_the_end_of_the_run_before() {
         .load_sample("slipway/busybox:latest")
         .expect("a sample");
     let publish = format!("127.0.0.1:{}:80", free_port());
-    let sleep = ["-p", &publish, "slipway/busybox", "sleep", "600"];
-    let run = |name| engine.docker_ok(&[&["run", "-d", "--name", name][..], &sleep].concat());
-    run("first");
-    engine.docker_ok(&["stop", "--time=0", "first"]);
-    run("second");
+    let run = |name, program: &[&str]| {
+        let options = [
+            "run",
+            "-d",
+            "--name",
+            name,
+            "-p",
+            &publish,
+            "slipway/busybox",
+        ];
+        engine.docker_ok(&[&options[..], program].concat())
+    };
+    run("first", &["true"]);
+    engine.docker_ok(&["wait", "first"]);
+    run("second", &["sleep", "600"]);
     let slipway = once(&engine.host());
     assert!(!engine.docker(&["start", "first"]).status.success());
     let failed = slipway
@@ -142,4 +152,8 @@ async fn a_failed_start_is_not_told_as_the_end_of_the_run_before() {
     let reason = listed.and_then(|listed| listed.reason.clone());
     assert_eq!(reason, failed.start_error);
     assert!(reason.is_some_and(|reason| reason.ends_with("is already in use")));
+    assert_eq!(
+        listed.and_then(|listed| listed.ending),
+        Some(Ending::NotStarted)
+    );
 }
