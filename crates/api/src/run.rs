@@ -39,6 +39,8 @@ pub struct RunPlan {
     pub tty: bool,
     /// Catalog entry that it was planned from.
     pub catalog: Option<String>,
+    /// Whether nothing was known of the image: what it declares is added to the ports and mounts once it is pulled.
+    pub from_image: bool,
 }
 
 /// A port to publish.

@@ -302,6 +302,7 @@ mod tests {
                 network: None,
                 tty: false,
                 catalog: Some("shop".to_owned()),
+                from_image: false,
             },
             entry: Some(CatalogEntry {
                 slug: "shop".to_owned(),

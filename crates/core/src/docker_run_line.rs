@@ -168,12 +168,8 @@ fn line(plan: &RunPlan, health_options: &[String], secrets: bool) -> String {
     if let Some(entrypoint) = &plan.entrypoint {
         push(format!("--entrypoint {}", quote(entrypoint)));
     }
-    let mut image = quote(&plan.image);
-    for word in &plan.command {
-        image.push(' ');
-        image.push_str(&quote(word));
-    }
-    push(image);
+    push(quote(&plan.image));
+    plan.command.iter().map(|word| quote(word)).for_each(push);
     fold(&parts)
 }
 

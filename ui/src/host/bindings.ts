@@ -1308,6 +1308,8 @@ export type RunPlan = {
 	tty: boolean,
 	/**  Catalog entry that it was planned from. */
 	catalog: string | null,
+	/**  Whether nothing was known of the image: what it declares is added to the ports and mounts once it is pulled. */
+	from_image: boolean,
 };
 
 /**  The steps of a run, in order. */

@@ -89,20 +89,10 @@ fn draft(
         free_name(&base, &present.containers)
     });
     let mut host_ports = HostPorts::new(&present.containers, local);
-    let mut ports = Vec::new();
-    for (port, protocol) in wanted_ports(entry, image) {
-        let host_port = host_ports.free(LOOPBACK, port, protocol);
-        if let Some(host_port) = host_port {
-            host_ports.give(LOOPBACK, host_port, protocol);
-        }
-        ports.push(PortPlan {
-            container_port: port.into(),
-            protocol: view::protocol(protocol).to_owned(),
-            host_ip: Some(LOOPBACK.to_string()),
-            host_port: host_port.map(Into::into),
-            fixed: false,
-        });
-    }
+    let ports = wanted_ports(entry, image)
+        .into_iter()
+        .map(|(port, protocol)| port_plan(&mut host_ports, port, protocol))
+        .collect();
     Ok(RunPlan {
         image: reference.familiar(),
         mounts: mounts(&name, entry, image, &present.volumes),
@@ -117,7 +107,51 @@ fn draft(
         network: None,
         tty: entry.is_some_and(|entry| entry.tty),
         catalog: entry.map(|entry| entry.slug.clone()),
+        from_image: entry.is_none() && image.is_none(),
     })
+}
+
+/// Adds the ports and volumes that an image declares, as a draft with it would have.
+pub(super) fn add_declared(
+    plan: &mut RunPlan,
+    reference: &ImageReference,
+    image: &ImageDetail,
+    present: &Present,
+    local: bool,
+) {
+    let mut host_ports = HostPorts::new(&present.containers, local);
+    for (port, protocol) in &image.exposed_ports {
+        let is_it = |planned: &PortPlan| {
+            planned.container_port == u32::from(*port)
+                && planned.protocol == view::protocol(*protocol)
+        };
+        if !plan.ports.iter().any(is_it) {
+            plan.ports
+                .push(port_plan(&mut host_ports, *port, *protocol));
+        }
+    }
+    let name = plan.name.clone().filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| container_name(reference));
+    for mount in mounts(&name, None, Some(image), &present.volumes) {
+        if !plan.mounts.iter().any(|known| known.target == mount.target) {
+            plan.mounts.push(mount);
+        }
+    }
+}
+
+/// A port that is reachable from this computer, at a host port that is free.
+fn port_plan(host_ports: &mut HostPorts, port: u16, protocol: Protocol) -> PortPlan {
+    let host_port = host_ports.free(LOOPBACK, port, protocol);
+    if let Some(host_port) = host_port {
+        host_ports.give(LOOPBACK, host_port, protocol);
+    }
+    PortPlan {
+        container_port: port.into(),
+        protocol: view::protocol(protocol).to_owned(),
+        host_ip: Some(LOOPBACK.to_string()),
+        host_port: host_port.map(Into::into),
+        fixed: false,
+    }
 }
 
 /// The last component of the repository, reduced to characters that a container name may have.

@@ -10,7 +10,7 @@ use slipway_api::{ApiError, ErrorKind};
 use slipway_catalog::{Catalog, Entry, ImageReference};
 use slipway_engine::{
     Container, ContainerDetail, ContainerSpec, ContainerState, CreatedContainer, Engine,
-    EngineError, Health, ListFilter, Port, Product, Protocol, PublishedPort,
+    EngineError, Health, ImageDetail, ListFilter, Port, Product, Protocol, PublishedPort,
 };
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 use crate::blocking::blocking;
 use crate::error::{api_error, cancelled};
 use crate::machine::held_ports;
-use crate::run::check::{free_name, limit_findings, missing_env, only_there, volume_news};
+use crate::run::check::{Present, free_name, limit_findings, missing_env, only_there, volume_news};
 use crate::run::field::{field_of, said};
 use crate::run::last_words::LastWords;
 use crate::run::port::{HostPorts, describe_taken, settle};
 use crate::run::undo::{self, Made, Undo, may_be_done, remove};
-use crate::run::{readiness, spec};
+use crate::run::{draft, readiness, spec};
 use crate::selection::Selected;
 use crate::view::RUN_LABEL;
 use crate::{Slipway, connection_string, exit_reason, image, shipped_image, view, web_page};
@@ -144,6 +144,14 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         if !findings.is_empty() {
             return Err(self.refused(findings));
         }
+        if self.plan.from_image {
+            let image = self.have_image(&reference, cancel).await?;
+            self.add_declared(&reference, image).await?;
+            spec = match spec::read(&self.plan) {
+                Ok((_, spec)) => spec,
+                Err(findings) => return Err(self.refused(findings)),
+            };
+        }
         if self.engine().info().product == Product::Docker {
             // The short form, as a user would type it and as `docker ps` shows it. Podman needs the registry in the
             // name.
@@ -155,7 +163,9 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         let own_name = self.choose_name(&mut spec, &reference, &containers)?;
         self.choose_ports(&mut spec, &containers).await?;
         self.tell_of_volumes().await;
-        self.have_image(&reference, cancel).await?;
+        if !self.plan.from_image {
+            self.have_image(&reference, cancel).await?;
+        }
         let mut tries = 0;
         let id = loop {
             tries += 1;
@@ -177,6 +187,23 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         let outcome = self.wait(&reference, &id).await?;
         self.made = Made::Nothing;
         Ok(outcome)
+    }
+
+    /// Adds what the image declares to the plan, of which nothing was known when the plan was made.
+    async fn add_declared(
+        &mut self,
+        reference: &ImageReference,
+        image: ImageDetail,
+    ) -> Result<(), ApiError> {
+        let present = Present::on(self.engine()).await;
+        let local = view::is_local(&self.selected.endpoint);
+        let (mut plan, reference) = (self.plan.clone(), reference.clone());
+        self.plan = blocking(move || {
+            draft::add_declared(&mut plan, &reference, &image, &present, local);
+            plan
+        })
+        .await;
+        Ok(())
     }
 
     /// The first blocking finding, as the error of the run.
@@ -288,7 +315,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         &mut self,
         reference: &ImageReference,
         cancel: &CancellationToken,
-    ) -> Result<(), ApiError> {
+    ) -> Result<ImageDetail, ApiError> {
         let name = reference.to_string();
         let image = match self.engine().inspect_image(&name).await {
             Ok(image) if shipped_image::is_of_another_version(reference, &image) => {
@@ -328,7 +355,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
                 view::platform(&image)
             ));
         }
-        Ok(())
+        Ok(image)
     }
 
     /// Returns the id of the new container.

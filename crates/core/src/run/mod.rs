@@ -150,6 +150,7 @@ pub(crate) fn plan_of(
             .filter(|mode| !matches!(mode.as_str(), "default" | "bridge")),
         tty: detail.tty,
         catalog: detail.labels.get(view::CATALOG_LABEL).cloned(),
+        from_image: false,
     }
 }
 
@@ -176,6 +177,7 @@ pub(crate) mod tests {
             network: None,
             tty: false,
             catalog: None,
+            from_image: false,
         }
     }
 

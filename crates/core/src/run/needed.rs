@@ -345,6 +345,7 @@ mod tests {
             network: None,
             tty: false,
             catalog: None,
+            from_image: false,
         };
         let there = ["mysql-data", "mysql-data-2", "other"].map(str::to_owned);
         start_empty(&mut plan, &there);

@@ -329,6 +329,7 @@ mod tests {
             network: None,
             tty: false,
             catalog: None,
+            from_image: false,
         }
     }
 

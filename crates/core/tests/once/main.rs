@@ -3,6 +3,7 @@
 mod container;
 mod image;
 mod needed_service;
+mod run;
 
 use std::collections::HashMap;
 

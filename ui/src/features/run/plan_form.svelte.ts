@@ -211,6 +211,7 @@ function valueAt(plan: RunPlan, field: string): string {
 export class PlanForm {
 	readonly entry: CatalogEntry | null;
 	#catalog: string | null = null;
+	#fromImage = false;
 	#asked = 0;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	/** The plan that the form opened with; null counts as edited. */
@@ -262,6 +263,7 @@ export class PlanForm {
 		network: this.network.trim() || null,
 		tty: this.tty,
 		catalog: this.#catalog,
+		from_image: this.#fromImage,
 	});
 
 	/** Invalid input that cannot be part of a plan: found here, immediately. */
@@ -363,6 +365,7 @@ export class PlanForm {
 		const { plan, entry, check } = draft;
 		this.entry = entry;
 		this.#catalog = plan.catalog;
+		this.#fromImage = plan.from_image;
 		this.image = plan.image;
 		this.name = plan.name ?? "";
 		this.command = joinWords(plan.command);
