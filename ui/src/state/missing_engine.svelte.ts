@@ -7,13 +7,14 @@ class MissingEngine {
 	#state = $derived(engine.state.type === "no_engine" ? engine.state : null);
 	/**
 	 * Whether it is the machine that is missing: it was selected, it was in use until it stopped, it can be
-	 * started, or it is being started or stopped.
+	 * started, or it is being started or stopped. A moment after its start, its engine is found.
 	 */
 	ofMachine = $derived(
 		machine.over ||
 			(this.#state?.chosen === "machine" && machine.view !== null) ||
 			(machine.offered && machine.exists) ||
-			(this.#state?.machine_helps === true && machine.doing !== null),
+			(this.#state?.machine_helps === true &&
+				(machine.doing !== null || machine.view?.state.is === "running")),
 	);
 	/** Whether there is no engine: nothing of one is shown, not even what was last known. */
 	now = $derived(this.#state !== null || machine.over);

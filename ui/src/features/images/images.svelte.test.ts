@@ -167,7 +167,11 @@ describe("Images", () => {
 		await images.pull("nginx");
 		change();
 		await vi.advanceTimersByTimeAsync(1_000);
-		expect(images.pulls.map(({ name }) => name)).toEqual(["redis:7", "nginx"]);
+		expect(images.pulls.map(({ name }) => name)).toEqual(["nginx", "redis:7"]);
+		// A success comes after all of them.
+		host.imagePull.mockResolvedValue(null);
+		await images.pull("alpine");
+		expect(images.pulls).toEqual([]);
 	});
 
 	it("removes one reference of an image, without force, and none of the others", async () => {

@@ -297,7 +297,7 @@ export class Images extends Lines<ImageItem> {
 			return true;
 		const here = this.all.some(({ tags }) => tags.includes(wanted) || tags.includes(`${wanted}:latest`));
 		const pull = new Pull(operations.newId(), wanted, here);
-		this.pulls = [...this.pulls.filter((other) => other.reference !== wanted), pull];
+		this.pulls = [pull, ...this.pulls.filter((other) => other.reference !== wanted)];
 		const operation = operations.begin(pull.id, {
 			title: `Pull ${wanted}`,
 			cancel: () => this.cancel(pull),
@@ -310,7 +310,8 @@ export class Images extends Lines<ImageItem> {
 				operation.progress = pull.share;
 			});
 			operations.end(operation, "done");
-			this.pulls = this.pulls.filter((other) => other !== pull && !(other.error && other.name === pull.name));
+			// A later success takes the failures before it away.
+			this.pulls = this.pulls.filter((other) => other !== pull && !other.error);
 			toasts.show(`${pull.name} was ${pull.loaded ? "loaded" : "pulled"}`, {
 				kind: "ok",
 				actions: [{ label: "Run…", run: () => runRequests.run(wanted) }],
