@@ -195,14 +195,32 @@ async fn read(engine: Engine, id: String, sender: mpsc::Sender<StatsView>) {
 }
 
 async fn hand_on(mut receiver: mpsc::Receiver<StatsView>, sink: Arc<Mutex<Sink>>) {
+    // A first figure does not wait for the next delivery. CPU use comes with the second sample.
+    let mut known: HashSet<(String, bool)> = HashSet::new();
+    let mut is_first =
+        move |sample: &StatsView| known.insert((sample.id.clone(), sample.cpu_percent.is_some()));
     let mut next = Instant::now();
     while let Some(first) = receiver.recv().await {
-        sleep_until(next.max(Instant::now() + BATCH)).await;
-        next = Instant::now() + INTERVAL;
+        let soon = || Instant::now() + BATCH;
+        let mut due = if is_first(&first) {
+            soon()
+        } else {
+            next.max(soon())
+        };
         let mut batch = vec![first];
-        while let Ok(more) = receiver.try_recv() {
-            batch.push(more);
+        loop {
+            // Both are cancel-safe.
+            tokio::select! {
+                () = sleep_until(due) => break,
+                Some(sample) = receiver.recv() => {
+                    if is_first(&sample) {
+                        due = due.min(soon());
+                    }
+                    batch.push(sample);
+                }
+            }
         }
+        next = Instant::now() + INTERVAL;
         let sink = lock(&sink);
         if !sink(batch) {
             return;
