@@ -5,16 +5,18 @@ import { machine } from "./machine.svelte";
 /** The message and the actions for when there is no engine. */
 class MissingEngine {
 	#state = $derived(engine.state.type === "no_engine" ? engine.state : null);
+	/** Whether the machine has just started, so that its engine is about to be found. */
+	arriving = $derived(this.#state?.machine_helps === true && machine.view?.state.is === "running");
 	/**
 	 * Whether it is the machine that is missing: it was selected, it was in use until it stopped, it can be
-	 * started, or it is being started or stopped. A moment after its start, its engine is found.
+	 * started, or it is being started or stopped.
 	 */
 	ofMachine = $derived(
 		machine.over ||
 			(this.#state?.chosen === "machine" && machine.view !== null) ||
 			(machine.offered && machine.exists) ||
-			(this.#state?.machine_helps === true &&
-				(machine.doing !== null || machine.view?.state.is === "running")),
+			this.arriving ||
+			(this.#state?.machine_helps === true && machine.doing !== null),
 	);
 	/** Whether there is no engine: nothing of one is shown, not even what was last known. */
 	now = $derived(this.#state !== null || machine.over);
