@@ -67,7 +67,7 @@ pub enum ContainerState {
     Unknown,
 }
 
-/// How a container ended. [`Ending::is_problem`] says which of them need attention.
+/// How a container ended. Only [`Ending::Failed`], [`Ending::OutOfMemory`] and [`Ending::NotStarted`] are problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -83,13 +83,6 @@ pub enum Ending {
     Failed,
     /// It could not be started. Its exit code is the engine's, and its times are those of an earlier run.
     NotStarted,
-}
-
-impl Ending {
-    /// Whether it needs attention.
-    pub fn is_problem(self) -> bool {
-        matches!(self, Self::Failed | Self::OutOfMemory | Self::NotStarted)
-    }
 }
 
 /// Result of a health check.

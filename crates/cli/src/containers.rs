@@ -6,7 +6,7 @@ use slipway_api::container::{
     ActionOutcome, ContainerAction, ContainerState, ContainerView, Ending, Exposed, Health,
     PortView,
 };
-use slipway_core::Slipway;
+use slipway_core::{Slipway, is_problem};
 
 use crate::arguments::{Many, One, Ps, Rename};
 use crate::exit::Exit;
@@ -72,7 +72,7 @@ pub(crate) fn state_cell(container: &ContainerView) -> Cell {
         | (ContainerState::Paused | ContainerState::Restarting, _) => Tone::Warning,
         (ContainerState::Running, _) => Tone::Good,
         (ContainerState::Dead, _) => Tone::Error,
-        _ if container.ending.is_some_and(Ending::is_problem) => Tone::Error,
+        _ if is_problem(container) => Tone::Error,
         _ => Tone::Faint,
     };
     Cell::new(state_name(container.state), tone)
@@ -244,7 +244,7 @@ pub(crate) async fn act(
                     act.action,
                     ContainerAction::Start | ContainerAction::Restart
                 ) {
-                    warn_of_ports(slipway, outcome, output).await?;
+                    warn_of_ports(slipway, outcome, output).await;
                 }
             }
         }
@@ -255,17 +255,14 @@ pub(crate) async fn act(
     Ok(exit)
 }
 
-/// A container of the machine starts although a port of it is taken on this computer, so that has to be told.
-async fn warn_of_ports(
-    slipway: &Slipway,
-    outcome: &ActionOutcome,
-    output: &Output,
-) -> Result<(), Failure> {
-    for port in slipway.unreachable_ports(&outcome.id).await? {
+/// Warns of ports that something else on this computer has: the machine's engine starts a container all the same.
+async fn warn_of_ports(slipway: &Slipway, outcome: &ActionOutcome, output: &Output) {
+    // The start was successful, whatever became of the container since.
+    let unreachable = slipway.unreachable_ports(&outcome.id).await;
+    for port in unreachable.unwrap_or_default() {
         let warning = format!("{} is not reachable at {port}", outcome.name);
         output.complain(Tone::Warning, "warning: ", &warning);
     }
-    Ok(())
 }
 
 /// Replaces the typed reference with the full id and the name.

@@ -44,8 +44,11 @@ impl Ended {
 }
 
 /// Whether the end is worth a look.
-pub(crate) fn is_problem(view: &ContainerView) -> bool {
-    view.ending.is_some_and(Ending::is_problem)
+pub fn is_problem(view: &ContainerView) -> bool {
+    matches!(
+        view.ending,
+        Some(Ending::Failed | Ending::OutOfMemory | Ending::NotStarted)
+    )
 }
 
 /// The ending by exit code alone. Exit code 137 is a kill by an unknown cause, which does not count as a problem.

@@ -38,6 +38,7 @@ mod view;
 mod web_page;
 
 pub use error::api_error;
+pub use exit_reason::is_problem;
 pub use machine::held_ports::why_unreachable;
 pub use session::{Change, Changes};
 pub use settings::{Settings, SettingsFile};

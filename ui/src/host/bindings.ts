@@ -483,7 +483,7 @@ version: string } |
 /**  Why. */
 why: string };
 
-/**  How a container ended. [`Ending::is_problem`] says which of them need attention. */
+/**  How a container ended. Only [`Ending::Failed`], [`Ending::OutOfMemory`] and [`Ending::NotStarted`] are problems. */
 export type Ending = 
 /**  By itself, with exit code 0. */
 "finished" | 

@@ -21,7 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Slipway {
     /// The published ports of a container that was just started and that are not reachable on this computer, each with
-    /// the reason: `127.0.0.1:8080: taken by nginx (process 7)`. A real engine refuses the start instead.
+    /// the reason: `127.0.0.1:8080: taken by nginx (process 7)`. Other engines refuse the start instead.
     pub async fn unreachable_ports(&self, id: &str) -> Result<Vec<String>, ApiError> {
         let endpoint = self.selected().await?.endpoint;
         if !selection::is_machines(&self.environment, &endpoint) {

@@ -146,7 +146,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         }
         if self.plan.from_image {
             let image = self.have_image(&reference, cancel).await?;
-            self.add_declared(&reference, image).await?;
+            self.add_declared(&reference, image).await;
             spec = match spec::read(&self.plan) {
                 Ok((_, spec)) => spec,
                 Err(findings) => return Err(self.refused(findings)),
@@ -190,11 +190,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
     }
 
     /// Adds what the image declares to the plan, of which nothing was known when the plan was made.
-    async fn add_declared(
-        &mut self,
-        reference: &ImageReference,
-        image: ImageDetail,
-    ) -> Result<(), ApiError> {
+    async fn add_declared(&mut self, reference: &ImageReference, image: ImageDetail) {
         let present = Present::on(self.engine()).await;
         let local = view::is_local(&self.selected.endpoint);
         let (mut plan, reference) = (self.plan.clone(), reference.clone());
@@ -203,7 +199,6 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
             plan
         })
         .await;
-        Ok(())
     }
 
     /// The first blocking finding, as the error of the run.
