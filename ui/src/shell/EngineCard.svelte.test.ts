@@ -59,3 +59,10 @@ it("repeats no text in a tooltip", async () => {
 	expect(card.title).toBe("");
 	expect(screen.queryByTestId("nav-machine-start")).toBeNull();
 });
+
+it("names the engine, its version and its size at the foot of a narrow window", async () => {
+	await shown("normal");
+	const foot = screen.getByRole("region", { name: "Messages" }).textContent?.trim();
+	expect(foot).toMatch(/^Docker [\d.]+ · \d+ CPUs · /);
+	expect(foot).toContain(screen.getByTestId("engine-state").textContent);
+});

@@ -49,3 +49,20 @@ test.each([
 ])("the engine at %s, %s, is called %s", (endpoint, product, name) =>
 	expect(engine.nameOf(endpoint, product)).toBe(name),
 );
+
+test.each([
+	["default", "Docker 29.1.0 · 8 CPUs · 16 GB · amd64"],
+	["work", "work · Docker 29.1.0 · 8 CPUs · 16 GB · amd64"],
+	["machine", "Slipway’s machine · 8 CPUs · 16 GB · amd64"],
+])("the engine at %s is summed up in one line", (endpoint, line) => {
+	const view = {
+		...docker,
+		endpoint,
+		version: "29.1.0",
+		cpus: 8,
+		memory_bytes: 16 * 1024 ** 3,
+		arch: "amd64",
+	};
+	fixture.emit("engineStateChanged", { type: "connected", engine: view });
+	expect(engine.summary).toBe(line);
+});

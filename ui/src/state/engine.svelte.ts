@@ -1,3 +1,5 @@
+import { memory } from "../format/bytes";
+import { plural } from "../format/numbers";
 import {
 	type EndpointView,
 	type EngineState,
@@ -66,6 +68,27 @@ class Engine {
 	/** The name of the engine in use; null without one. */
 	get name(): string | null {
 		return this.view && this.nameOf(this.view.endpoint, this.view.product);
+	}
+
+	/** What the engine in use runs on: `8 CPUs · 16 GB · amd64`. */
+	get resources(): string {
+		if (!this.view) return "";
+		const { cpus, memory_bytes, arch } = this.view;
+		return [cpus ? plural(cpus, "CPU") : null, memory_bytes ? memory(memory_bytes) : null, arch]
+			.filter(Boolean)
+			.join(" · ");
+	}
+
+	/**
+	 * The engine in use in one line, which may be cut off at its end: `Docker 29.1.0 · 8 CPUs · 16 GB · amd64`. The name
+	 * of a context does not say which product it is. Null without an engine.
+	 */
+	get summary(): string | null {
+		if (!this.view || this.name === null) return null;
+		const { endpoint, product, version } = this.view;
+		const named = this.name.toLowerCase().startsWith(product.toLowerCase());
+		const engine = named ? `${this.name} ${version}` : `${this.name} · ${product} ${version}`;
+		return `${endpoint === "machine" ? this.name : engine} · ${this.resources}`;
 	}
 
 	/** Where an endpoint was found, beside its name. */
