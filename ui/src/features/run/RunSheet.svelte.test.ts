@@ -1,4 +1,5 @@
 import { fireEvent, render, screen, waitFor } from "@testing-library/svelte";
+import { tick } from "svelte";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { engineState } from "../../host/fixture/engine";
 import { fixture } from "../../host/fixture/index";
@@ -57,9 +58,37 @@ test("the number of problems is that of the marked fields, and leads to each in 
 
 test("what is only empty is counted as fields to fill in", async () => {
 	await configure("wordpress");
-	await waitFor(() => expect(screen.getByTestId("run-problems").textContent).toContain("1 field to fill in"));
-	await fireEvent.click(screen.getByTestId("run-problems"));
+	const count = () => screen.getByTestId("run-problems");
+	await waitFor(() => expect(count().textContent).toContain("1 field to fill in"));
+	expect(count().querySelector("svg")).toBeNull();
+	await fireEvent.click(count());
 	expect(document.activeElement?.getAttribute("data-field")).toMatch(/^env-/);
+	await type("run-name", "not a name");
+	await waitFor(() => expect(count().textContent).toContain("2 fields to correct"));
+	expect(count().querySelector("svg")).not.toBeNull();
+});
+
+test("a form with an empty required field opens at its top, and marks the field once it was left", async () => {
+	const scrolled = vi.spyOn(Element.prototype, "scrollIntoView");
+	await configure("wordpress");
+	await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("run-name")));
+	await screen.findByTestId("run-need-mysql");
+	// A field that is visible where it is does not move.
+	expect(scrolled.mock.calls).toEqual([[{ block: "nearest" }]]);
+	expect(marked()).toHaveLength(0);
+	const host = screen.getByTestId("run-env-WORDPRESS_DB_HOST").querySelector("input") as HTMLInputElement;
+	await fireEvent.focusOut(screen.getByTestId("run-name"), { relatedTarget: host });
+	expect(marked()).toHaveLength(0);
+	await fireEvent.focusOut(host, { relatedTarget: screen.getByTestId("run-name") });
+	await waitFor(() => expect([...marked()]).toEqual([host]));
+});
+
+test("Run marks an empty required field that was not left yet", async () => {
+	await configure("wordpress");
+	await fireEvent.submit(document.querySelector("#run-form") as HTMLFormElement);
+	await waitFor(() => expect(marked()).toHaveLength(1));
+	expect(document.activeElement).toBe(marked()[0]);
+	expect(sheet.run).toBeNull();
 });
 
 test("a row that was just added is marked once it was left, or with the next Run", async () => {
@@ -257,6 +286,7 @@ test("a folder that is missing on this computer is counted and stops Run", async
 	});
 	const [row] = sheet.form?.mounts ?? [];
 	if (row) row.kind = "bind";
+	await tick();
 	await type("run-mount-source-0", "/nope/here");
 	await fireEvent.submit(document.querySelector("#run-form") as HTMLFormElement);
 	await waitFor(() => expect(screen.getByTestId("run-problems").textContent).toContain("1 field to correct"));

@@ -151,21 +151,20 @@ describe("problems", () => {
 		expect(form.problems.map(({ control }) => control)).toEqual([`env-${row.key}.name`]);
 	});
 
-	test("a port that was added has to be filled in, and is no error before it was left", async () => {
+	test("a row that was added has to be filled in, and is not marked before it was left", async () => {
 		const form = await open("nginx");
 		form.addPort();
 		form.addMount();
 		await form.checkNow();
 		const [row] = form.ports.slice(-1);
 		const [mount] = form.mounts.slice(-1);
-		expect(form.problems).toEqual([]);
+		const missing = [`port-${row?.key}.container_port`, `mount-${mount?.key}.target`];
+		expect(form.problems).toEqual(missing.map((control) => ({ control, missing: true })));
 		expect(form.runnable).toBe(false);
+		expect(missing.filter((control) => form.marked(control))).toEqual([]);
 		form.showAll();
-		expect(form.problems).toEqual([
-			{ control: `port-${row?.key}.container_port`, missing: true },
-			{ control: `mount-${mount?.key}.target`, missing: true },
-		]);
-		expect(row && form.portFindings(row)[0]?.message).toBe("The port in the container is missing");
+		expect(missing.filter((control) => form.marked(control))).toEqual(missing);
+		expect(row && form.portFindings(row)[0]?.message).toBe("The container port is missing");
 	});
 
 	test("what the engine refused is marked until it is edited", async () => {
@@ -184,11 +183,13 @@ describe("problems", () => {
 		if (!row) throw new Error("postgres has a volume");
 		row.kind = "bind";
 		await form.checkNow();
-		// Nothing was typed yet.
-		expect(form.problems).toEqual([]);
+		const source = `mount-${row.key}.source`;
+		expect(form.problems).toEqual([{ control: source, missing: true }]);
 		expect(form.runnable).toBe(false);
+		// Nothing was typed yet.
+		expect(form.marked(source)).toBe(false);
 		form.showAll();
-		expect(form.problems.map(({ control }) => control)).toEqual([`mount-${row.key}.source`]);
+		expect(form.marked(source)).toBe(true);
 	});
 });
 

@@ -65,11 +65,14 @@ export class EnvRow {
 	value = $state("");
 	/** The catalog's description; null for a row added by hand. */
 	readonly known: CatalogEnv | null;
+	/** Whether it has been empty since the form opened: that is no error before the row is left. */
+	fresh = $state(false);
 
 	constructor(name: string, value: string, known: CatalogEnv | null) {
 		this.name = name;
 		this.value = value;
 		this.known = known;
+		this.fresh = value === "" && this.required;
 	}
 
 	get required() {
@@ -166,7 +169,7 @@ function withUsedPorts(plan: RunPlan, findings: PlanFinding[]): RunPlan | null {
 
 /** A field with a blocking problem. */
 export interface Problem {
-	/** The control that is marked, by its `data-field`. */
+	/** The control, by its `data-field`. */
 	control: string;
 	/** Whether it is only empty. */
 	missing: boolean;
@@ -280,7 +283,7 @@ export class PlanForm {
 			typed(`ports.${at}.host_port`, row.unreadHost, "a port number", numbers);
 			typed(`ports.${at}.container_port`, row.unreadContainer, "a port number", numbers);
 			if (row.containerPort === null && row.unreadContainer === null)
-				found.push(problem(`ports.${at}.container_port`, "The port in the container is missing", numbers));
+				found.push(problem(`ports.${at}.container_port`, "The container port is missing", numbers));
 		});
 		this.wantedEnv.forEach((row, at) => {
 			if (row.required && row.value.trim() === "")
@@ -306,16 +309,17 @@ export class PlanForm {
 		this.#all.map((finding) => ({ control: this.#control(finding.field), finding })),
 	);
 
-	/** The findings on screen: without those of rows that were just added. */
+	/** The findings on screen: without those of rows that were not left yet. */
 	readonly #shown: { control: string; finding: PlanFinding }[] = $derived.by(() => {
 		const fresh = new Set([
+			...this.env.filter((row) => row.fresh).map(({ key }) => `env-${key}`),
 			...this.ports.filter((row) => row.fresh).map(({ key }) => `port-${key}`),
 			...this.mounts.filter((row) => row.fresh).map(({ key }) => `mount-${key}`),
 		]);
 		return this.#placed.filter(({ control }) => !fresh.has(control.split(".")[0] ?? ""));
 	});
 
-	/** The controls on screen with blocking problems, in the order of the form. */
+	/** The controls with blocking problems, in the order of the form: also those that are not marked yet. */
 	readonly problems: Problem[] = $derived.by(() => {
 		const order = [
 			"name",
@@ -332,7 +336,7 @@ export class PlanForm {
 			"other",
 		];
 		const blocked = new Set(
-			this.#shown.filter(({ finding }) => finding.blocking).map(({ control }) => control),
+			this.#placed.filter(({ finding }) => finding.blocking).map(({ control }) => control),
 		);
 		const empty = new Set([
 			...this.env
@@ -341,6 +345,9 @@ export class PlanForm {
 			...this.ports
 				.filter((row) => row.containerPort === null && row.unreadContainer === null)
 				.map(({ key }) => `port-${key}.container_port`),
+			...this.mounts
+				.filter((row) => row.kind === "bind" && row.source.trim() === "")
+				.map(({ key }) => `mount-${key}.source`),
 			...this.mounts.filter((row) => row.target.trim() === "").map(({ key }) => `mount-${key}.target`),
 		]);
 		return order
@@ -431,9 +438,9 @@ export class PlanForm {
 		);
 	}
 
-	/** Shows what rows lack that were just added. */
+	/** Shows what rows lack that were not left yet. */
 	showAll() {
-		for (const row of [...this.ports, ...this.mounts]) row.fresh = false;
+		for (const row of [...this.env, ...this.ports, ...this.mounts]) row.fresh = false;
 	}
 
 	/** Marks the field that the engine refused, until it is edited. */
@@ -501,9 +508,9 @@ export class PlanForm {
 		return this.#shown.filter((it) => it.control === control).map(({ finding }) => finding);
 	}
 
-	/** Whether a control has a blocking problem. */
+	/** Whether a control is marked, because it has a blocking problem. */
 	marked(control: string): boolean {
-		return this.problems.some((it) => it.control === control);
+		return this.findings(control).some(({ blocking }) => blocking);
 	}
 
 	/** The findings about fields that the form does not have. */
