@@ -281,13 +281,36 @@ it("marks every setting that is impossible, in place", async () => {
 	await type("machine-disk", "32");
 	const marked = () => [...dialog.querySelectorAll("[aria-invalid=true]")].map((field) => field.id);
 	expect(marked()).toEqual(["machine-cpus", "machine-memory", "machine-disk"]);
-	expect(dialog.textContent).toContain("Choose 1 to 8");
+	expect(dialog.textContent).toContain("Choose a whole number from 1 to 8");
 	expect(dialog.textContent).toContain("Choose 512 MB to 15 GB");
 	expect(dialog.textContent).toContain("cannot shrink");
 	screen.getByTestId("machine-settings-save").click();
 	expect(choose).not.toHaveBeenCalled();
 	await type("machine-cpus", "4");
 	expect(marked()).toEqual(["machine-memory", "machine-disk"]);
+});
+
+it.each(["", "many"])("says what is expected where a setting is %j", async (text) => {
+	await shown("machine-running");
+	screen.getByTestId("machine-settings").click();
+	const dialog = await screen.findByTestId("machine-settings-dialog");
+	const save = screen.getByTestId<HTMLButtonElement>("machine-settings-save");
+	await waitFor(() => expect(save.disabled).toBe(false));
+	for (const [testid, expected] of [
+		["machine-cpus", "Choose a whole number from 1 to 8."],
+		["machine-memory-input", "Choose 512 MB to 15 GB."],
+		["machine-disk", "Choose 64 GB to 16 TB, in whole GB."],
+	] as const) {
+		const field = screen.getByTestId<HTMLInputElement>(testid);
+		const before = field.value;
+		expect(dialog.textContent).not.toContain(expected);
+		await fireEvent.input(field, { target: { value: text } });
+		expect(dialog.textContent).toContain(expected);
+		expect(field.getAttribute("aria-invalid")).toBe("true");
+		expect(save.disabled).toBe(true);
+		await fireEvent.input(field, { target: { value: before } });
+		expect(save.disabled).toBe(false);
+	}
 });
 
 it("offers to power off a machine whose containers take their time, and not before", async () => {
@@ -497,6 +520,29 @@ it("follows a log only while it is open", async () => {
 	details.open = false;
 	details.dispatchEvent(new Event("toggle"));
 	await waitFor(() => expect(closed).toHaveBeenCalled());
+});
+
+it("keeps open what was unfolded, through a stop and a start", async () => {
+	await shown("machine-running");
+	const { accelerator } = machineView("machine-unused");
+	const become = (scene: Scene) => {
+		fixture.emit("machineChanged", { ...machineView(scene), accelerator });
+		flushSync();
+	};
+	become("machine-running");
+	const parts = () => [
+		screen.getByTestId<HTMLDetailsElement>("machine-boot"),
+		screen.getByTestId<HTMLDetailsElement>("machine-log"),
+		screen.getByTestId("machine-slow").querySelector("details") as HTMLDetailsElement,
+	];
+	const unfolded = () => parts().map(({ open }) => open);
+	expect(unfolded()).toEqual([false, false, false]);
+	for (const part of parts()) {
+		part.open = true;
+		part.dispatchEvent(new Event("toggle"));
+	}
+	for (const scene of ["stopping", "stopped", "starting", "running"] as const) become(`machine-${scene}`);
+	expect(unfolded()).toEqual([true, true, true]);
 });
 
 it("calls an engine by one name everywhere, and says that it comes from DOCKER_HOST", async () => {
