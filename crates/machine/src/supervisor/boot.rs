@@ -1,5 +1,6 @@
 //! One boot, from nothing to an engine that answers.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,8 @@ use super::View;
 use crate::engine_socket::EngineSocket;
 use crate::guest::{Guest, new_secret, words};
 use crate::{
-    DiskLock, Driver, DriverState, GuestImage, MachineError, MachinePaths, VmSpec, data_disk,
-    docker_context, host,
+    DiskLock, Driver, DriverState, GuestImage, MachineError, MachinePaths, VmSpec, bounded_log,
+    data_disk, docker_context, host,
 };
 
 /// Timeout of a step with hardware virtualization.
@@ -38,6 +39,14 @@ const MISSES: u32 = 3;
 const END_PATIENCE: Duration = Duration::from_secs(1);
 /// Timeout for the engine's version once the guest has said that it answers.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often the guest's console is read for reports of a processor that does not run, and how many of them count: the
+/// kernel reports after 21 s, and a busy computer may cause one.
+const STALL_LOOK: Duration = Duration::from_secs(2);
+const STALLS: usize = 2;
+const STALL_REPORT: &[u8] = b"detected stalls on CPUs/tasks";
+/// Bytes read from the end of the console.
+const STALL_TAIL: u64 = 64 << 10;
 
 /// The machine is not started with less free memory than this, or than its setting.
 const MIN_MEMORY_MB: u64 = 1024;
@@ -176,9 +185,9 @@ impl Boot {
             console_log: self.paths.console_log(),
         };
         let socket = self.serve_engine()?;
-        let mut died = false;
+        let mut retried = false;
         loop {
-            match self.boot(&spec, &mut steps).await {
+            match self.boot(&spec, &mut steps, retried).await {
                 Ok((secret, news, engine)) => {
                     steps.close();
                     return Ok(Booted {
@@ -196,12 +205,14 @@ impl Boot {
                     self.driver.kill().await;
                     self.guest.clear();
                 }
-                // An emulator may crash once; a second crash counts as a failure.
+                // An emulator may crash or hang once; a second crash counts as a failure.
                 Err(Failure::BeforeTheGuestSpoke(
-                    error @ (MachineError::Ended { .. } | MachineError::Link { .. }),
-                )) if !died => {
+                    error @ (MachineError::Ended { .. }
+                    | MachineError::Link { .. }
+                    | MachineError::Stuck { .. }),
+                )) if !retried => {
                     tracing::warn!(%error, "a boot broke off before the guest spoke; it is tried once more");
-                    died = true;
+                    retried = true;
                     self.driver.kill().await;
                     self.guest.clear();
                 }
@@ -275,6 +286,7 @@ impl Boot {
         &self,
         spec: &VmSpec,
         steps: &mut Steps,
+        retried: bool,
     ) -> Result<(Secret, News, Engine), Failure> {
         steps.starting = false;
         steps.enter("Checking hardware acceleration");
@@ -321,6 +333,8 @@ impl Boot {
         let linked = tokio::select! {
             linked = self.guest.connect(self.driver.as_ref(), &secret, step) => linked,
             error = &mut ended => Err(error),
+            // The second boot gets all of its time: this computer may only be slow.
+            error = stalls(&spec.console_log), if !retried => Err(error),
         };
         if let Err(mut error) = linked {
             // A link breaks when its machine ends; that end is the better explanation.
@@ -474,6 +488,25 @@ impl Steps {
         self.current
             .as_ref()
             .map_or(Duration::ZERO, |(_, began)| began.elapsed())
+    }
+}
+
+/// Returns when the guest's kernel has reported processors that do not run. An emulated processor can lose the
+/// interrupts of its timer in a boot, and then goes on only every 21 s.
+async fn stalls(console: &Path) -> MachineError {
+    loop {
+        tokio::time::sleep(STALL_LOOK).await;
+        // A console that cannot be read reports nothing; the boot has its time limit.
+        let console = bounded_log::tail(console, STALL_TAIL).unwrap_or_default();
+        let reports = console
+            .windows(STALL_REPORT.len())
+            .filter(|part| *part == STALL_REPORT)
+            .count();
+        if reports >= STALLS {
+            return MachineError::Stuck {
+                reason: "one of its processors does not run".to_owned(),
+            };
+        }
     }
 }
 

@@ -27,6 +27,8 @@ use tokio::task::JoinHandle;
 pub(crate) struct Faults {
     /// How many starts end before the guest says anything.
     pub(crate) dead_starts: AtomicU32,
+    /// How many starts hang before the guest says anything, with reports of the guest's kernel on its console.
+    pub(crate) stalled_starts: AtomicU32,
     /// The boot hangs before the engine.
     pub(crate) hangs: AtomicBool,
     /// The guest never finishes its shutdown.
@@ -63,6 +65,8 @@ pub(crate) struct Fake {
 }
 
 struct Machine {
+    /// Its guest never says anything.
+    stalls: bool,
     secret: Arc<tokio::sync::Mutex<Option<Secret>>>,
     links: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
@@ -129,6 +133,14 @@ impl Fake {
     }
 }
 
+/// Whether a fault that happens a number of times happens now.
+fn one_less(left: &AtomicU32) -> bool {
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+        left.checked_sub(1)
+    })
+    .is_ok()
+}
+
 impl Driver for Fake {
     fn kind(&self) -> MachineDriver {
         MachineDriver::Qemu
@@ -154,22 +166,24 @@ impl Driver for Fake {
         })
     }
 
-    fn start<'a>(&'a self, _spec: &'a VmSpec) -> BoxFuture<'a, Result<(), MachineError>> {
+    fn start<'a>(&'a self, spec: &'a VmSpec) -> BoxFuture<'a, Result<(), MachineError>> {
         Box::pin(async {
             self.end();
             self.faults.starts.fetch_add(1, Ordering::SeqCst);
-            let dead = self
-                .faults
-                .dead_starts
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-                    left.checked_sub(1)
-                })
-                .is_ok();
-            if dead {
+            if one_less(&self.faults.dead_starts) {
                 self.die();
                 return Ok(());
             }
+            let stalls = one_less(&self.faults.stalled_starts);
+            let report = "[   21.3] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n";
+            let console = if stalls {
+                report.repeat(2)
+            } else {
+                String::new()
+            };
+            std::fs::write(&spec.console_log, console).expect("a console");
             *self.machine.lock().expect("no panic") = Some(Machine {
+                stalls,
                 secret: Arc::default(),
                 links: Arc::default(),
             });
@@ -191,6 +205,7 @@ impl Driver for Fake {
             self.networks.lock().expect("no panic").push(guest);
             return Box::pin(async move { Ok(Box::new(host) as Box<dyn VmStream>) });
         }
+        let stalls = machine.stalls;
         let agent = Agent {
             faults: self.faults.clone(),
             secret: machine.secret.clone(),
@@ -199,7 +214,12 @@ impl Driver for Fake {
             containers: self.containers.clone(),
             events: self.events.clone(),
         };
-        let link = tokio::spawn(agent.serve(guest));
+        let link = tokio::spawn(async move {
+            if stalls {
+                std::future::pending::<()>().await;
+            }
+            agent.serve(guest).await;
+        });
         machine.links.lock().expect("no panic").push(link);
         Box::pin(async move { Ok(Box::new(host) as Box<dyn VmStream>) })
     }

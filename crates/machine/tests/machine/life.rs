@@ -340,6 +340,19 @@ async fn what_keeps_it_from_booting_is_told() {
     assert!(!machine.places.paths.engine_socket().exists());
 }
 
+/// The kernel of an emulated guest may say that one of its processors does not run; the boot is not waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_boot_whose_kernel_stalls_is_tried_once_more() {
+    let machine = Machine::new();
+    let faults = &machine.fake.faults;
+    faults.stalled_starts.store(1, Ordering::SeqCst);
+    let began = std::time::Instant::now();
+    machine.handle.start().await.expect("accepted");
+    machine.running().await;
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert_eq!(faults.starts.load(Ordering::SeqCst), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_fails_is_not_taken_for_a_broken_disk() {
     let machine = Machine::new();
