@@ -57,6 +57,7 @@ pub use event::{Action, Event, EventStream, Subject};
 pub use image::{Image, ImageDetail, ImageDiskUsage, RemovedImages};
 pub use log::{LogOptions, LogStream, Tail};
 pub use log_decoder::{LineRef, LogChunk, LogDecoder, LogOutput, MAX_LINE_BYTES};
+pub use network::Network;
 pub use probe::{PROBE_DEADLINE, Probe, ProbeAnswer, ProbeFailure, probe, probe_all};
 pub use pull::{PullEvent, PullPhase, PullProgress, PullRequest, PullStream};
 pub use stats::{CpuReading, StatsSample, StatsStream};

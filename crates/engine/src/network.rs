@@ -6,24 +6,47 @@ use serde::Deserialize;
 use crate::container_detail::some_text;
 use crate::{Engine, EngineError, Noun, json};
 
+/// A network of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Empty where the engine does not tell it.
+    pub id: String,
+    /// Unique on most engines; old ones allow two of the same name.
+    pub name: String,
+}
+
+impl Network {
+    /// Whether the engine finds this network by `reference`: its name, or the beginning of its id.
+    #[must_use]
+    pub fn is(&self, reference: &str) -> bool {
+        self.name == reference || (!reference.is_empty() && self.id.starts_with(reference))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireNetwork {
+    id: Option<String>,
     name: Option<String>,
 }
 
-fn parse_list(body: &[u8]) -> Result<Vec<String>, EngineError> {
+fn parse_list(body: &[u8]) -> Result<Vec<Network>, EngineError> {
     let wire: Option<Vec<WireNetwork>> = json::object(body, "the list of networks")?;
     Ok(wire
         .unwrap_or_default()
         .into_iter()
-        .filter_map(|network| some_text(network.name))
+        .filter_map(|network| {
+            Some(Network {
+                name: some_text(network.name)?,
+                id: network.id.unwrap_or_default(),
+            })
+        })
         .collect())
 }
 
 impl Engine {
-    /// Names of all networks.
-    pub async fn list_networks(&self) -> Result<Vec<String>, EngineError> {
+    /// All networks, with the engine's own.
+    pub async fn list_networks(&self) -> Result<Vec<Network>, EngineError> {
         let call = self
             .call(Method::GET, &["networks"])
             .about(Noun::Engine, "");
@@ -71,7 +94,20 @@ mod tests {
     #[test]
     fn lists() {
         let body = br#"[{"Name":"bridge","Id":"a"},{"Name":"shop","Labels":null},{"Name":""},{}]"#;
-        assert_eq!(parse_list(body).unwrap(), ["bridge", "shop"]);
-        assert_eq!(parse_list(b"null").unwrap(), [""; 0]);
+        let networks = parse_list(body).unwrap();
+        let names: Vec<&str> = networks.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["bridge", "shop"]);
+        assert_eq!(parse_list(b"null").unwrap(), []);
+    }
+
+    #[test]
+    fn a_network_is_found_by_its_name_and_by_the_beginning_of_its_id() {
+        let network = Network {
+            id: "4f2c".to_owned(),
+            name: "shop".to_owned(),
+        };
+        for (reference, found) in [("shop", true), ("4f", true), ("sho", false), ("", false)] {
+            assert_eq!(network.is(reference), found, "{reference}");
+        }
     }
 }

@@ -280,7 +280,7 @@ fn a_refusal_names_its_field() {
         (
             "no-network",
             &["slipway/busybox", "--network", "there-is-none"],
-            1,
+            2,
             "network",
             "there-is-none",
         ),

@@ -4,10 +4,12 @@ use slipway_api::container::MountKind;
 use slipway_api::run::{MountPlan, PlanCheck, PlanFinding, RunPlan};
 use slipway_catalog::{Catalog, ImageReference};
 use slipway_engine::{
-    Address, Container, Endpoint, EndpointSource, Engine, EngineInfo, ListFilter, Product, size,
+    Address, Container, Endpoint, EndpointSource, Engine, EngineInfo, ListFilter, Network, Product,
+    size,
 };
 
 use crate::blocking::blocking;
+use crate::connection_string::finds_by_name;
 use crate::docker_run_line::docker_run_line;
 use crate::run::draft::LOOK_DEADLINE;
 use crate::run::needed;
@@ -15,6 +17,21 @@ use crate::run::port::HostPorts;
 use crate::run::{looks_secret, secrets, spec};
 use crate::selection::Selected;
 use crate::{Slipway, view};
+
+/// What an engine takes for a network without one of that name: Docker's modes, and Podman's.
+const NETWORK_MODES: [&str; 8] = [
+    "default",
+    "bridge",
+    "host",
+    "none",
+    "nat",
+    "private",
+    "pasta",
+    "slirp4netns",
+];
+
+/// How many networks a hint names.
+const NAMED_NETWORKS: usize = 5;
 
 impl Slipway {
     /// The findings about a plan, and the plan as a `docker run` line. Works without an engine, with fewer findings.
@@ -35,6 +52,8 @@ pub(crate) struct Present {
     pub(crate) containers: Vec<Container>,
     /// Names of volumes.
     pub(crate) volumes: Vec<String>,
+    /// Empty if they are not known: an engine always has networks.
+    pub(crate) networks: Vec<Network>,
 }
 
 impl Present {
@@ -45,9 +64,10 @@ impl Present {
             all: true,
             ..ListFilter::default()
         };
-        let (containers, volumes) = tokio::join!(
+        let (containers, volumes, networks) = tokio::join!(
             engine.list_containers(&everything),
-            engine.list_volumes(&[])
+            engine.list_volumes(&[]),
+            engine.list_networks()
         );
         Self {
             containers: containers.unwrap_or_default(),
@@ -56,6 +76,7 @@ impl Present {
                 .into_iter()
                 .map(|volume| volume.name)
                 .collect(),
+            networks: networks.unwrap_or_default(),
         }
     }
 }
@@ -77,6 +98,7 @@ pub(crate) fn check(plan: &RunPlan, selected: Option<&Selected>, present: &Prese
             }),
     );
     findings.extend(data_of_needed(plan, present));
+    findings.extend(missing_network(plan, &present.networks));
     if let Some(selected) = selected {
         findings.extend(port_findings(
             plan,
@@ -247,6 +269,40 @@ pub(crate) fn missing_env(plan: &RunPlan) -> Vec<PlanFinding> {
             })
         })
         .collect()
+}
+
+/// The plan's network if the engine does not have it.
+pub(crate) fn missing_network(plan: &RunPlan, networks: &[Network]) -> Option<PlanFinding> {
+    let name = plan.network.as_deref().map(str::trim)?;
+    let is_sought = spec::is_network_name(name) && !NETWORK_MODES.contains(&name);
+    if !is_sought || networks.is_empty() || networks.iter().any(|network| network.is(name)) {
+        return None;
+    }
+    let needs = needed::entry_of(plan).is_some_and(|entry| !entry.needs.is_empty());
+    let mut known: Vec<&str> = networks
+        .iter()
+        .map(|network| network.name.as_str())
+        .filter(|name| finds_by_name(name))
+        .collect();
+    known.sort_unstable();
+    known.truncate(NAMED_NETWORKS);
+    Some(PlanFinding {
+        field: "network".to_owned(),
+        blocking: !needs,
+        message: format!("The engine has no network `{name}`"),
+        hint: Some(if needs {
+            "It is created with the service that this image needs".to_owned()
+        } else if known.is_empty() {
+            "Leave it empty for the engine's own network".to_owned()
+        } else {
+            let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            format!(
+                "Leave it empty for the engine's own network, or use {}",
+                known.join(", ")
+            )
+        }),
+        free_port: None,
+    })
 }
 
 fn name_clash(plan: &RunPlan, containers: &[Container]) -> Option<PlanFinding> {
@@ -587,6 +643,51 @@ mod tests {
     }
 
     #[test]
+    fn a_network_that_does_not_exist_is_told() {
+        let network = |name: &str| Network {
+            id: format!("id-of-{name}"),
+            name: name.to_owned(),
+        };
+        let there = ["bridge", "host", "none", "shop"].map(network);
+        let told = |name: &str, networks: &[Network]| {
+            let plan = RunPlan {
+                network: Some(name.to_owned()),
+                ..empty_plan()
+            };
+            missing_network(&plan, networks)
+                .map(|found| (found.message, found.hint, found.blocking))
+        };
+        let found = told("nowhere", &there);
+        let hint = "Leave it empty for the engine's own network, or use `shop`";
+        let expected = (
+            "The engine has no network `nowhere`".to_owned(),
+            Some(hint.to_owned()),
+            true,
+        );
+        assert_eq!(found, Some(expected));
+        for name in [
+            "shop",
+            "id-of-sh",
+            "host",
+            "default",
+            "container:web",
+            "a b",
+            "",
+        ] {
+            assert_eq!(told(name, &there), None, "{name}");
+        }
+        // Nothing is known of an engine that did not say.
+        assert_eq!(told("nowhere", &[]), None);
+
+        // The service that an image needs is run on it, and creates it.
+        let mut plan = empty_plan();
+        plan.catalog = Some("wordpress".to_owned());
+        plan.network = Some("nowhere".to_owned());
+        let found = missing_network(&plan, &there).expect("a finding");
+        assert!(!found.blocking, "{found:#?}");
+    }
+
+    #[test]
     fn both_sides_of_a_port_are_checked() {
         let mut plan = empty_plan();
         plan.ports = vec![
@@ -759,6 +860,7 @@ mod tests {
             let present = Present {
                 containers: Vec::new(),
                 volumes: volumes.iter().map(|name| (*name).to_owned()).collect(),
+                networks: Vec::new(),
             };
             data_of_needed(&plan, &present)
                 .into_iter()

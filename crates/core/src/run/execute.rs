@@ -18,7 +18,10 @@ use tokio_util::sync::CancellationToken;
 use crate::blocking::blocking;
 use crate::error::{api_error, cancelled};
 use crate::machine::held_ports;
-use crate::run::check::{Present, free_name, limit_findings, missing_env, only_there, volume_news};
+use crate::run::check::{
+    Present, free_name, limit_findings, missing_env, missing_network, only_there, volume_news,
+};
+use crate::run::draft::LOOK_DEADLINE;
 use crate::run::field::{field_of, said};
 use crate::run::last_words::LastWords;
 use crate::run::port::{HostPorts, describe_taken, settle};
@@ -140,6 +143,12 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         let mut findings = missing_env(&self.plan);
         // Without a required value, the image would be pulled and started only to exit at once.
         findings.extend(limit_findings(&self.plan, self.engine().info()));
+        if self.plan.network.is_some() {
+            // An engine that does not tell its networks in time refuses a missing one itself.
+            let engine = self.engine().with_deadline(LOOK_DEADLINE);
+            let networks = engine.list_networks().await.unwrap_or_default();
+            findings.extend(missing_network(&self.plan, &networks));
+        }
         findings.retain(|finding| finding.blocking);
         if !findings.is_empty() {
             return Err(self.refused(findings));

@@ -30,7 +30,7 @@ impl Slipway {
         )
         .map_err(|error| api_error(&error))?;
         let network = shared_network(plan, entry);
-        let exists = networks.contains(&network);
+        let exists = networks.iter().any(|known| known.name == network);
         Ok(entry
             .needs
             .iter()
@@ -192,7 +192,7 @@ async fn ensure_network(engine: &Engine, name: &str) -> Result<bool, ApiError> {
         .list_networks()
         .await
         .map_err(|error| api_error(&error))?;
-    if there.iter().any(|known| known == name) {
+    if there.iter().any(|known| known.name == name) {
         return Ok(false);
     }
     match engine.create_network(name).await {

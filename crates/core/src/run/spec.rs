@@ -233,17 +233,21 @@ fn network_problem(plan: &RunPlan) -> Option<Problem> {
     let is_mode = name.split_once(':').is_some_and(|(mode, rest)| {
         matches!(mode, "container" | "ns" | "pasta" | "slirp4netns") && !rest.is_empty()
     });
-    let is_name = name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
-    (!name.is_empty() && !is_mode && !is_name).then(|| {
+    (!name.is_empty() && !is_mode && !is_network_name(name)).then(|| {
         Problem::new(
             "network",
             format!("`{name}` is not a valid network name"),
             "Use letters, digits, `_`, `.` and `-`",
         )
     })
+}
+
+/// Whether a network can have this name.
+pub(crate) fn is_network_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
 }
 
 fn port_number(number: u32, part: &'static str, side: &str) -> Result<u16, Problem> {

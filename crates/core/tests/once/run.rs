@@ -29,3 +29,41 @@ async fn an_image_that_is_pulled_is_run_with_what_it_declares() {
         assert!(outcome.ready && outcome.url.is_some());
     }
 }
+
+/// A network that is not there is found before anything is pulled, by Run as by the form.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_does_not_exist_is_found_before_the_pull() {
+    let engine = Engine::start().expect("an engine");
+    engine.docker_ok(&["network", "create", "shop"]);
+    let slipway = once(&engine.host());
+    let draft = slipway.run_draft("slipway/webapp").await.expect("a draft");
+    let mut plan = draft.plan;
+    plan.network = Some("nowhere".to_owned());
+    let check = slipway.run_check(&plan).await;
+    let finding = &check.findings[0];
+    assert!(
+        finding.blocking && finding.field == "network",
+        "{finding:?}"
+    );
+    assert!(
+        finding
+            .hint
+            .as_deref()
+            .is_some_and(|hint| hint.contains("`shop`"))
+    );
+
+    let cancel = CancellationToken::new();
+    let failed = slipway.run(plan.clone(), &cancel, |_| {}).await;
+    let failed = failed.expect_err("it cannot run");
+    assert_eq!(failed.field.as_deref(), Some("network"));
+    assert!(failed.error.message.contains("`nowhere`"), "{failed:?}");
+    let images = engine.docker_ok(&["image", "ls", "--quiet"]);
+    assert_eq!(images.trim(), "", "nothing was pulled");
+
+    // By its name and by the beginning of its id.
+    let id = engine.docker_ok(&["network", "inspect", "--format", "{{.Id}}", "shop"]);
+    for reference in ["shop", &id[..12]] {
+        plan.network = Some(reference.to_owned());
+        assert_eq!(slipway.run_check(&plan).await.findings, [], "{reference}");
+    }
+}
