@@ -3,10 +3,10 @@ import { remember, remembered } from "./remembered";
 
 export type Screen = "browse" | "containers" | "images" | "engine" | "settings";
 
-/** A location in the window: a screen, and on Containers the selected container and its tab. */
+/** A location in the window: a screen, and what is selected on it. */
 export interface Place {
 	screen: Screen;
-	/** Full id of the selected container. */
+	/** Full id of the selected container; on Images, the reference of the open image, or its id. */
 	id: string | null;
 	/** Tab of its detail: `overview`, `logs`. */
 	tab: string | null;
