@@ -53,3 +53,36 @@ test("while the engine does not answer, the window says so and stays usable", {
 	fixture.emit("engineStateChanged", engineState("normal"));
 	await waitFor(() => expect(screen.queryByTestId("engine-banner")).toBeNull());
 });
+
+test("the arrow keys work in each list as soon as a key has led there", { timeout: 60_000 }, async () => {
+	render(App);
+	await waitFor(() => screen.getByTestId("card-nginx"), patience);
+	screen.getByTestId("nav-settings").focus();
+	for (const [digit, ready, line] of [
+		["2", "containers-table", "[role=row]"],
+		["3", "images-table", "[role=row]"],
+		["1", "browse-grid", "[data-card]"],
+	] as const) {
+		await fireEvent.keyDown(document.activeElement!, { key: digit, ctrlKey: true });
+		await waitFor(() => screen.getByTestId(ready), patience);
+		await fireEvent.keyDown(document.activeElement!, { key: "ArrowDown" });
+		await waitFor(() => expect(document.activeElement?.matches(line), digit).toBe(true));
+		expect(screen.getByTestId(ready).contains(document.activeElement)).toBe(true);
+	}
+	const search = screen.getByTestId("browse-search");
+	search.focus();
+	await fireEvent.keyDown(search, { key: "ArrowLeft" });
+	expect(document.activeElement).toBe(search);
+});
+
+test("the focus that Enter moves out of the search is visible", { timeout: 60_000 }, async () => {
+	render(App);
+	await waitFor(() => screen.getByTestId("card-nginx"), patience);
+	const search = screen.getByTestId("browse-search");
+	await fireEvent.pointerDown(search);
+	search.focus();
+	expect(document.documentElement.dataset.keyboard).toBeUndefined();
+	await fireEvent.keyDown(search, { key: "Enter" });
+	await waitFor(() => expect(document.activeElement?.matches("[data-card]")).toBe(true));
+	expect(document.documentElement.dataset.keyboard).toBe("");
+});

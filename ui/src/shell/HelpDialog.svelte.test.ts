@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import HelpDialog from "./HelpDialog.svelte";
 import { help, shortcuts } from "./shortcuts.svelte";
 
-it("lists all keys, also where two do the same", async () => {
+it("lists all keys", async () => {
 	help.open = true;
 	render(HelpDialog);
 	const dialog = await screen.findByTestId("help");

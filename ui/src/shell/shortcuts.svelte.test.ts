@@ -2,7 +2,7 @@ import { beforeEach, expect, it, vi } from "vitest";
 import { host } from "../host/host";
 import { navigation } from "../state/navigation.svelte";
 import { zoom } from "../state/zoom.svelte";
-import { shortcut, shortcuts } from "./shortcuts.svelte";
+import { help, shortcut, shortcuts } from "./shortcuts.svelte";
 
 function press(init: KeyboardEventInit) {
 	const event = new KeyboardEvent("keydown", { cancelable: true, ...init });
@@ -33,6 +33,21 @@ it("opens the settings with Ctrl+,", () => {
 	expect(navigation.screen).toBe("settings");
 });
 
+it("opens the list of shortcuts with ?, except from a field in which keys are text", () => {
+	const from = (type: string) => {
+		const field = Object.assign(document.createElement("input"), { type });
+		document.body.append(field);
+		field.addEventListener("keydown", shortcut);
+		help.open = false;
+		field.dispatchEvent(new KeyboardEvent("keydown", { key: "?", cancelable: true }));
+		field.remove();
+		return help.open;
+	};
+	expect(from("text")).toBe(false);
+	expect(from("checkbox")).toBe(true);
+	help.open = false;
+});
+
 /** Shortcuts as the screens' code handles them, and as the help lists them. */
 const shown: Record<string, string> = {
 	ArrowUp: "↑",
@@ -61,9 +76,25 @@ it("lists every key that a screen reacts to", () => {
 		for (const [, key] of source.matchAll(/\.key(?:\.toLowerCase\(\))? [!=]== "([^"]+)"/g))
 			if (key) used.add(key);
 	expect(used.size).toBeGreaterThan(15);
-	const listed = new Set(shortcuts.flatMap(({ list }) => list.flatMap(({ keys }) => keys)));
+	const listed = new Set(
+		shortcuts.flatMap(({ list }) => list.flatMap(({ keys, or = [] }) => [...keys, ...or])),
+	);
 	const missing = [...used].filter(
 		(key) => !listed.has(shown[key] ?? (key.length === 1 ? key.toUpperCase() : key)),
 	);
 	expect(missing).toEqual([]);
+});
+
+it.each([
+	["Browse"],
+	["Containers", "Lists (Containers and Images)"],
+	["Lists (Containers and Images)"],
+	["Logs"],
+])("lists each key and each effect once, for %s", (...titles) => {
+	const list = shortcuts
+		.filter(({ title }) => title === "Everywhere" || titles.includes(title))
+		.flatMap(({ list }) => list);
+	const keys = list.flatMap(({ keys, or }) => (or ? [keys, or] : [keys])).map((one) => one.join("+"));
+	for (const named of [keys, list.map(({ does }) => does)])
+		expect(named.filter((one, at) => named.indexOf(one) !== at)).toEqual([]);
 });

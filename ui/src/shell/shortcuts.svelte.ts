@@ -1,3 +1,4 @@
+import { textField } from "../components/key_target";
 import { commands } from "../state/commands.svelte";
 import { navigation, type Screen } from "../state/navigation.svelte";
 import { toasts } from "../state/toasts.svelte";
@@ -5,6 +6,8 @@ import { zoom } from "../state/zoom.svelte";
 
 export interface Shortcut {
 	keys: string[];
+	/** Other keys that do the same. */
+	or?: string[];
 	does: string;
 }
 
@@ -23,7 +26,7 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
 			{ keys: ["Mod", "+"], does: "Zoom in" },
 			{ keys: ["Mod", "−"], does: "Zoom out" },
 			{ keys: ["Mod", "0"], does: "Reset the zoom" },
-			{ keys: ["Escape"], does: "Close, or clear the search" },
+			{ keys: ["Escape"], does: "Close, or clear the search or selection" },
 			{ keys: ["?"], does: "Keyboard shortcuts" },
 		],
 	},
@@ -49,7 +52,7 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
 			{ keys: ["Space"], does: "Select" },
 			{ keys: ["Shift", "↑", "↓"], does: "Extend the selection" },
 			{ keys: ["Mod", "A"], does: "Select all" },
-			{ keys: ["Escape"], does: "Clear the selection" },
+			{ keys: ["Enter"], does: "Show details" },
 			{ keys: ["Shift", "F10"], does: "Open the menu" },
 			{ keys: ["Delete"], does: "Remove…" },
 		],
@@ -57,19 +60,13 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
 	{
 		title: "Containers",
 		list: [
-			{ keys: ["Enter"], does: "Show details" },
 			{ keys: ["S"], does: "Start or stop" },
 			{ keys: ["R"], does: "Restart" },
 			{ keys: ["P"], does: "Pause or resume" },
 			{ keys: ["L"], does: "Show logs" },
 			{ keys: ["F2"], does: "Rename" },
 			{ keys: ["←", "→"], does: "Collapse or expand a group" },
-			{ keys: ["Escape"], does: "Close the details" },
 		],
-	},
-	{
-		title: "Images",
-		list: [{ keys: ["Enter"], does: "Show details" }],
 	},
 	{
 		title: "Logs",
@@ -77,10 +74,8 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
 			{ keys: ["Mod", "F"], does: "Search" },
 			{ keys: ["Enter"], does: "Next match" },
 			{ keys: ["Shift", "Enter"], does: "Previous match" },
-			{ keys: ["Home"], does: "Oldest line" },
-			{ keys: ["Mod", "↑"], does: "Oldest line" },
-			{ keys: ["End"], does: "Newest line, and follow" },
-			{ keys: ["Mod", "↓"], does: "Newest line, and follow" },
+			{ keys: ["Home"], or: ["Mod", "↑"], does: "Oldest line" },
+			{ keys: ["End"], or: ["Mod", "↓"], does: "Newest line, and follow" },
 			{ keys: ["Mod", "A"], does: "Select all lines" },
 		],
 	},
@@ -111,6 +106,13 @@ function zoomed(event: KeyboardEvent): boolean {
 	return change !== null;
 }
 
+/** Shows a screen. The focus leaves the navigation and the former screen, so that the list takes the next key. */
+function goTo(screen: Screen) {
+	const main = document.getElementById("main");
+	if (screen !== navigation.screen || !main?.contains(document.activeElement)) main?.focus();
+	navigation.go(screen);
+}
+
 /** The keys that work everywhere. */
 export function shortcut(event: KeyboardEvent) {
 	if (event.defaultPrevented) return;
@@ -126,22 +128,12 @@ export function shortcut(event: KeyboardEvent) {
 	}
 	const inDialog = document.querySelector("[role=dialog], [role=alertdialog]") !== null;
 	if (inDialog) return;
-	const screen = byDigit[event.key];
+	const screen = event.key === "," ? "settings" : byDigit[event.key];
 	if (mod && screen) {
 		event.preventDefault();
-		navigation.go(screen);
-	} else if (mod && event.key === ",") {
-		event.preventDefault();
-		navigation.go("settings");
-	} else if (event.key === "?" && !isTyping(event.target)) {
+		goTo(screen);
+	} else if (event.key === "?" && !textField(event)) {
 		event.preventDefault();
 		help.open = true;
 	}
-}
-
-/** Whether an element consumes keys, so that letters typed there are text. */
-export function isTyping(target: EventTarget | null): boolean {
-	return (
-		target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null
-	);
 }

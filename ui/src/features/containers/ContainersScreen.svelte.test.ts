@@ -158,6 +158,34 @@ describe("ContainersScreen", () => {
 		expect(listView.filterText).toBe("");
 	});
 
+	it("goes to the filter with the slash from a row's check box", async () => {
+		await shown();
+		const box = screen.getByTestId("container-tick-cache");
+		box.focus();
+		press(box, "/");
+		expect(document.activeElement).toBe(screen.getByTestId("container-filter"));
+	});
+
+	it("gives the focus back when the name has been edited beside the list", async () => {
+		await shown();
+		const { id } = containers.all.find(({ name }) => name === "cache")!;
+		navigation.go("containers", { id });
+		const tab = await screen.findByTestId("tab-overview");
+		const row = screen.getByTestId("container-row-cache");
+		for (const at of [row, tab]) {
+			at.focus();
+			press(at, "F2");
+			press(screen.getByTestId("rename-input"), "Escape");
+			await waitFor(() => expect(document.activeElement).toBe(at));
+		}
+		// The button is not there while the name is edited.
+		screen.getByTestId("container-rename").focus();
+		screen.getByTestId("container-rename").click();
+		flushSync();
+		press(screen.getByTestId("rename-input"), "Escape");
+		await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("container-rename")));
+	});
+
 	it("leads from the filter to the first row, unless a suggestion is meant", async () => {
 		await shown();
 		listView.cursor = listView.items.at(-1)!.key;

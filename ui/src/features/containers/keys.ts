@@ -23,23 +23,3 @@ export function actOnKey(
 	else return false;
 	return true;
 }
-
-/** Fields in which keys are text. */
-const TEXT = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
-
-/** Elements that have keys of their own, and keep them while they are open. */
-const OVER = "[role=dialog], [role=alertdialog], [role=menu], [role=listbox]";
-
-/** Whether a key belongs to what is open over the page. A menu that has just closed counts too. */
-export function isOver(event: KeyboardEvent): boolean {
-	const at = event.target instanceof Element ? event.target : null;
-	return (
-		at?.closest(OVER) != null ||
-		document.querySelector("[role=dialog], [role=alertdialog], [role=menu]") !== null
-	);
-}
-
-/** The text field that a key is typed into. */
-export function textField(event: KeyboardEvent): HTMLElement | null {
-	return event.target instanceof Element ? event.target.closest<HTMLElement>(TEXT) : null;
-}

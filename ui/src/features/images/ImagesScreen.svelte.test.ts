@@ -1,4 +1,4 @@
-import { render, screen, waitFor } from "@testing-library/svelte";
+import { fireEvent, render, screen, waitFor } from "@testing-library/svelte";
 import { flushSync } from "svelte";
 import { beforeEach, expect, it, vi } from "vitest";
 import { engineState } from "../../host/fixture/engine";
@@ -95,4 +95,46 @@ it("keeps the list while the machine stops, without anything to press", async ()
 	expect(document.querySelector(".users a")).toBeNull();
 	for (const id of ["images-remove-unused", "image-run"])
 		expect((screen.getAllByTestId(id)[0] as HTMLButtonElement).disabled, id).toBe(true);
+});
+
+it("gives the focus back to the row when the details close, whatever opened and closed them", async () => {
+	await connectedToMachine();
+	const { key } = images.items[2]!;
+	images.cursor = key;
+	flushSync();
+	const row = document.querySelector<HTMLElement>(`[data-id="${CSS.escape(key)}"]`)!;
+	const opens = [
+		() => fireEvent.keyDown(row, { key: "Enter" }),
+		() => fireEvent.click(row),
+		async () => {
+			await fireEvent.contextMenu(row);
+			const item = await screen.findByTestId("menu-details");
+			item.focus();
+			await fireEvent.keyDown(item, { key: "Enter" });
+		},
+	];
+	const closes = [
+		(sheet: HTMLElement) => fireEvent.keyDown(sheet, { key: "Escape" }),
+		() => fireEvent.click(screen.getByTestId("sheet-close")),
+		() => history.back(),
+	];
+	for (const open of opens)
+		for (const close of closes) {
+			row.focus();
+			await open();
+			const sheet = await screen.findByTestId("image-sheet");
+			screen.getByTestId("sheet-close").focus();
+			await close(sheet);
+			await waitFor(() => expect(screen.queryByTestId("image-sheet")).toBeNull());
+			await waitFor(() => expect((document.activeElement as HTMLElement).dataset.id).toBe(key));
+		}
+});
+
+it("goes to the list with an arrow key while nothing has the focus", async () => {
+	await connectedToMachine();
+	images.cursor = images.items[2]!.key;
+	flushSync();
+	(document.activeElement as HTMLElement | null)?.blur();
+	await fireEvent.keyDown(document.body, { key: "ArrowDown" });
+	await waitFor(() => expect((document.activeElement as HTMLElement).dataset.id).toBe(images.items[2]!.key));
 });

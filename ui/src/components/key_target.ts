@@ -1,0 +1,28 @@
+/** Fields in which keys are text. A check box is none. */
+const TEXT = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+
+/** Elements that have keys of their own, and keep them while they are open. */
+const OVER = "[role=dialog], [role=alertdialog], [role=menu], [role=listbox]";
+
+/** Whether a key belongs to what is open over the page. A menu that has just closed counts too. */
+export function isOver(event: KeyboardEvent): boolean {
+	const at = event.target instanceof Element ? event.target : null;
+	return (
+		at?.closest(OVER) != null ||
+		document.querySelector("[role=dialog], [role=alertdialog], [role=menu]") !== null
+	);
+}
+
+/** The text field that a key is typed into. */
+export function textField(event: KeyboardEvent): HTMLElement | null {
+	return event.target instanceof Element ? event.target.closest<HTMLElement>(TEXT) : null;
+}
+
+/**
+ * Whether a key without a modifier comes while no element on the screen has the focus, as after a change of the screen:
+ * its list takes the key then.
+ */
+export function isUnfocused(event: KeyboardEvent): boolean {
+	if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isOver(event)) return false;
+	return event.target === document.body || (event.target instanceof Element && event.target.id === "main");
+}
