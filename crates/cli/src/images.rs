@@ -156,7 +156,8 @@ pub(crate) async fn pull(what: &Pull, slipway: &Slipway, output: &Output) -> Res
     progress.finish();
     if output.json_wanted() {
         output.print_json(&pulled)?;
-    } else if !progress.is_shown() {
+    } else if !progress.is_shown() || !output.stdout_is_terminal() {
+        // For programs that read it.
         output.print_line(&pulled.image)?;
     }
     Ok(Exit::Done)

@@ -8,9 +8,7 @@ use slipway_api::container::{
     ContainerView, Ending, NetworkView, RestartPolicy,
 };
 use slipway_api::{ApiError, ErrorKind};
-use slipway_engine::{
-    self as domain, Changed, EngineError, ListFilter, RemoveContainer, Timestamp,
-};
+use slipway_engine::{self as domain, Changed, EngineError, ListFilter, RemoveContainer};
 use tokio::time::timeout;
 
 use crate::docker_run_line::docker_run_line_of;
@@ -180,12 +178,17 @@ impl Slipway {
                         changed,
                         error: None,
                     },
-                    Err(error) => ActionOutcome {
-                        error: Some(explain(&engine, local, &id, &error).await),
-                        id,
-                        name,
-                        changed: false,
-                    },
+                    Err(error) => {
+                        if matches!(action, ContainerAction::Start | ContainerAction::Restart) {
+                            self.learn_end(&engine, &id).await;
+                        }
+                        ActionOutcome {
+                            error: Some(explain(&engine, local, &id, &error).await),
+                            id,
+                            name,
+                            changed: false,
+                        }
+                    }
                 }
             }
         };
@@ -194,6 +197,16 @@ impl Slipway {
             .buffered(PARALLEL)
             .collect()
             .await)
+    }
+
+    /// Makes the reason of a failed start known to the list.
+    async fn learn_end(&self, engine: &domain::Engine, id: &str) {
+        let Some(session) = &self.session else { return };
+        if let Ok(detail) = engine.inspect_container(id).await
+            && let Some(ended) = exit_reason::found_by_inspect(&detail)
+        {
+            session.tell(self.store.set_end(&detail.id, ended));
+        }
     }
 
     /// Renames a container.
@@ -227,12 +240,7 @@ impl Slipway {
 /// Whether its restart policy restarts it again and again: it is waiting for that, or was started a moment ago.
 fn restarts_again_and_again(detail: &domain::ContainerDetail) -> bool {
     let state = &detail.state;
-    let since_start = state.started_at.map_or(i64::MAX, |at| {
-        Timestamp::now()
-            .unix_nanos()
-            .saturating_sub(at.unix_nanos())
-    });
-    let just_started = Duration::from_nanos(since_start.unsigned_abs()) < STABLE;
+    let just_started = state.started_at.is_some_and(|at| at.elapsed() < STABLE);
     state.state == domain::ContainerState::Restarting
         || (detail.restart_count > 0
             && state.state == domain::ContainerState::Running
@@ -247,7 +255,7 @@ async fn find_out(
     unexplained: impl Fn(&ContainerView) -> bool,
 ) {
     let asked = views.iter_mut().filter(|view| {
-        (exit_reason::needs_inspect(view.exit_code) && view.ending != Some(Ending::Stopped))
+        (exit_reason::needs_inspect(view) && view.ending != Some(Ending::Stopped))
             || view.state == ContainerState::Restarting
             || unexplained(view)
     });

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use slipway_api::container::{ContainerDelta, ContainerSnapshot, ContainerView, Ending};
+use slipway_api::container::{
+    ContainerDelta, ContainerSnapshot, ContainerState, ContainerView, Ending,
+};
 use slipway_engine::Timestamp;
 
 use crate::exit_reason::Ended;
@@ -114,10 +116,11 @@ impl ContainerStore {
         self.change(id, |view| {
             // A requested stop explains an end, whatever else happened in the container. A failed start comes after it.
             let is_newer = matches!(ended.ending, Ending::Stopped | Ending::NotStarted);
-            if view
-                .ending
-                .is_some_and(|known| is_newer || known != Ending::Stopped)
-            {
+            let fits = match view.ending {
+                Some(known) => is_newer || known != Ending::Stopped,
+                None => view.state == ContainerState::Created && ended.ending == Ending::NotStarted,
+            };
+            if fits {
                 ended.put_in(view);
             }
         })
@@ -167,7 +170,8 @@ fn keep_learnt(old: &ContainerView, new: &mut ContainerView) {
     // What events said meanwhile is newer than what was known.
     let news = matches!(new.ending, Some(Ending::Stopped | Ending::OutOfMemory))
         && new.ending != old.ending;
-    if old.exit_code.is_some() && same_end && old.ending.is_some() && !news {
+    let has_ended = old.exit_code.is_some() || old.ending == Some(Ending::NotStarted);
+    if has_ended && same_end && old.ending.is_some() && !news {
         new.ending = old.ending;
         new.reason.clone_from(&old.reason);
     }
@@ -194,7 +198,6 @@ fn is_same_time(known: Option<&str>, rounded: Option<&str>) -> bool {
 pub(crate) mod tests {
     use super::*;
     use crate::exit_reason::of_exit_code;
-    use slipway_api::container::ContainerState;
 
     /// A running container with no further details.
     pub(crate) fn view(id: &str, name: &str) -> ContainerView {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use slipway_api::container::{ContainerView, Ending};
+use slipway_api::container::{self as api, ContainerView, Ending};
 use slipway_engine::{ContainerDetail, ContainerState, size};
 
 /// How a container ended, with a reason in words if the exit code alone does not explain it.
@@ -75,9 +75,10 @@ pub(crate) fn of_exit_code(code: i64) -> Ended {
     }
 }
 
-/// Whether only inspect knows why it ended: it was killed, or dockerd could not start it after a run that ended well.
-pub(crate) fn needs_inspect(exit_code: Option<i32>) -> bool {
-    matches!(exit_code, Some(128 | 137))
+/// Whether only inspect knows why it does not run: it was killed, or the engine could not start it, for the first time
+/// or after a run that ended well.
+pub(crate) fn needs_inspect(view: &ContainerView) -> bool {
+    view.state == api::ContainerState::Created || matches!(view.exit_code, Some(128 | 137))
 }
 
 /// The ending of a container that was asked to end. It is no problem, whatever the exit code.
@@ -104,7 +105,10 @@ pub(crate) fn asked_for(exit_code: Option<i32>, request: Request) -> Ended {
 pub(crate) fn found_by_inspect(detail: &ContainerDetail) -> Option<Ended> {
     use ContainerState as S;
     let state = &detail.state;
-    if !matches!(state.state, S::Exited | S::Dead | S::Restarting) {
+    if !matches!(
+        state.state,
+        S::Created | S::Exited | S::Dead | S::Restarting
+    ) {
         return None;
     }
     if let Some(error) = detail.start_error() {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use slipway_engine::{ContainerDetail, Engine, EngineError};
+use slipway_engine::{ContainerDetail, ContainerState, Engine, EngineError};
 use tokio::sync::{Semaphore, broadcast};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -20,8 +20,8 @@ use crate::session::Change;
 const AT_ONCE: usize = 4;
 /// Limit of inspects in progress and waiting. Beyond it, the details are found when somebody opens the container.
 const MOST: usize = 64;
-/// How often a container with an out-of-memory event is inspected until it has ended, and the first pause; the pause
-/// doubles each time.
+/// How often a container with an out-of-memory event is inspected until it has ended, or a new one until it was started,
+/// and the first pause; the pause doubles each time.
 const LOOKS: (u32, Duration) = (5, Duration::from_millis(120));
 
 /// The question to answer.
@@ -29,6 +29,8 @@ const LOOKS: (u32, Duration) = (5, Duration::from_millis(120));
 pub(crate) enum Question {
     /// It was killed, or not started: why?
     WhyEnded,
+    /// It was created: did the engine fail to start it? `docker run` starts it a moment later.
+    WasItStarted,
     /// Memory ran out: did that end the container? The kernel may have killed a lesser process of it, so the
     /// container's own end decides, which may come a little later.
     WasItMemory,
@@ -77,6 +79,7 @@ impl Inquiries {
         self.tasks.spawn(async move {
             match question {
                 Question::WhyEnded => inquiry.why_ended().await,
+                Question::WasItStarted => inquiry.was_it_started().await,
                 Question::WasItMemory => inquiry.was_it_memory().await,
                 Question::HowOftenRestarted => inquiry.how_often_restarted().await,
             }
@@ -94,6 +97,9 @@ impl Inquiries {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Age from which on a container that was never started is not looked at again.
+const NEW: Duration = Duration::from_secs(10);
 
 struct Inquiry {
     engine: Engine,
@@ -132,6 +138,20 @@ impl Inquiry {
         let count = u32::try_from(detail.restart_count).unwrap_or(u32::MAX);
         if let Some(delta) = self.store.set_restart_count(&self.id, count) {
             let _ = self.changes.send(Change::Containers(delta));
+        }
+    }
+
+    async fn was_it_started(&self) {
+        for look in 0..LOOKS.0 {
+            let Ok(detail) = self.inspect().await else {
+                return;
+            };
+            let is_old = detail.created_at.is_none_or(|at| at.elapsed() > NEW);
+            let is_created = detail.state.state == ContainerState::Created;
+            if self.tell(exit_reason::found_by_inspect(&detail)) || !is_created || is_old {
+                return;
+            }
+            sleep(LOOKS.1 * 2_u32.pow(look)).await;
         }
     }
 

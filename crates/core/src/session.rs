@@ -662,10 +662,16 @@ impl Follower {
                 });
                 (!known).then_some(Question::HowOftenRestarted)
             } else {
-                let is_news = exit_reason::needs_inspect(view.exit_code)
-                    && old
-                        .is_none_or(|old| old.ending.is_none() || old.exit_code != view.exit_code);
-                (is_news && !asked_for).then_some(Question::WhyEnded)
+                let is_created = view.state == ContainerState::Created;
+                let is_news = exit_reason::needs_inspect(view)
+                    && old.is_none_or(|old| {
+                        (old.ending.is_none() && !is_created) || old.exit_code != view.exit_code
+                    });
+                (is_news && !asked_for).then_some(if is_created {
+                    Question::WasItStarted
+                } else {
+                    Question::WhyEnded
+                })
             };
             if let Some(question) = question {
                 self.inquiries.ask(&selected.engine, &view.id, question);

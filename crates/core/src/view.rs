@@ -2,7 +2,7 @@
 
 use slipway_api::catalog::{Badge, CatalogEntry, CatalogEnv, CatalogPort, CatalogVolume};
 use slipway_api::container::{
-    ContainerState, ContainerView, Exposed, Health, MountKind, MountView, PortView,
+    ContainerState, ContainerView, Ending, Exposed, Health, MountKind, MountView, PortView,
 };
 use slipway_api::engine::{EndpointView, EngineView};
 use slipway_api::image::{ImageConfig, ImagePort};
@@ -314,7 +314,7 @@ pub(crate) fn inspected(detail: &domain::ContainerDetail, engine_host: &str) -> 
             .filter(|_| ended || state == ContainerState::Restarting)
             .and_then(|code| i32::try_from(code).ok()),
         ending: exit_reason::of_ended(detail)
-            .filter(|_| ended)
+            .filter(|end| ended || end.ending == Ending::NotStarted)
             .map(|ended| ended.ending),
         reason: exit_reason::of_detail(detail),
         restart_count: Some(u32::try_from(detail.restart_count).unwrap_or(u32::MAX)),

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use slipway_api::container::{ContainerState, ContainerView, Ending};
+use slipway_api::container::{ContainerAction, ContainerState, ContainerView, Ending};
 use slipway_api::engine::EngineState;
 use slipway_core::{Change, SettingsFile, Slipway};
 use slipway_engine::Environment;
@@ -282,6 +282,62 @@ async fn a_crash_loop_is_counted() {
     let detail = slipway.container_detail("loop").await.expect("it exists");
     let lines = detail.last_lines.expect("it wrote something");
     assert!(lines.contains("no such host: db"), "{lines}");
+}
+
+/// A first start that fails leaves a container that never ran; the list says why, whoever started it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_fails_is_told() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    let publish = format!("127.0.0.1:{}:80", slipway_testkit::free_port());
+    let made = |verb: &str, name: &str| {
+        let program = ["slipway/busybox", "sleep", "600"];
+        let options = [verb, "--name", name, "-p", &publish];
+        let detach: &[&str] = if verb == "run" { &["-d"] } else { &[] };
+        engine.docker(&[&options[..], detach, &program].concat())
+    };
+    made("create", "waiting");
+    made("run", "first");
+    let slipway = follow(&engine);
+    connects(&slipway, &engine.host()).await;
+    assert!(!made("run", "second").status.success());
+    let failed = |name: &'static str| {
+        move |all: &[ContainerView]| {
+            named(all, name).is_some_and(|c| {
+                c.state == ContainerState::Created
+                    && c.ending == Some(Ending::NotStarted)
+                    && c.reason.as_ref().is_some_and(|why| why.contains("in use"))
+            })
+        }
+    };
+    let within = Duration::from_secs(10);
+    shows(&slipway, within, "a failed `docker run`", failed("second")).await;
+
+    let waiting = named(&slipway.containers().containers, "waiting").cloned();
+    let waiting = waiting.expect("it is there");
+    assert_eq!(waiting.ending, None);
+    let started = slipway
+        .container_act(&[waiting.id], ContainerAction::Start)
+        .await
+        .expect("an outcome");
+    assert!(started[0].error.is_some());
+    shows(&slipway, within, "a failed Start", failed("waiting")).await;
+
+    // A list of the engine does not take it back, and a start that succeeds does.
+    engine.docker_ok(&["rm", "-f", "first"]);
+    shows(&slipway, within, "the port is free", |all| {
+        named(all, "first").is_none()
+    })
+    .await;
+    assert!(failed("waiting")(&slipway.containers().containers));
+    engine.docker_ok(&["start", "waiting"]);
+    shows(&slipway, within, "it runs", |all| {
+        named(all, "waiting")
+            .is_some_and(|c| c.state == ContainerState::Running && c.reason.is_none())
+    })
+    .await;
 }
 
 /// Views of disk usage need events about volumes too.

@@ -1,7 +1,7 @@
 //! Timestamps, in the formats of engines.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
@@ -33,6 +33,12 @@ impl Timestamp {
         Self {
             unix_nanos: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
         }
+    }
+
+    /// Time since then, by this computer's clock; zero for a time in the future.
+    pub fn elapsed(self) -> Duration {
+        let nanos = Self::now().unix_nanos.saturating_sub(self.unix_nanos);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
     }
 
     /// Nanoseconds since 1970.

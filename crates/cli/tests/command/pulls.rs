@@ -13,6 +13,8 @@ fn an_image_comes_and_goes() {
     assert_eq!(pulled["phase"], "done");
     let ended = slipway.run(&["pull", "slipway/busybox"]).exits(0);
     assert_eq!(ended.stderr, "Pulling slipway/busybox:latest\n");
+    // A program that reads it gets the reference, with and without progress.
+    assert_eq!(ended.stdout, "slipway/busybox:latest\n");
     assert_eq!(
         slipway.ok(&["pull", "-q", "slipway/busybox"]),
         "slipway/busybox:latest\n"

@@ -67,7 +67,7 @@ impl Present {
         let (containers, volumes, networks) = tokio::join!(
             engine.list_containers(&everything),
             engine.list_volumes(&[]),
-            engine.list_networks()
+            Box::pin(engine.list_networks())
         );
         Self {
             containers: containers.unwrap_or_default(),

@@ -146,7 +146,7 @@ impl<E: Fn(RunEvent) + Send + Sync> Run<'_, E> {
         if self.plan.network.is_some() {
             // An engine that does not tell its networks in time refuses a missing one itself.
             let engine = self.engine().with_deadline(LOOK_DEADLINE);
-            let networks = engine.list_networks().await.unwrap_or_default();
+            let networks = Box::pin(engine.list_networks()).await.unwrap_or_default();
             findings.extend(missing_network(&self.plan, &networks));
         }
         findings.retain(|finding| finding.blocking);

@@ -1,6 +1,6 @@
 //! Details of one container, against a real engine.
 
-use slipway_api::container::{Ending, Exposed, MountKind};
+use slipway_api::container::{ContainerState, Ending, Exposed, MountKind};
 use slipway_testkit::{Engine, free_port};
 
 use crate::once;
@@ -156,4 +156,31 @@ async fn a_failed_start_is_not_told_as_the_end_of_the_run_before() {
         listed.and_then(|listed| listed.ending),
         Some(Ending::NotStarted)
     );
+}
+
+/// One whose first start failed is no less a failure than one that ran before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_failed_is_in_the_list() {
+    let engine = Engine::start().expect("an engine");
+    engine
+        .load_sample("slipway/busybox:latest")
+        .expect("a sample");
+    let image = "slipway/busybox";
+    engine.docker_ok(&["create", "--name", "waiting", image]);
+    let publish = format!("127.0.0.1:{}:80", free_port());
+    let run = ["run", "-d", "-p", &publish];
+    engine.docker_ok(&[&run[..], &[image, "sleep", "600"]].concat());
+    let failed = engine.docker(&[&run[..], &["--name", "failed", image]].concat());
+    assert!(!failed.status.success());
+    let list = once(&engine.host()).container_list(true).await;
+    let list = list.expect("a list");
+    let ending = |name| {
+        let listed = list.iter().find(|container| container.name == name);
+        listed.map(|listed| (listed.state, listed.ending))
+    };
+    assert_eq!(
+        ending("failed"),
+        Some((ContainerState::Created, Some(Ending::NotStarted)))
+    );
+    assert_eq!(ending("waiting"), Some((ContainerState::Created, None)));
 }
