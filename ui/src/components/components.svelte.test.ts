@@ -2,6 +2,7 @@ import { fireEvent, render, screen } from "@testing-library/svelte";
 import { createRawSnippet } from "svelte";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { copyText } from "../host/clipboard";
+import { HostError } from "../host/host";
 import { toasts } from "../state/toasts.svelte";
 import ChipRow from "./ChipRow.svelte";
 import EmptyState from "./EmptyState.svelte";
@@ -53,6 +54,12 @@ describe("SearchField", () => {
 });
 
 describe("toasts", () => {
+	const noBrowser = new HostError({
+		kind: "other",
+		message: "No browser was found",
+		hint: "Open http://127.0.0.1:8080/ in a browser yourself",
+		detail: null,
+	});
 	beforeEach(() => {
 		toasts.all = [];
 		vi.useFakeTimers();
@@ -73,7 +80,7 @@ describe("toasts", () => {
 
 	test("go after one was closed under the pointer and with the focus on its button", async () => {
 		render(ToastRegion);
-		toasts.show("web was stopped", { lifetime: null });
+		toasts.show("web was stopped", { lifetime: 60_000 });
 		toasts.show("web was removed", { lifetime: 1000 });
 		await vi.advanceTimersByTimeAsync(0);
 		await fireEvent.pointerEnter(screen.getByLabelText("Messages"));
@@ -95,6 +102,33 @@ describe("toasts", () => {
 		await fireEvent.pointerEnter(screen.getByLabelText("Messages"));
 		await fireEvent.pointerMove(document.body);
 		await vi.advanceTimersByTimeAsync(1100);
+		expect(toasts.all).toEqual([]);
+	});
+
+	test("a failure goes by itself as well, but not while nobody can see it", async () => {
+		render(ToastRegion);
+		const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+		await fireEvent(document, new Event("visibilitychange"));
+		toasts.error(noBrowser);
+		toasts.show("web was stopped");
+		await vi.advanceTimersByTimeAsync(60_000);
+		expect(toasts.all).toHaveLength(2);
+		hidden.mockReturnValue(false);
+		await fireEvent(document, new Event("visibilitychange"));
+		await vi.advanceTimersByTimeAsync(29_000);
+		expect(toasts.all.map(({ title }) => title)).toEqual(["No browser was found"]);
+		await vi.advanceTimersByTimeAsync(1100);
+		expect(toasts.all).toEqual([]);
+	});
+
+	test("an address is one piece, and a failure can be closed before its time", async () => {
+		render(ToastRegion);
+		toasts.error(noBrowser);
+		await vi.advanceTimersByTimeAsync(0);
+		const toast = screen.getByTestId("toast");
+		expect(toast.textContent).toContain("Open http://127.0.0.1:8080/ in a browser yourself");
+		expect(toast.querySelector(".address")?.textContent).toBe("http://127.0.0.1:8080/");
+		await fireEvent.click(screen.getByLabelText("Close"));
 		expect(toasts.all).toEqual([]);
 	});
 

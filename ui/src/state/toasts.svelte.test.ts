@@ -20,7 +20,7 @@ test("backquotes around names are not read to anybody", () => {
 	expect(announcer.text).toContain("The name db is taken");
 });
 
-test("an error says what happened and what to do, and stays", () => {
+test("an error says what happened and what to do", () => {
 	toasts.error(
 		new HostError({ kind: "no_space", message: "The disk is full", hint: "Remove images", detail: "ENOSPC" }),
 	);
@@ -28,7 +28,6 @@ test("an error says what happened and what to do, and stays", () => {
 		kind: "bad",
 		title: "The disk is full",
 		detail: "Remove images",
-		lifetime: null,
 	});
 });
 
@@ -44,7 +43,7 @@ test("only the newest few are kept", () => {
 	expect(titles()).toEqual(["message 4", "message 5", "message 6"]);
 });
 
-test("an error outlasts messages that go by themselves", () => {
+test("an error outlasts other messages", () => {
 	toasts.error(new HostError({ kind: "no_space", message: "The disk is full", hint: null, detail: null }));
 	for (let n = 1; n <= 4; n += 1) toasts.show(`message ${n}`);
 	expect(titles()).toEqual(["The disk is full", "message 3", "message 4"]);

@@ -19,18 +19,24 @@ export interface Toast {
 	actions: ToastAction[];
 	/** An error whose details can be copied. */
 	error: ApiError | null;
-	/** Milliseconds until it closes by itself; null if it stays. */
-	lifetime: number | null;
+	/** Milliseconds until it closes by itself, while the window is visible. */
+	lifetime: number;
 }
 
 type ToastOptions = Partial<Omit<Toast, "id" | "title">>;
 
 const shownAtOnce = 3;
 
-/** Drops the oldest of too many: first those that close by themselves, then the others. */
+/** Every message closes by itself: a failure last, because it has to be read and may be copied. */
+function lifetimeOf({ kind, actions }: ToastOptions): number {
+	if (kind === "bad") return 30_000;
+	return actions?.length ? 10_000 : 5_000;
+}
+
+/** Drops the oldest of too many: failures after the others. */
 function fewest(all: Toast[]): Toast[] {
 	if (all.length <= shownAtOnce) return all;
-	const gone = all.slice(0, -1).find((toast) => toast.lifetime !== null) ?? all[0];
+	const gone = all.slice(0, -1).find((toast) => toast.kind !== "bad") ?? all[0];
 	return fewest(all.filter((toast) => toast !== gone));
 }
 
@@ -48,7 +54,7 @@ class Toasts {
 			detail: null,
 			actions: [],
 			error: null,
-			lifetime: options.actions?.length ? 10_000 : 5_000,
+			lifetime: lifetimeOf(options),
 			...options,
 		};
 		// An identical message replaces the earlier one.
@@ -67,7 +73,6 @@ class Toasts {
 			kind: "bad",
 			detail: title ? error.message : error.hint,
 			error,
-			lifetime: null,
 			...rest,
 		});
 	}

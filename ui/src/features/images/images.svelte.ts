@@ -327,8 +327,7 @@ export class Images extends Lines<ImageItem> {
 				// The navigation shows it until it is seen.
 				operations.end(operation, "failed", this.#onScreen ? null : error);
 				pull.error = error;
-				if (!this.#onScreen)
-					toasts.error(thrown, { title: `${pull.name} could not be pulled`, lifetime: 10_000 });
+				if (!this.#onScreen) toasts.error(thrown, { title: `${pull.name} could not be pulled` });
 			}
 			return false;
 		}
