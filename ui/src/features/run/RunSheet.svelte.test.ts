@@ -117,7 +117,7 @@ test("a row that was just added is marked once it was left, or with the next Run
 	expect(sheet.run).toBeNull();
 });
 
-test("the command says that it leaves passwords out, and only where it does", async () => {
+test("the command says that it leaves secrets out, and only where it does", async () => {
 	await configure("postgres");
 	await waitFor(() => screen.getByTestId("run-docker-run-secrets"));
 	expect(screen.getByTestId("run-docker-run").textContent).not.toContain(sheet.form?.mainEnv[0]?.value);
@@ -225,6 +225,7 @@ test("a folder is picked where it can be mounted", async () => {
 	const source = () => screen.getByTestId("run-mount-source-0") as HTMLInputElement;
 	await waitFor(() => expect(sheet.form?.checked).toBe(true));
 	expect(source().getAttribute("aria-invalid")).toBeNull();
+	expect(source().getAttribute("aria-label")).toBe("Folder on this computer");
 	await fireEvent.focusOut(source(), { relatedTarget: screen.getByTestId("run-name") });
 	await waitFor(() => expect(source().getAttribute("aria-invalid")).toBe("true"));
 	expect(screen.getByTestId("run-mount-target-0").getAttribute("aria-invalid")).toBeNull();
@@ -232,6 +233,7 @@ test("a folder is picked where it can be mounted", async () => {
 	await waitFor(() => expect(source().value).toBe("/home/ada/site"));
 	if (sheet.form) sheet.form.check = { ...sheet.form.check, local_folders: false };
 	await waitFor(() => expect(screen.queryByTestId("run-pick-folder-0")).toBeNull());
+	expect(source().getAttribute("aria-label")).toBe("Folder on the computer that runs the engine");
 	expect(await host.pickFolder()).toBe("/home/ada/site");
 });
 
@@ -310,7 +312,7 @@ test("the command is not shown with a port that is none, and names no hidden but
 	const secrets = () => screen.getByTestId("run-docker-run-secrets").textContent;
 	expect(secrets()).toContain("Copy as docker run");
 	await type("run-name", "not a name");
-	await waitFor(() => expect(secrets()).toBe("Passwords are left out here."));
+	await waitFor(() => expect(secrets()).toBe("Secrets are left out here."));
 	await fireEvent.click(screen.getByTestId("run-add-port"));
 	await waitFor(() => screen.getByTestId("run-docker-run-none"));
 	expect(screen.queryByTestId("run-docker-run")).toBeNull();

@@ -279,7 +279,7 @@ describe("while the machine starts", () => {
 		await sheet.startMachine();
 		operations.running[0]?.cancel?.();
 		expect(toasts.all).toMatchObject([
-			{ title: "Run nginx was cancelled", detail: "The machine keeps starting" },
+			{ title: "Run nginx was cancelled", detail: "The machine continues to start" },
 		]);
 		sheet.close();
 		await machineRuns();

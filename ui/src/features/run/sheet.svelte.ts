@@ -232,7 +232,7 @@ class Sheet {
 		this.waiting = this.waiting.filter((it) => it !== waiting);
 		const starts = machine.doing !== null && machine.doing !== "Stopping";
 		toasts.show(`${waiting.operation.title} was cancelled`, {
-			detail: why ?? (starts ? "The machine keeps starting" : null),
+			detail: why ?? (starts ? "The machine continues to start" : null),
 		});
 	}
 
