@@ -86,3 +86,19 @@ test("the focus that Enter moves out of the search is visible", { timeout: 60_00
 	await waitFor(() => expect(document.activeElement?.matches("[data-card]")).toBe(true));
 	expect(document.documentElement.dataset.keyboard).toBe("");
 });
+
+test("an image's details keep the list, and give the focus back to its row", {
+	timeout: 60_000,
+}, async () => {
+	render(App);
+	navigation.go("images");
+	const row = (await screen.findAllByTestId("image-row", {}, patience))[0]!;
+	row.focus();
+	await fireEvent.keyDown(row, { key: "Enter" });
+	const sheet = await screen.findByTestId("image-sheet", {}, patience);
+	expect(row.isConnected).toBe(true);
+	screen.getByTestId("sheet-close").focus();
+	await fireEvent.keyDown(sheet, { key: "Escape" });
+	await waitFor(() => expect(screen.queryByTestId("image-sheet")).toBeNull());
+	await waitFor(() => expect(document.activeElement).toBe(row));
+});
