@@ -336,6 +336,38 @@ describe("ContainersScreen", () => {
 		expect(navigation.place.tab).toBe(null);
 	});
 
+	it("moves no row when rows are ticked, or an action fails", async () => {
+		const grid = await shown();
+		/** What stands above the rows, with the height that it takes. */
+		const above = () => {
+			const found: string[] = [];
+			for (let at: Element = grid; at !== document.body; at = at.parentElement!)
+				for (let one = at.previousElementSibling; one; one = one.previousElementSibling)
+					found.push(one.matches("header") ? "header" : one.outerHTML);
+			return found;
+		};
+		const before = above();
+		const cache = containers.all.find(({ name }) => name === "cache")!;
+		listView.toggle(cache.id);
+		flushSync();
+		expect(screen.getByTestId("selection-bar").closest("header")).not.toBeNull();
+		expect(above()).toEqual(before);
+		const error = { kind: "other", message: "no such device", hint: null, detail: null } as const;
+		vi.spyOn(host, "containerAct").mockResolvedValue([
+			{ id: cache.id, name: "cache", changed: false, error },
+		]);
+		screen.getByTestId("selection-stop").click();
+		await screen.findByTestId("action-failures");
+		expect(above()).toEqual(before);
+		// The filter stays, and the chips return.
+		expect(screen.getByTestId("container-filter")).toBeTruthy();
+		screen.getByTestId("selection-clear").click();
+		flushSync();
+		expect(screen.queryByTestId("selection-bar")).toBeNull();
+		expect(screen.getByTestId("chip-all")).toBeTruthy();
+		containers.failures = null;
+	});
+
 	it("ticks all, and shows it", async () => {
 		await shown();
 		const box = () => screen.getByTestId<HTMLInputElement>("select-all");
@@ -463,6 +495,10 @@ describe("ContainersScreen", () => {
 	});
 
 	it("has no tooltip that repeats what can be read", async () => {
+		// Wide enough for the labels of the actions on the selected rows.
+		(window as unknown as { happyDOM: { setViewport(to: object): void } }).happyDOM.setViewport({
+			width: 1440,
+		});
 		await shown();
 		const web = containers.all.find(({ name }) => name === "web")!;
 		navigation.go("containers", { id: web.id });

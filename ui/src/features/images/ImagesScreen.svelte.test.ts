@@ -138,3 +138,27 @@ it("goes to the list with an arrow key while nothing has the focus", async () =>
 	await fireEvent.keyDown(document.body, { key: "ArrowDown" });
 	await waitFor(() => expect((document.activeElement as HTMLElement).dataset.id).toBe(images.items[2]!.key));
 });
+
+it("moves no row when rows are ticked, or a removal fails", async () => {
+	await connectedToMachine();
+	const grid = screen.getByTestId("images-table");
+	/** What stands above the rows; the header has one height. */
+	const above = () => {
+		const found: string[] = [];
+		for (let at: Element = grid; at !== document.body; at = at.parentElement!)
+			for (let one = at.previousElementSibling; one; one = one.previousElementSibling)
+				found.push(one.matches("header") ? "header" : one.outerHTML);
+		return found;
+	};
+	const before = above();
+	images.toggle(images.items[2]!.key);
+	images.failures = [
+		{ name: "nginx:1.27", error: { kind: "other", message: "in use", hint: null, detail: null } },
+	];
+	flushSync();
+	expect(screen.getByTestId("image-selection").closest("header")).not.toBeNull();
+	expect(screen.getByTestId("image-failures")).toBeTruthy();
+	expect(above()).toEqual(before);
+	images.clearSelection();
+	images.failures = [];
+});
