@@ -108,6 +108,8 @@ async fn one_click_brings_an_engine_that_welcome_runs_in() -> Result<()> {
     app.machine_is("running").await?;
     answers(&kept).await;
 
+    // What is loaded once the engine is connected again moves the button.
+    app.says("disk-images", "B").await?;
     app.click("machine-delete").await?;
     check(&app, "deleting the machine").await?;
     app.fill("machine-delete-name", "machine").await?;
