@@ -4,7 +4,7 @@ import { beforeEach, expect, it, vi } from "vitest";
 import { engineState } from "../../host/fixture/engine";
 import { fixture } from "../../host/fixture/index";
 import { machineView } from "../../host/fixture/machine";
-import { host } from "../../host/host";
+import { HostError, host } from "../../host/host";
 import { counts } from "../../state/counts.svelte";
 import { engine } from "../../state/engine.svelte";
 import { machine } from "../../state/machine.svelte";
@@ -161,4 +161,46 @@ it("moves no row when rows are ticked, or a removal fails", async () => {
 	expect(above()).toEqual(before);
 	images.clearSelection();
 	images.failures = [];
+});
+
+const fail = async (reference: string, kind: "network" | "invalid_input" = "network") => {
+	const error = { kind, message: `${reference} failed`, hint: null, detail: null };
+	vi.spyOn(host, "imagePull").mockRejectedValueOnce(new HostError(error));
+	await images.pull(reference);
+	flushSync();
+};
+
+it("tries a failed pull again only while an engine is connected", async () => {
+	await connectedToMachine();
+	images.pulls = [];
+	await fail("busybox");
+	const retry = screen.getByTestId<HTMLButtonElement>("image-pull-retry");
+	expect(retry.disabled).toBe(false);
+	fixture.emit("machineChanged", machineView("machine-stopped"));
+	fixture.emit("engineStateChanged", engineState("machine-stopped"));
+	flushSync();
+	expect(retry.disabled).toBe(true);
+});
+
+it("offers no retry of a pull whose name is invalid", async () => {
+	await connectedToMachine();
+	images.pulls = [];
+	await fail("docker run nginx", "invalid_input");
+	expect(screen.getByTestId("image-pull-error").textContent).toContain("docker run nginx failed");
+	expect(screen.queryByTestId("image-pull-retry")).toBeNull();
+});
+
+it("shows the newest failed pull in full and folds the earlier ones", async () => {
+	await connectedToMachine();
+	images.pulls = [];
+	await fail("first");
+	expect(screen.queryByTestId("image-pulls-earlier")).toBeNull();
+	await fail("second");
+	await fail("third");
+	const earlier = screen.getByTestId<HTMLDetailsElement>("image-pulls-earlier");
+	expect(earlier.open).toBe(false);
+	expect(earlier.querySelector("summary")?.textContent).toBe("2 more failed pulls");
+	const unfolded = screen.getAllByTestId("image-pull-error").filter((note) => !earlier.contains(note));
+	expect(unfolded.map((note) => note.textContent)).toEqual([expect.stringContaining("third failed")]);
+	images.pulls = [];
 });
