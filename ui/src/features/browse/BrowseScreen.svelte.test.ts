@@ -47,6 +47,26 @@ describe("the category", () => {
 	});
 });
 
+describe("a pasted docker run line", () => {
+	const type = (value: string) => fireEvent.input(screen.getByTestId("browse-search"), { target: { value } });
+
+	test("offers its image with its tag, and says that its options are not used", async () => {
+		await type("docker run -d -p 8085:80 --name pasted -e FOO=bar -m 256m nginx:1.26");
+		const card = await screen.findByTestId("card-reference");
+		expect(card.textContent).toContain("Run nginx:1.26");
+		expect(card.textContent).toContain("Another version of nginx");
+		expect(screen.getByTestId("browse-options").textContent).toBe(
+			"The options of the command are not used; set them in the form",
+		);
+	});
+
+	test("offers an image that the catalog does not have", async () => {
+		await type("docker run -d slipway/webapp");
+		expect((await screen.findByTestId("card-reference")).textContent).toContain("Run slipway/webapp");
+		expect(screen.queryByTestId("browse-options")).toBeNull();
+	});
+});
+
 describe("the details of an entry", () => {
 	const open = async (slug: string) => {
 		await fireEvent.click(screen.getByTestId(`card-${slug}`));

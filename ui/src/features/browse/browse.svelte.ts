@@ -1,3 +1,4 @@
+import { imageOfCommand } from "../../format/docker_command";
 import { type CatalogCategory, type CatalogEntry, HostError, host } from "../../host/host";
 import { remember, remembered } from "../../state/remembered";
 import { repository } from "./image_name";
@@ -22,6 +23,8 @@ class Browse {
 		const typed = this.reference === null ? null : repository(this.reference);
 		return [...this.entries, ...this.elsewhere].find((entry) => entry.image === typed) ?? null;
 	});
+	/** The image of a pasted `docker run` line, which is searched for in place of the line. */
+	readonly pasted = $derived(imageOfCommand(this.words));
 	/** Whether the first answer has arrived. */
 	loaded = $state(false);
 	error: HostError | null = $state.raw(null);
@@ -45,7 +48,7 @@ class Browse {
 		const asked = this.#asked;
 		remember("browse", { words: this.words, category: this.category }, sessionStorage);
 		try {
-			const found = await host.catalogSearch(this.words, this.category);
+			const found = await host.catalogSearch(this.pasted?.image ?? this.words, this.category);
 			if (asked !== this.#asked) return;
 			this.entries = found.entries;
 			this.elsewhere = found.elsewhere;

@@ -73,3 +73,8 @@ test("an image goes by its name, its reference, or when nothing else matches", a
 	expect((await listed("ghcr.io/org/app:1")).at(-1)).toBe("Run ghcr.io/org/app:1…");
 	expect(await listed("qqxxqq")).toEqual(["Run qqxxqq…"]);
 });
+
+test("a pasted docker run line offers its image, and says that its options are not used", async () => {
+	expect(await listed("docker run -p 8085:80 nginx:1.26")).toContain("Run nginx:1.26…");
+	expect(screen.getByTestId("palette-options").textContent).toContain("options of the command are not used");
+});
