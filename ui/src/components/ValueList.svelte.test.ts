@@ -54,6 +54,13 @@ describe("ValueList", () => {
 		expect(names()).toEqual(["API_TOKEN"]);
 	});
 
+	it("breaks a long name after a dot", () => {
+		list([{ name: "org.opencontainers.image", value: "1" }]);
+		expect(document.querySelector(".name")?.innerHTML.replace(/<!--.*?-->/g, "")).toBe(
+			"org.<wbr>opencontainers.<wbr>image",
+		);
+	});
+
 	it("shows a name that comes twice", () => {
 		list([
 			{ name: "A", value: "1" },

@@ -44,6 +44,20 @@ it("is titled by the reference whose row was opened, and runs that one", async (
 	}
 });
 
+it("gives the name of the same image the room of the id, which is the same", async () => {
+	const row = async (reference: string) => {
+		images.cursor = reference;
+		await tick();
+		return document.querySelector(`[data-id="${reference}"]`)!;
+	};
+	const first = await row("nginx:1.27");
+	expect(first.querySelector(".c-id")).not.toBeNull();
+	const second = await row("shop/web:4");
+	expect(second.textContent).toContain("same image as nginx:1.27");
+	expect(second.querySelector(".c-id")).toBeNull();
+	expect(second.querySelector(".tags")?.getAttribute("aria-colspan")).toBe("2");
+});
+
 it("shows an image that the address names by its id, and closes when it is gone", async () => {
 	navigation.go("images", { id: image.id });
 	await waitFor(() => expect(title()).toBe("nginx:1.27"));
