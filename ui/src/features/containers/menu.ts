@@ -44,7 +44,7 @@ const KEYS: Partial<Record<ContainerAction, string>> = {
 	restart: "R",
 	pause: "P",
 	unpause: "P",
-	remove: "Del",
+	remove: "Delete",
 };
 
 function actionItem(
