@@ -138,6 +138,7 @@ impl ContainerStore {
             view.restart_count = None;
             view.last_exit_code = None;
             view.ending = None;
+            view.since = None;
         }
     }
 
@@ -162,11 +163,11 @@ impl ContainerStore {
 
 /// A list has only exit codes; what inspect found stays valid until the container runs again.
 fn keep_learnt(old: &ContainerView, new: &mut ContainerView) {
-    if old.state == new.state && is_same_time(old.since.as_deref(), new.since.as_deref()) {
-        new.since.clone_from(&old.since);
-    }
-    let same_end =
-        old.exit_code == new.exit_code && old.state == new.state && old.since == new.since;
+    // A pause is part of a run.
+    let in_a_run = |state| matches!(state, ContainerState::Running | ContainerState::Paused);
+    let same_time = (old.state == new.state || (in_a_run(old.state) && in_a_run(new.state)))
+        && keep_time(old.since.as_deref(), &mut new.since);
+    let same_end = old.exit_code == new.exit_code && old.state == new.state && same_time;
     // What events said meanwhile is newer than what was known.
     let news = matches!(new.ending, Some(Ending::Stopped | Ending::OutOfMemory))
         && new.ending != old.ending;
@@ -181,17 +182,22 @@ fn keep_learnt(old: &ContainerView, new: &mut ContainerView) {
     }
 }
 
-/// Whether two "in this state since" times can mean the same moment. Engines round down to whole minutes, hours and
-/// days, so the time of an observed event is more precise, unless the container was restarted meanwhile.
-fn is_same_time(known: Option<&str>, rounded: Option<&str>) -> bool {
+/// Keeps the known time since when a container is in its state, if the engine's can mean the same moment. Engines round:
+/// down to seconds and minutes, so that the earlier of two times is the more precise one, and to the nearest hour or day.
+/// Returns whether it can.
+fn keep_time(known: Option<&str>, rounded: &mut Option<String>) -> bool {
     const MINUTE: i64 = 60_000_000_000;
     let nanos = |text: Option<&str>| Some(Timestamp::parse(text?.as_bytes())?.unix_nanos());
-    let (Some(known), Some(rounded)) = (nanos(known), nanos(rounded)) else {
-        return false;
+    let (Some(known_at), Some(rounded_at)) = (nanos(known), nanos(rounded.as_deref())) else {
+        return known == rounded.as_deref();
     };
     let now = Timestamp::now().unix_nanos();
-    let (known_age, rounded_age) = (now.saturating_sub(known), now.saturating_sub(rounded));
-    known_age <= rounded_age.saturating_mul(2).saturating_add(MINUTE)
+    let (known_age, rounded_age) = (now.saturating_sub(known_at), now.saturating_sub(rounded_at));
+    let is_same = known_age <= rounded_age.saturating_mul(2).saturating_add(MINUTE);
+    if is_same && (known_age >= rounded_age || rounded_age >= 60 * MINUTE) {
+        *rounded = known.map(str::to_owned);
+    }
+    is_same
 }
 
 #[cfg(test)]
@@ -294,6 +300,37 @@ pub(crate) mod tests {
             store.get("a").and_then(|v| v.reason).as_deref(),
             Some("killed")
         );
+    }
+
+    /// The engine's text is rounded down: an age never goes back, not after a pause either, and is never behind the text.
+    #[test]
+    fn an_age_is_as_old_as_what_is_known() {
+        use ContainerState::{Exited, Paused, Running};
+
+        let ago = |seconds: i64| {
+            let now = Timestamp::now().unix_nanos();
+            Some(Timestamp::from_unix_nanos(now - seconds * 1_000_000_000).to_string())
+        };
+        let check = |state, old: i64, text: i64, kept: bool| {
+            let mut known = view("a", "web");
+            known.since = ago(old);
+            let mut new = view("a", "web");
+            new.state = state;
+            new.since = ago(text);
+            let told = new.since.clone();
+            let store = ContainerStore::default();
+            store.reset(vec![known.clone()]);
+            store.update(&["a".to_owned()], vec![new]);
+            let since = store.get("a").expect("it is there").since;
+            assert_eq!(since, if kept { known.since } else { told }, "{old} {text}");
+        };
+        check(Running, 359, 300, true);
+        check(Paused, 359, 300, true);
+        check(Running, 61, 120, false);
+        check(Running, 3 * 3_600 - 1_200, 3 * 3_600, true);
+        // It was restarted, or has ended.
+        check(Running, 3_600, 1, false);
+        check(Exited, 30, 1, false);
     }
 
     #[test]

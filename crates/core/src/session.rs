@@ -48,8 +48,9 @@ use crate::view;
 
 /// Events within this time are handled by one list.
 const GATHER: Duration = Duration::from_millis(30);
-/// First pause before a container that died is listed again (it doubles each time), and the number of attempts.
-const DYING: (Duration, u32) = (Duration::from_millis(60), 5);
+/// First pause before a container is listed again that an event tells more of than the list (it doubles each time), and
+/// the number of attempts.
+const LAG: (Duration, u32) = (Duration::from_millis(60), 7);
 /// Interval of pings while somebody is watching.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long a ping may take before the engine counts as not responding.
@@ -438,7 +439,7 @@ impl Follower {
         self.recall(selected, &before).await;
         let mut heartbeat = Instant::now() + HEARTBEAT;
         let mut relist = Instant::now() + RELIST;
-        let mut dying = Dying::default();
+        let mut lagging = Lagging::default();
         loop {
             tokio::select! {
                 event = events.next() => {
@@ -447,12 +448,12 @@ impl Follower {
                         Some(Err(error)) => return error,
                         None => return EngineError::CutOff { what: "the event stream" },
                     };
-                    if let Err(error) = self.handle(selected, first, &mut events, &mut dying).await {
+                    if let Err(error) = self.handle(selected, first, &mut events, &mut lagging).await {
                         return error;
                     }
                 }
-                () = tokio::time::sleep_until(dying.next_look()), if !dying.is_empty() => {
-                    if let Err(error) = self.look_again(selected, &mut dying).await {
+                () = tokio::time::sleep_until(lagging.next_look()), if !lagging.is_empty() => {
+                    if let Err(error) = self.look_again(selected, &mut lagging).await {
                         return error;
                     }
                 }
@@ -538,7 +539,7 @@ impl Follower {
         selected: &Selected,
         first: Event,
         events: &mut EventStream,
-        dying: &mut Dying,
+        lagging: &mut Lagging,
     ) -> Result<(), EngineError> {
         let mut changed = HashSet::new();
         let mut removed = HashSet::new();
@@ -557,8 +558,13 @@ impl Follower {
                     }
                     (Subject::Container, action) => {
                         match action {
-                            Action::Die { .. } => dying.add(event.id.clone()),
-                            Action::Start => dying.remove(&event.id),
+                            Action::Die { .. } | Action::Pause => {
+                                lagging.leaves(event.id.clone(), ContainerState::Running);
+                            }
+                            Action::Unpause => {
+                                lagging.leaves(event.id.clone(), ContainerState::Paused);
+                            }
+                            Action::Start => lagging.forget(&event.id),
                             Action::Oom => {
                                 self.inquiries.ask(
                                     &selected.engine,
@@ -596,7 +602,7 @@ impl Follower {
         if changed.len() > MANY {
             self.list_all(selected).await?;
         } else if !changed.is_empty() {
-            self.list_some(selected, changed.into_iter().collect(), dying)
+            self.list_some(selected, changed.into_iter().collect(), lagging)
                 .await?;
         }
         if images {
@@ -622,17 +628,13 @@ impl Follower {
         &mut self,
         selected: &Selected,
         ids: Vec<String>,
-        dying: &mut Dying,
+        lagging: &mut Lagging,
     ) -> Result<(), EngineError> {
         let mut list = list(selected, Some(ids.clone()), &self.held_ports).await?;
         self.find_reasons(selected, &mut list);
         for id in &ids {
-            let runs = list
-                .iter()
-                .any(|view| view.id == *id && view.state == ContainerState::Running);
-            if !runs {
-                dying.remove(id);
-            }
+            let state = list.iter().find(|view| view.id == *id);
+            lagging.is_listed(id, state.map(|view| view.state));
         }
         if let Some(delta) = self.store.update(&ids, list) {
             self.tell(delta);
@@ -640,14 +642,14 @@ impl Follower {
         Ok(())
     }
 
-    /// Lists those again that died and were still listed as running.
+    /// Lists those again whose state was still the one before the event.
     async fn look_again(
         &mut self,
         selected: &Selected,
-        dying: &mut Dying,
+        lagging: &mut Lagging,
     ) -> Result<(), EngineError> {
-        let ids = dying.due();
-        self.list_some(selected, ids, dying).await
+        let ids = lagging.due();
+        self.list_some(selected, ids, lagging).await
     }
 
     /// Completes the ends of containers. Exit code 137 says "killed" but not why: events tell whether it was requested,
@@ -770,19 +772,28 @@ async fn unless_retried<T>(
     }
 }
 
-/// Containers that died by an event but not yet by the list, with the time of the next check and the number of checks.
+/// Containers that have changed by an event but not yet by the list: dockerd sends events of ends and pauses before its
+/// list shows them, by as long as its disk takes. With each the state that it has left, the time of the next check and the
+/// number of checks.
 #[derive(Default)]
-struct Dying {
-    looks: HashMap<String, (Instant, u32)>,
+struct Lagging {
+    looks: HashMap<String, (ContainerState, Instant, u32)>,
 }
 
-impl Dying {
-    fn add(&mut self, id: String) {
-        self.looks.insert(id, (Instant::now() + DYING.0, 0));
+impl Lagging {
+    fn leaves(&mut self, id: String, state: ContainerState) {
+        self.looks.insert(id, (state, Instant::now() + LAG.0, 0));
     }
 
-    fn remove(&mut self, id: &str) {
+    fn forget(&mut self, id: &str) {
         self.looks.remove(id);
+    }
+
+    /// Its state in the list; `None` if it is not there.
+    fn is_listed(&mut self, id: &str, state: Option<ContainerState>) {
+        if self.looks.get(id).is_some_and(|look| Some(look.0) != state) {
+            self.forget(id);
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -792,23 +803,23 @@ impl Dying {
     fn next_look(&self) -> Instant {
         self.looks
             .values()
-            .map(|(at, _)| *at)
+            .map(|(_, at, _)| *at)
             .min()
             .unwrap_or_else(Instant::now)
     }
 
-    /// Those due for a check. Each is checked a few times with growing pauses, and then taken as running.
+    /// Those due for a check. Each is checked a few times with growing pauses, and then taken as the list has it.
     fn due(&mut self) -> Vec<String> {
         let now = Instant::now();
         let mut due = Vec::new();
-        self.looks.retain(|id, (at, looks)| {
+        self.looks.retain(|id, (_, at, looks)| {
             if *at > now {
                 return true;
             }
             due.push(id.clone());
             *looks += 1;
-            *at = now + DYING.0 * 2_u32.pow(*looks);
-            *looks < DYING.1
+            *at = now + LAG.0 * 2_u32.pow(*looks);
+            *looks < LAG.1
         });
         due
     }

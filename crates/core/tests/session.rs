@@ -1,8 +1,11 @@
 //! Following a real engine: the list is correct soon after every kind of change.
 
 use std::collections::HashMap;
+use std::io::{Seek as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use slipway_api::container::{ContainerAction, ContainerState, ContainerView, Ending};
@@ -89,6 +92,44 @@ async fn a_death_shows_within_a_second() {
         })
     })
     .await;
+}
+
+/// dockerd reports a pause before its own list shows it, by as long as its disk takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_shows_also_where_the_disk_is_slow() {
+    let engine = with_a_deaf_container("web");
+    let slipway = follow(&engine);
+    connects(&slipway, &engine.host()).await;
+    let disk = engine.socket().parent().expect("a directory");
+    let busy = Arc::new(AtomicBool::new(true));
+    let writers: Vec<_> = (0..12)
+        .map(|_| {
+            let busy = Arc::clone(&busy);
+            let mut file = tempfile::tempfile_in(disk).expect("writable");
+            std::thread::spawn(move || {
+                while busy.load(Ordering::Relaxed) {
+                    let written = file.rewind().and_then(|()| file.write_all(&[7; 8 << 20]));
+                    written.and_then(|()| file.sync_all()).expect("room");
+                }
+            })
+        })
+        .collect();
+    for _ in 0..15 {
+        for (verb, state) in [
+            ("pause", ContainerState::Paused),
+            ("unpause", ContainerState::Running),
+        ] {
+            engine.docker_ok(&[verb, "web"]);
+            shows(&slipway, Duration::from_secs(5), verb, |all| {
+                named(all, "web").is_some_and(|c| c.state == state)
+            })
+            .await;
+        }
+    }
+    busy.store(false, Ordering::Relaxed);
+    for writer in writers {
+        writer.join().expect("no panic");
+    }
 }
 
 /// An engine with a container that does not react to SIGTERM.

@@ -329,7 +329,7 @@ impl EngineError {
             }
             Self::Unauthorized { .. } => "Log in to the registry, or ask its owner for access",
             Self::RateLimited { .. } => "Log in to the registry for a higher limit, or wait",
-            Self::RegistryUnreachable { .. } => "Check the engine's network, proxy and DNS",
+            Self::RegistryUnreachable { message } => refusal::registry_remedy(message),
             Self::NoSpace { .. } => "Remove images and containers that you do not need",
             Self::InvalidConfiguration { .. }
             | Self::Unreachable { .. }

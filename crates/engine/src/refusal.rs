@@ -71,6 +71,20 @@ pub(crate) fn registry_unreachable(raw: &str) -> &'static str {
     }
 }
 
+/// What to do about it.
+pub(crate) fn registry_remedy(raw: &str) -> &'static str {
+    let lower = raw.to_lowercase();
+    if lower.contains("x509:") {
+        "Have the engine trust the registry's certificate, or list the registry in its `insecure-registries`"
+    } else if lower.contains("http response to https") {
+        "Serve the registry with HTTPS, or list it in the engine's `insecure-registries`"
+    } else if lower.contains("connection refused") {
+        "Check the registry's address and port, and that it is running"
+    } else {
+        "Check the engine's network, proxy and DNS"
+    }
+}
+
 fn known(raw: &str, lower: &str) -> Option<String> {
     let has = |part: &str| lower.contains(part);
     if let Some(command) = between(raw, "exec: \"", "\"") {
@@ -329,5 +343,8 @@ mod tests {
         ] {
             assert_eq!(registry_unreachable(raw), words, "{raw}");
         }
+        let remedy = registry_remedy("x509: certificate signed by unknown authority");
+        assert!(remedy.contains("certificate"), "{remedy}");
+        assert!(registry_remedy("no such host").contains("DNS"));
     }
 }
