@@ -107,8 +107,9 @@ async fn a_pause_shows_also_where_the_disk_is_slow() {
             let busy = Arc::clone(&busy);
             let mut file = tempfile::tempfile_in(disk).expect("writable");
             std::thread::spawn(move || {
+                let bytes = vec![7; 8 << 20];
                 while busy.load(Ordering::Relaxed) {
-                    let written = file.rewind().and_then(|()| file.write_all(&[7; 8 << 20]));
+                    let written = file.rewind().and_then(|()| file.write_all(&bytes));
                     written.and_then(|()| file.sync_all()).expect("room");
                 }
             })
