@@ -2,9 +2,9 @@ import { fireEvent, render, screen, waitFor } from "@testing-library/svelte";
 import { expect, test } from "vitest";
 import Example from "../gallery/examples/Menu.svelte";
 
-async function open() {
+async function open(name = "More") {
 	render(Example);
-	const button = screen.getByRole("button", { name: "More" });
+	const button = screen.getByRole("button", { name });
 	await fireEvent.pointerDown(button, { button: 0, pointerType: "mouse" });
 	const menu = await screen.findByRole("menu");
 	await waitFor(() => expect(menu.contains(document.activeElement)).toBe(true));
@@ -13,6 +13,13 @@ async function open() {
 
 /** Lets the work that follows a closing menu run. */
 const settled = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+
+test("the button of an open menu has no tooltip", async () => {
+	const { button, menu } = await open("More actions");
+	expect(button.hasAttribute("title")).toBe(false);
+	await fireEvent.keyDown(menu, { key: "Escape" });
+	await waitFor(() => expect(button.title).toBe("More actions"));
+});
 
 test("a menu gives the focus back to its button", async () => {
 	const { button, menu } = await open();

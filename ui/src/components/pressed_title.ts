@@ -1,6 +1,6 @@
 /**
- * A pressed element shows no tooltip until the pointer has left it: the tooltip would stay above the sheet or
- * dialog that the press opens. Returns the function that stops this.
+ * A pressed element shows no tooltip until the pointer has left it and what it opened is closed: the tooltip would
+ * stay above that sheet, dialog or menu. Returns the function that stops this.
  */
 export function hidePressedTitles(page: Document): () => void {
 	const press = (event: Event) => {
@@ -8,14 +8,13 @@ export function hidePressedTitles(page: Document): () => void {
 		if (!element) return;
 		const { title } = element;
 		element.removeAttribute("title");
-		element.addEventListener(
-			"pointerleave",
-			() => {
-				// The press may have changed the element's action, and its title with it.
-				if (!element.hasAttribute("title")) element.title = title;
-			},
-			{ once: true },
-		);
+		const leave = () => {
+			if (element.getAttribute("aria-expanded") === "true") return;
+			element.removeEventListener("pointerleave", leave);
+			// The press may have changed the element's action, and its title with it.
+			if (!element.hasAttribute("title")) element.title = title;
+		};
+		element.addEventListener("pointerleave", leave);
 	};
 	page.addEventListener("pointerdown", press, true);
 	return () => page.removeEventListener("pointerdown", press, true);

@@ -37,6 +37,19 @@ describe("a pressed button", () => {
 		stop();
 	});
 
+	test("has none while its menu is open", async () => {
+		const stop = hidePressedTitles(document);
+		const element = button();
+		await fireEvent.pointerDown(element);
+		element.setAttribute("aria-expanded", "true");
+		await fireEvent.pointerLeave(element);
+		expect(element.hasAttribute("title")).toBe(false);
+		element.setAttribute("aria-expanded", "false");
+		await fireEvent.pointerLeave(element);
+		expect(element.title).toBe("Configure");
+		stop();
+	});
+
 	test("keeps the title that it got with the press", async () => {
 		const stop = hidePressedTitles(document);
 		const element = button();
