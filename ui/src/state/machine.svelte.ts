@@ -23,6 +23,8 @@ class Machine {
 	toShow: "settings" | "log" | "delete" | null = $state(null);
 	/** Whether it is stopping because its start was cancelled. */
 	cancelling = $state(false);
+	/** Whether it stops for a restart that was requested here. */
+	restarting = $state(false);
 	/** When the current step of a start was seen first. */
 	stepSince = $state(0);
 
@@ -111,10 +113,12 @@ class Machine {
 		this.asked = action;
 		// The last event can arrive before the answer.
 		this.#deleting = action === "delete";
+		this.restarting = action === "restart";
 		try {
 			await host.machineAct(action);
 		} catch (thrown) {
 			this.#deleting = false;
+			this.restarting = false;
 			throw thrown;
 		} finally {
 			this.asked = null;
@@ -140,6 +144,8 @@ class Machine {
 		this.view = view;
 		const starting = before === "preparing" || before === "starting";
 		this.cancelling = view.state.is === "stopping" && (starting || this.cancelling);
+		if (before !== view.state.is && view.state.is !== "stopping" && view.state.is !== "stopped")
+			this.restarting = false;
 		const step = stepOf(view);
 		if (step !== null && step !== this.#step) this.stepSince = Date.now();
 		this.#step = step;

@@ -332,6 +332,24 @@ it("offers to power off a machine whose containers take their time, and not befo
 	}
 });
 
+it("says that a machine that stops for a restart starts again", async () => {
+	await shown("machine-running");
+	vi.spyOn(host, "machineAct").mockResolvedValue(undefined as never);
+	const become = (scene: Scene) => {
+		fixture.emit("machineChanged", machineView(scene));
+		flushSync();
+	};
+	await machine.act("restart");
+	become("machine-stopping");
+	expect(screen.getByTestId("machine").textContent).toContain("it starts again afterwards");
+	become("machine-stopped");
+	become("machine-starting");
+	become("machine-running");
+	await machine.act("stop");
+	become("machine-stopping");
+	expect(screen.getByTestId("machine").textContent).not.toContain("it starts again afterwards");
+});
+
 it("deletes only what was named", async () => {
 	await shown("machine-stopped");
 	// Otherwise it would disappear during the next test.
