@@ -350,6 +350,42 @@ it("says that a machine that stops for a restart starts again", async () => {
 	expect(screen.getByTestId("machine").textContent).not.toContain("it starts again afterwards");
 });
 
+it("takes a unit that is typed with the memory", async () => {
+	await shown("machine-running");
+	const choose = vi.spyOn(host, "machineSettings");
+	screen.getByTestId("machine-settings").click();
+	const dialog = await screen.findByTestId("machine-settings-dialog");
+	const field = screen.getByTestId<HTMLInputElement>("machine-memory-input");
+	const unit = () => dialog.querySelector("[aria-label=Unit]")?.textContent?.trim();
+	expect([field.value, unit()]).toEqual(["2", "GB"]);
+	await fireEvent.input(field, { target: { value: "512 MB" } });
+	expect([field.value, unit(), field.getAttribute("aria-invalid")]).toEqual(["512", "MB", null]);
+	await fireEvent.input(field, { target: { value: "1,5gb" } });
+	expect([field.value, unit()]).toEqual(["1.5", "GB"]);
+	screen.getByTestId("machine-settings-save").click();
+	await waitFor(() => expect(choose).toHaveBeenCalledWith(expect.objectContaining({ memory_mb: 1536 })));
+	await waitFor(() => expect(screen.queryByTestId("machine-settings-dialog")).toBeNull());
+});
+
+it("forgets why settings were refused as soon as one changes, and offers the drivers of this system", async () => {
+	await shown("machine-running");
+	screen.getByTestId("machine-settings").click();
+	await screen.findByTestId("machine-settings-dialog");
+	const refusal = { kind: "conflict" as const, message: "The disk is in use", hint: null, detail: null };
+	vi.spyOn(host, "machineSettings").mockRejectedValueOnce(new HostError(refusal));
+	screen.getByTestId("machine-settings-save").click();
+	await screen.findByTestId("machine-settings-error");
+	await fireEvent.input(screen.getByTestId("machine-cpus"), { target: { value: "3" } });
+	expect(screen.queryByTestId("machine-settings-error")).toBeNull();
+	await fireEvent.keyDown(screen.getByTestId("machine-driver"), { key: "Enter" });
+	await screen.findByRole("option", { name: "QEMU" });
+	expect(screen.getAllByRole("option").map((option) => option.textContent?.trim())).toEqual([
+		"Automatic",
+		"QEMU",
+	]);
+	await fireEvent.keyDown(document.activeElement!, { key: "Escape" });
+});
+
 it("deletes only what was named", async () => {
 	await shown("machine-stopped");
 	// Otherwise it would disappear during the next test.
