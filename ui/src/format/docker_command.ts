@@ -33,7 +33,8 @@ function takesValue(option: string): boolean {
 
 /** The image of a `docker run`, `create` or `pull` line. Null for any other text, and until the image is typed. */
 export function imageOfCommand(line: string): CommandImage | null {
-	const command = /^\s*(?:[$#]\s+)?(?:sudo\s+)?(?:docker|podman|nerdctl)\s+(?:(?:image|container)\s+)?(?:run|create|pull)\s+(.*)$/s;
+	const command =
+		/^\s*(?:[$#]\s+)?(?:sudo\s+)?(?:docker|podman|nerdctl)\s+(?:(?:image|container)\s+)?(?:run|create|pull)\s+(.*)$/s;
 	const words = splitWords((command.exec(line)?.[1] ?? "").replace(/\\\r?\n/g, " "));
 	if (!words) return null;
 	let at = 0;

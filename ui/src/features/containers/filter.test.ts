@@ -62,7 +62,8 @@ describe("matchesFilter", () => {
 		check("state:stopped,up", true);
 		check("port:80", true);
 		check("port:8080", true);
-		check("port:808", false);
+		check("port:808", true);
+		check("port:088", false);
 		check("image:shop/api", true);
 		check("stack:shop name:api health:unhealthy", true);
 		check("health:healthy", false);

@@ -22,7 +22,7 @@ export interface ContainerFilter {
 /** The meaning of each key, for the help below the field. */
 export const KEY_WORDS: Record<FilterKey, string> = {
 	state: "running, stopped, exited, paused…",
-	port: "host or container port",
+	port: "start of a host or container port",
 	image: "part of the image reference",
 	stack: "part of the stack, or none",
 	name: "part of the name",
@@ -135,7 +135,8 @@ function matchesTerm(container: ContainerView, key: FilterKey, value: string): b
 			return value === "none" ? container.health === null : (container.health?.startsWith(value) ?? false);
 		case "port":
 			return container.ports.some(
-				(port) => String(port.container_port) === value || String(port.host_port) === value,
+				({ container_port, host_port }) =>
+					String(container_port).startsWith(value) || String(host_port ?? "").startsWith(value),
 			);
 		case "image":
 			return container.image.toLowerCase().includes(value);
