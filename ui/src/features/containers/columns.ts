@@ -9,7 +9,8 @@ export interface ColumnShares {
 	/** Of the name where the image is below it. */
 	stacked: string;
 	image: string;
-	ports: string;
+	/** Null without any published port. */
+	ports: string | null;
 	status: string;
 }
 
@@ -22,6 +23,8 @@ function share(characters: number, least: number, most: number): string {
 
 /** Approximate text of a status: a time is assumed to have this length. */
 const AGE = 14;
+/** As long as `stopped` with a time, so that a container that starts or stops moves no column. */
+const LEAST_STATUS = 24;
 
 function statusLength(container: ContainerView): number {
 	if (container.state === "restarting") return 40;
@@ -51,7 +54,7 @@ export function columnShares(containers: readonly ContainerView[]): ColumnShares
 		name: share(name + 2, 14, 36),
 		stacked: share(Math.max(name + 2, image), 14, 36),
 		image: share(image, 12, 32),
-		ports: share(ports, 10, 24),
-		status: share(status, 14, 40),
+		ports: ports === 0 ? null : share(ports, 10, 24),
+		status: share(status, LEAST_STATUS, 40),
 	};
 }

@@ -68,6 +68,11 @@ export class ContainerListView extends Lines<ListItem> {
 		this.selected.length === 0 ? "none" : this.selected.length === this.sorted.length ? "all" : "some",
 	);
 
+	/** The containers that an action on this one applies to: all ticked ones if it is one of them. */
+	chosenWith(container: ContainerView): readonly ContainerView[] {
+		return this.ticked.has(container.id) ? this.selected : [container];
+	}
+
 	constructor(source: Containers = containers) {
 		super();
 		this.#source = source;

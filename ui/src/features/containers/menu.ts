@@ -12,6 +12,7 @@ import SquareTerminal from "@lucide/svelte/icons/square-terminal";
 import Trash from "@lucide/svelte/icons/trash-2";
 import type { Component } from "svelte";
 import type { MenuItem } from "../../components/Menu.svelte";
+import { plural } from "../../format/numbers";
 import type { ContainerAction, ContainerView } from "../../host/host";
 import { machine } from "../../state/machine.svelte";
 import {
@@ -63,8 +64,33 @@ function actionItem(
 	};
 }
 
-/** The menu of a container, in its row (`detail` false) or in its detail. */
-export function menuItems(container: ContainerView, detail = false): MenuItem[] {
+/** The menu of a row that is one of several ticked ones: it acts on all of them, and says on how many it can. */
+function menuOfSeveral(container: ContainerView, chosen: readonly ContainerView[]): MenuItem[] {
+	const item = (action: ContainerAction, more?: Partial<MenuItem>) => {
+		const able = chosen.filter((one) => can(one, action)).length;
+		return actionItem(container, action, {
+			label: `${ACTION_WORDS[action]} ${plural(able || chosen.length, "container")}${action === "remove" ? "…" : ""}`,
+			disabled: able === 0,
+			run: () => void act(chosen, action),
+			...more,
+		});
+	};
+	return [
+		item(isUp(container) ? "stop" : "start"),
+		item("restart"),
+		item(container.state === "paused" ? "unpause" : "pause"),
+		item("kill"),
+		item("remove", { danger: true, separated: true }),
+	];
+}
+
+/** The menu of a container, in its row (`detail` false) or in its detail. `chosen` are those that it acts on. */
+export function menuItems(
+	container: ContainerView,
+	detail = false,
+	chosen: readonly ContainerView[] = [container],
+): MenuItem[] {
+	if (chosen.length > 1) return menuOfSeveral(container, chosen);
 	const up = isUp(container);
 	const items: MenuItem[] = [];
 	if (!detail) {

@@ -49,3 +49,25 @@ it("opens at its button after it was open at the pointer", async () => {
 	await screen.findByRole("menu");
 	expect(rowMenu.at).toBeNull();
 });
+
+it("of one of several ticked rows acts on all of them, and says so", async () => {
+	const web = await row();
+	const running = containers.all.filter(({ state }) => state === "running").slice(0, 3);
+	for (const { id } of new Set([containers.get(listView.cursor!)!, ...running].slice(0, 3)))
+		listView.toggle(id);
+	const many = listView.selected.length;
+	expect(many).toBeGreaterThan(1);
+	await fireEvent.contextMenu(web, { clientX: 321, clientY: 123, button: 2 });
+	const pause = await screen.findByTestId("menu-pause");
+	expect(pause.textContent).toContain(`Pause ${many} containers`);
+	expect(screen.queryByTestId("menu-rename")).toBeNull();
+});
+
+it("of a row that is not ticked acts on it alone, as its keys do", async () => {
+	const web = await row();
+	const others = containers.all.filter(({ name }) => name !== "web").slice(0, 2);
+	for (const { id } of others) listView.toggle(id);
+	expect(listView.chosenWith(containers.all.find(({ name }) => name === "web")!)).toHaveLength(1);
+	await fireEvent.contextMenu(web, { clientX: 321, clientY: 123, button: 2 });
+	expect((await screen.findByTestId("menu-pause")).textContent).not.toContain("containers");
+});
