@@ -20,9 +20,12 @@ export function textField(event: KeyboardEvent): HTMLElement | null {
 
 /**
  * Whether a key without a modifier comes while no element on the screen has the focus, as after a change of the screen:
- * its list takes the key then.
+ * its list takes the key then. A click leaves the focus on the link of the screen, which has no use for Up and Down.
  */
 export function isUnfocused(event: KeyboardEvent): boolean {
 	if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isOver(event)) return false;
-	return event.target === document.body || (event.target instanceof Element && event.target.id === "main");
+	if (event.target === document.body) return true;
+	if (!(event.target instanceof Element)) return false;
+	const vertical = event.key === "ArrowDown" || event.key === "ArrowUp";
+	return event.target.id === "main" || (vertical && event.target.matches("nav a[aria-current]"));
 }

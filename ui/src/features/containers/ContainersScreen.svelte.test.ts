@@ -6,6 +6,7 @@ import { fixture } from "../../host/fixture/index";
 import { host } from "../../host/host";
 import { containerTabs } from "../../state/container_tabs.svelte";
 import { navigation } from "../../state/navigation.svelte";
+import { zoom } from "../../state/zoom.svelte";
 import { intents, open } from "./actions.svelte";
 // Loaded when the first details open, which takes longer than a test waits.
 import "./ContainerDetail.svelte";
@@ -102,6 +103,74 @@ describe("ContainersScreen", () => {
 		listView.filterText = "";
 		listView.cursor = "gone";
 		here(stop());
+	});
+
+	it("keeps the focus on its row after a zoom", async () => {
+		const grid = await shown();
+		press(grid, "ArrowDown");
+		await waitFor(() => expect(document.activeElement?.getAttribute("role")).toBe("row"));
+		const row = document.activeElement as HTMLElement;
+		row.blur();
+		await zoom.set(zoom.level === 200 ? 100 : 200);
+		window.dispatchEvent(new Event("resize"));
+		await waitFor(() => expect(document.activeElement).toBe(row));
+		await zoom.set(100);
+	});
+
+	it("takes the arrow keys after a click on its link in the navigation", async () => {
+		await shown();
+		const nav = document.createElement("nav");
+		nav.innerHTML = '<a href="#/containers" aria-current="page">Containers</a>';
+		document.body.append(nav);
+		const link = nav.querySelector("a")!;
+		link.focus();
+		press(link, "s");
+		expect(document.activeElement).toBe(link);
+		press(link, "ArrowDown");
+		await waitFor(() => expect(document.activeElement?.getAttribute("role")).toBe("row"));
+		nav.remove();
+	});
+
+	it("completes the word in the filter with Tab, which leaves an empty filter", async () => {
+		await shown();
+		const field = screen.getByTestId<HTMLInputElement>("container-filter");
+		field.focus();
+		expect(await fireEvent.keyDown(field, { key: "Tab" })).toBe(true);
+		field.value = "sta";
+		field.setSelectionRange(3, 3);
+		await fireEvent.input(field);
+		expect(await fireEvent.keyDown(field, { key: "Tab" })).toBe(false);
+		await waitFor(() => expect(field.value).toBe("state:"));
+	});
+
+	it("says the reason of a failed start once beside its details", async () => {
+		await shown();
+		const one = containers.all.find(({ state }) => state === "exited")!;
+		const unstarted = {
+			...one,
+			state: "exited",
+			ending: "not_started",
+			reason: "port 80 is in use",
+		} as const;
+		fixture.change({ upserted: [unstarted] });
+		await waitFor(() => expect(containers.get(one.id)?.reason).toBe(unstarted.reason));
+		const error = { kind: "port_taken", message: "port 80 is in use", hint: null, detail: null } as const;
+		containers.failures = {
+			action: "start",
+			total: 1,
+			outcomes: [{ id: one.id, name: one.name, changed: false, error }],
+		};
+		flushSync();
+		expect(screen.getByTestId("action-failures")).toBeTruthy();
+		open(one.id, null);
+		await waitFor(() =>
+			expect(screen.getByTestId("container-status").textContent).toContain("could not be started"),
+		);
+		expect(screen.getByTestId("container-status").textContent).not.toContain("port 80");
+		expect(screen.queryByTestId("action-failures")).toBeNull();
+		containers.failures = null;
+		fixture.change({ upserted: [one] });
+		await waitFor(() => expect(containers.get(one.id)?.reason).toBe(one.reason));
 	});
 
 	it("says on the row what is under way", async () => {
@@ -489,7 +558,7 @@ describe("ContainersScreen", () => {
 		navigation.go("containers", { id: web.id });
 		const row = () => screen.getByTestId("container-row-web").querySelector(".words");
 		await waitFor(() => expect(row()?.textContent).toBe("keeps crashing"));
-		expect(row()?.getAttribute("title")).toBe("keeps crashing · exit code 1 · restarted 7 times");
+		expect(row()?.getAttribute("title")).toBe("keeps crashing · restarted 7 times · exit code 1");
 		fixture.change({ upserted: [web] });
 		await waitFor(() => expect(row()?.textContent).toBe("up 2 h"));
 	});

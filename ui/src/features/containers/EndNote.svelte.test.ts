@@ -25,3 +25,15 @@ it("tells a failed start without the exit code and the time of the run before", 
 		"Could not be started: port 80 is in use",
 	);
 });
+
+it("shows no lines of the run before a start that failed", () => {
+	const view = container({
+		state: "exited",
+		exit_code: 0,
+		ending: "not_started",
+		reason: "port 80 is in use",
+	});
+	render(EndNote, { container: view, data: { container: view, last_lines: "ready\n" } as ContainerDetail });
+	expect(screen.getByTestId("exit-reason").textContent).toContain("port 80 is in use");
+	expect(screen.queryByTestId("last-lines")).toBeNull();
+});

@@ -1,6 +1,6 @@
 import { flushSync } from "svelte";
 import { describe, expect, it, vi } from "vitest";
-import type { ActionOutcome, ContainerDelta, ContainerSnapshot } from "../../host/host";
+import type { ActionOutcome, ApiError, ContainerDelta, ContainerSnapshot } from "../../host/host";
 import { HostError } from "../../host/host";
 import { Containers } from "./containers.svelte";
 import { container } from "./samples";
@@ -158,6 +158,20 @@ describe("actions", () => {
 		});
 		await list.act([a.id], "remove");
 		expect(list.pending.size).toBe(0);
+	});
+
+	it("name the container in an error, not its id", async () => {
+		const a = container({ name: "a" });
+		const { list, host } = backend({ revision: 0, containers: [a] });
+		await list.start();
+		const other = "ab".repeat(32);
+		const error = {
+			kind: "conflict",
+			message: `Container ${a.id} is not paused, but ${other} is`,
+		} as ApiError;
+		host.containerAct.mockResolvedValueOnce([{ id: a.id, name: "a", changed: false, error }]);
+		await list.act([a.id], "unpause");
+		expect(list.failures?.outcomes[0]?.error?.message).toBe("Container a is not paused, but abababababab is");
 	});
 
 	it("keep the failure of each container", async () => {

@@ -1,5 +1,6 @@
 import {
 	type ActionOutcome,
+	type ApiError,
 	type ContainerAction,
 	type ContainerDelta,
 	type ContainerView,
@@ -18,6 +19,19 @@ interface Pending {
 	action: ContainerAction;
 	/** Whether the engine has answered; only the delta is missing then. */
 	answered: boolean;
+}
+
+/** An engine may name the container by its full id. */
+function withoutIds(error: ApiError, { id, name }: ActionOutcome): ApiError {
+	const message = error.message.replaceAll(id, name).replace(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, "$1");
+	return { ...error, message };
+}
+
+/** The last action on containers, of which some failed. */
+export interface Failures {
+	action: ContainerAction;
+	total: number;
+	outcomes: ActionOutcome[];
 }
 
 /** How long to wait for the delta of an answered action before the row shows the known state again. */
@@ -39,8 +53,7 @@ export class Containers {
 	error: HostError | null = $state.raw(null);
 	/** Actions in progress, by id. */
 	pending: ReadonlyMap<string, Pending> = $state.raw(new Map());
-	/** The error of a container's last action, if it failed. */
-	failures: { action: ContainerAction; total: number; outcomes: ActionOutcome[] } | null = $state.raw(null);
+	failures: Failures | null = $state.raw(null);
 
 	/** All containers, in no particular order. */
 	all: ContainerView[] = $derived.by(() => {
@@ -133,7 +146,9 @@ export class Containers {
 			this.#pend(waiting, { action, answered: true });
 			setTimeout(() => this.#settle(waiting.filter((id) => this.pending.get(id)?.answered)), DELTA_PATIENCE);
 		}
-		const failed = outcomes.filter(({ error }) => error !== null && error.kind !== "cancelled");
+		const failed = outcomes
+			.filter(({ error }) => error !== null && error.kind !== "cancelled")
+			.map((outcome) => ({ ...outcome, error: outcome.error && withoutIds(outcome.error, outcome) }));
 		if (failed.length > 0) this.failures = { action, total: free.length, outcomes: failed };
 		else if (this.failures?.outcomes.some(({ id }) => free.includes(id))) this.failures = null;
 		return outcomes;

@@ -92,12 +92,12 @@ describe("statusWords", () => {
 		const restarting = { state: "restarting", status: "Restarting (1) 2 seconds ago" } as const;
 		check(
 			{ ...restarting, exit_code: 1, restart_count: 7 },
-			"keeps crashing · exit code 1 · restarted 7 times",
+			"keeps crashing · restarted 7 times · exit code 1",
 			"bad",
 		);
 		check(
 			{ ...restarting, exit_code: 0, restart_count: 1 },
-			"keeps restarting · exit code 0 · restarted once",
+			"keeps restarting · restarted once · exit code 0",
 			"bad",
 		);
 		check(restarting, "keeps restarting", "bad");
@@ -105,7 +105,7 @@ describe("statusWords", () => {
 		const again = { restart_count: 7, last_exit_code: 1 };
 		check(
 			{ ...again, since: since(20), status: "Up 20 seconds" },
-			"keeps crashing · exit code 1 · restarted 7 times",
+			"keeps crashing · restarted 7 times · exit code 1",
 			"bad",
 		);
 		check({ ...again, since: since(150), status: "Up 2 minutes" }, "up 2 min", "ok");

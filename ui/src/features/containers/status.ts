@@ -35,6 +35,11 @@ export function exitReason(container: ContainerView): string {
 	return ENDING_WORDS[ending ?? (code === 0 ? "finished" : "stopped")];
 }
 
+/** Whether a container's last start failed: it has no end that its log could explain. */
+export function isUnstarted(container: ContainerView): boolean {
+	return container.state === "created" ? container.reason !== null : container.ending === "not_started";
+}
+
 /** Whether a container's end is worth a look. */
 export function hasFailed(container: ContainerView): boolean {
 	switch (container.state) {
@@ -89,16 +94,16 @@ function loopWords(container: ContainerView): string {
 }
 
 /**
- * The status of a container that restarts again and again: `keeps crashing · exit code 1 · restarted 7
- * times`.
+ * The status of a container that restarts again and again: `keeps crashing · restarted 7 times · exit
+ * code 1`. The number of restarts matters most, so that a narrow column cuts the rest.
  */
 export function crashWords(container: ContainerView): string {
 	const code = crashCode(container);
 	const words = [loopWords(container)];
-	if (container.reason && container.state === "restarting") words.push(container.reason);
-	else if (code !== null) words.push(`exit code ${code}`);
 	const count = container.restart_count;
 	if (count) words.push(count === 1 ? "restarted once" : `restarted ${plural(count, "time")}`);
+	if (container.reason && container.state === "restarting") words.push(container.reason);
+	else if (code !== null) words.push(`exit code ${code}`);
 	return words.join(" · ");
 }
 
