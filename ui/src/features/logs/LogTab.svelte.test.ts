@@ -41,10 +41,14 @@ describe("the log of a container", () => {
 	});
 
 	it("has the way to the newest line under the lines, not over them", async () => {
+		vi.spyOn(Element.prototype, "scrollHeight", "get").mockReturnValue(40_000);
 		await show("web");
 		await fireEvent.click(screen.getByTestId("log-follow"));
+		screen.getByTestId("log-view").scrollTop = 0;
+		await fireEvent.scroll(screen.getByTestId("log-view"));
 		const jump = await screen.findByTestId("log-jump");
 		expect(screen.getByTestId("log-view").parentElement?.contains(jump)).toBe(false);
+		vi.restoreAllMocks();
 	});
 });
 
@@ -107,4 +111,21 @@ describe("the search in a log", () => {
 		await waitFor(() => expect(container.querySelector(".line.stderr")).toBeTruthy());
 		expect((await screen.findByTestId("log-legend")).textContent).toBe("standard error");
 	});
+});
+
+it.each([
+	["offers no way to the newest line while that is on screen", 0, null],
+	["offers the way to the newest line while that is below the screen", 40_000, "Jump to newest"],
+])("%s", async (_, height, offer) => {
+	vi.spyOn(Element.prototype, "scrollHeight", "get").mockReturnValue(height);
+	await show("etl");
+	const view = screen.getByTestId("log-view");
+	view.scrollTop = 0;
+	await fireEvent.scroll(view);
+	// A selection stops following where nothing can be scrolled.
+	getSelection()?.selectAllChildren(screen.getAllByTestId("log-row").at(-1)!);
+	await fireEvent(document, new Event("selectionchange"));
+	await waitFor(() => expect(view.dataset.following).toBe("false"));
+	expect(screen.queryByTestId("log-jump")?.textContent?.trim() ?? null).toBe(offer);
+	vi.restoreAllMocks();
 });

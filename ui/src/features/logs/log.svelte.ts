@@ -76,6 +76,8 @@ export class Log {
 	frame: Frame = $state.raw(NOTHING);
 	/** Whether the view follows the newest line. */
 	following = $state(true);
+	/** Whether the last rendered line is on screen. Set by the view. */
+	atEnd = $state(true);
 	/** Whether the user paused it, so that reaching the end does not make it follow again. */
 	paused = $state(false);
 	opening = $state(false);
@@ -86,6 +88,8 @@ export class Log {
 
 	error: ApiError | null = $derived(this.#failure?.error ?? this.extent?.error ?? null);
 	total: number = $derived(this.extent ? this.extent.end - this.extent.first : 0);
+	/** Whether the newest line is on screen. */
+	showsNewest: boolean = $derived(this.atEnd && this.extent?.end === this.frame.drawn.end);
 	/** Lines that arrived since the view was paused. */
 	unseen: number = $derived(this.following || !this.extent ? 0 : Math.max(this.extent.end - this.#leftAt, 0));
 	/** Whether the stream has ended: the container is not running, or the stream broke off. */
