@@ -131,6 +131,26 @@ describe("ContainersScreen", () => {
 		nav.remove();
 	});
 
+	it("breaks no line within the time of a status", async () => {
+		await shown();
+		const failed = containers.all.find(
+			({ state, ending }) => state === "exited" && ending !== "not_started",
+		)!;
+		listView.cursor = failed.id;
+		const row = await screen.findByTestId(`container-row-${failed.name}`);
+		expect(row.querySelector(".c-status .time")?.textContent).toMatch(/^\d+ \S+ ago$|^just now$/);
+	});
+
+	it.each([
+		[280, "Filter by name, image, port…"],
+		[160, "Filter"],
+	])("has a placeholder that a field of %d pixels has room for", async (width, text) => {
+		vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(width);
+		await shown();
+		expect(screen.getByTestId<HTMLInputElement>("container-filter").placeholder).toBe(text);
+		vi.restoreAllMocks();
+	});
+
 	it("completes the word in the filter with Tab, which leaves an empty filter", async () => {
 		await shown();
 		const field = screen.getByTestId<HTMLInputElement>("container-filter");
@@ -584,7 +604,9 @@ describe("ContainersScreen", () => {
 		await shown();
 		listView.filterText = "name:nothing-like-it";
 		flushSync();
-		expect(screen.getByTestId("containers-no-match").textContent).toContain("name:nothing-like-it");
+		const none = screen.getByTestId("containers-no-match");
+		expect(none.querySelector("h2, h3, p")?.textContent).toBe("No container matches");
+		expect(none.textContent).toContain("name:nothing-like-it");
 	});
 
 	it("closes a detail whose container went away", async () => {
