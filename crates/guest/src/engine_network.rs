@@ -57,7 +57,7 @@ fn listen_apart() -> io::Result<OwnedFd> {
         "1",
     );
     let apart = Netlink::new()?;
-    let interface = index()?;
+    let interface = index_of(INTERFACE)?;
     apart.add_address(interface, GUEST, PREFIX)?;
     apart.up(interface)?;
     let listener = TcpListener::bind(ENGINE)?;
@@ -73,13 +73,13 @@ fn listen_apart() -> io::Result<OwnedFd> {
 fn move_on() -> io::Result<()> {
     let from = Netlink::new()?;
     // Its index may be another one there.
-    let interface = index()?;
+    let interface = index_of(INTERFACE)?;
     rustix::thread::unshare(UnshareFlags::NEWNET)?;
     from.move_to(interface, &File::open("/proc/thread-self/ns/net")?)
 }
 
-/// The interface's index in this thread's namespace.
-fn index() -> io::Result<u32> {
+/// An interface's index in this thread's namespace.
+pub(crate) fn index_of(interface: &str) -> io::Result<u32> {
     let any = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
-    Ok(name_to_index(any, INTERFACE)?)
+    Ok(name_to_index(any, interface)?)
 }

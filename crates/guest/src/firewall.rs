@@ -8,15 +8,12 @@ use crate::error::{Doing, Error, Result};
 use slipway_link::guest_network;
 
 use crate::network::{ADDRESS, NAMESERVER, OUTWARD, PORTS, PREFIX};
+use crate::uplink::Uplink;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The rules, for `nft -f`.
-///
-/// The gateway of user-mode networking is the host's own loopback, and so is every address that belongs to no other
-/// computer: containers must not reach services that trust the loopback. Outgoing packets are filtered where they
-/// leave, because a container in the machine's network can send raw frames. `output` rejects connections of ordinary
-/// sockets at once instead of dropping them.
+/// The rules of the machine's network, for `nft -f`. `output` rejects connections of ordinary sockets at once; what gets
+/// past it is dropped by [`leaving`].
 ///
 /// The network of published ports carries only incoming connections and needs no address translation, so it bypasses
 /// connection tracking.
@@ -52,7 +49,19 @@ fn rules() -> String {
     ip daddr {host} notrack
   }}
 }}
-table netdev slipway {{
+"
+    )
+}
+
+/// The rules for what leaves, in the namespace of the outward interface.
+///
+/// The gateway of user-mode networking is the host's own loopback, and so is every address that belongs to no other
+/// computer: containers must not reach services that trust the loopback. Packets are filtered where they leave, because
+/// a container in the machine's network can send frames of its own.
+fn leaving() -> String {
+    let network = format!("{ADDRESS}/{PREFIX}");
+    format!(
+        "table netdev slipway {{
   chain leaving {{
     type filter hook egress device \"{OUTWARD}\" priority 0; policy drop;
     ether type arp accept
@@ -66,17 +75,29 @@ table netdev slipway {{
     )
 }
 
-/// Applies the rules atomically.
+/// Applies the rules of the machine's network, atomically.
 pub(crate) async fn set_up(children: &Children) -> Result<()> {
+    apply(children, &["/usr/sbin/nft", "-f", "-"], &rules()).await
+}
+
+/// Applies the rules for what leaves through the uplink.
+pub(crate) async fn guard(children: &Children, uplink: &Uplink) -> Result<()> {
+    let namespace = format!("--net={}", uplink.path());
+    let inside = ["/usr/bin/nsenter", &namespace, "/usr/sbin/nft", "-f", "-"];
+    apply(children, &inside, &leaving()).await
+}
+
+async fn apply(children: &Children, line: &[&str], rules: &str) -> Result<()> {
     let (reader, mut writer) = std::io::pipe().doing(|| "A pipe could not be made".into())?;
     // Fits into a pipe's buffer.
     writer
-        .write_all(rules().as_bytes())
+        .write_all(rules.as_bytes())
         .doing(|| "The firewall's rules could not be handed over".into())?;
     drop(writer);
     let input = std::os::fd::OwnedFd::from(reader).into();
+    let (program, arguments) = line.split_first().unwrap_or((&"", &[]));
     match children
-        .run_with_input("/usr/sbin/nft", &["-f", "-"], Some(input), PATIENCE)
+        .run_with_input(program, arguments, Some(input), PATIENCE)
         .await?
     {
         (Ended::Exit(0), _) => Ok(()),
@@ -94,9 +115,8 @@ mod tests {
 
     #[test]
     fn the_rules_name_the_network_and_fit_into_a_pipe() {
-        let rules = rules();
-        assert!(rules.contains("ip daddr 10.0.2.15/24 jump to_host"));
-        assert!(rules.contains("{ 0.0.0.0/8, 10.0.2.15/24, "));
-        assert!(rules.len() < 4096);
+        assert!(rules().contains("ip daddr 10.0.2.15/24 jump to_host"));
+        assert!(leaving().contains("{ 0.0.0.0/8, 10.0.2.15/24, "));
+        assert!(rules().len() < 4096 && leaving().len() < 4096);
     }
 }

@@ -59,6 +59,7 @@ mod shell;
 #[cfg(target_os = "linux")]
 mod stats;
 #[cfg(target_os = "linux")]
+mod uplink;
 mod watched;
 
 #[cfg(target_os = "linux")]

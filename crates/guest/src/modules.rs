@@ -10,10 +10,10 @@ use rustix::system::{finit_module, uname};
 
 use crate::error::{Doing, Result};
 
-/// The modules that containerd and dockerd request while they start, in that order.
+/// The modules that containerd and dockerd request while they start, in that order, and the one of the way out.
 ///
 /// Otherwise they and the kernel would load each one with a modprobe process, one after the other.
-const FOR_DOCKER: [&str; 14] = [
+const FOR_DOCKER: [&str; 15] = [
     "overlay",
     "nf_tables",
     "nft_ct",
@@ -28,6 +28,7 @@ const FOR_DOCKER: [&str; 14] = [
     "xfrm_user",
     "veth",
     "xt_nat",
+    "macvlan",
 ];
 
 /// Modules for the power button of the supported machine types.

@@ -1,4 +1,4 @@
-//! The four netlink requests about network interfaces that the agent needs.
+//! The netlink requests about network interfaces that the agent needs.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -13,7 +13,11 @@ const NEW_ADDRESS: u16 = 20;
 const NEW_ROUTE: u16 = 24;
 
 const REQUEST_AND_ACKNOWLEDGE: u16 = 0x1 | 0x4;
+const CREATE: u16 = 0x400 | 0x200;
 const CREATE_OR_REPLACE: u16 = 0x400 | 0x100;
+
+/// The attribute of an interface's network namespace, as a file descriptor.
+const NAMESPACE: u16 = 28;
 
 const INET: u8 = 2;
 const UP: u32 = 1;
@@ -40,10 +44,41 @@ impl Netlink {
 
     /// Moves an interface into another network namespace.
     pub(crate) fn move_to(&self, interface: u32, namespace: &impl AsRawFd) -> io::Result<()> {
-        const NAMESPACE: u16 = 28;
         let mut body = link(interface, 0);
-        attribute(&mut body, NAMESPACE, namespace.as_raw_fd().to_ne_bytes());
+        attribute(&mut body, NAMESPACE, &namespace.as_raw_fd().to_ne_bytes());
         self.request(NEW_LINK, 0, &body)
+    }
+
+    /// Adds a second face of `interface`, with its hardware address, to another network namespace. What leaves through
+    /// it leaves through `interface`, and what arrives there arrives here.
+    pub(crate) fn add_face(
+        &self,
+        interface: u32,
+        name: &str,
+        namespace: &impl AsRawFd,
+    ) -> io::Result<()> {
+        const NAME: u16 = 3;
+        const LOWER: u16 = 5;
+        const INFO: u16 = 18;
+        const INFO_KIND: u16 = 1;
+        const INFO_DATA: u16 = 2;
+        const MODE: u16 = 1;
+        const FLAGS: u16 = 2;
+        const PASSTHRU: u32 = 8;
+        // The address is that of `interface`.
+        const NOT_PROMISCUOUS: u16 = 1;
+        let mut data = Vec::new();
+        attribute(&mut data, MODE, &PASSTHRU.to_ne_bytes());
+        attribute(&mut data, FLAGS, &NOT_PROMISCUOUS.to_ne_bytes());
+        let mut info = Vec::new();
+        attribute(&mut info, INFO_KIND, b"macvlan");
+        attribute(&mut info, INFO_DATA, &data);
+        let mut body = link(0, 0);
+        attribute(&mut body, NAME, name.as_bytes());
+        attribute(&mut body, LOWER, &interface.to_ne_bytes());
+        attribute(&mut body, NAMESPACE, &namespace.as_raw_fd().to_ne_bytes());
+        attribute(&mut body, INFO, &info);
+        self.request(NEW_LINK, CREATE, &body)
     }
 
     /// Adds an address to an interface.
@@ -57,8 +92,8 @@ impl Netlink {
         const LOCAL: u16 = 2;
         let mut body = vec![INET, prefix, 0, 0];
         body.extend(interface.to_ne_bytes());
-        attribute(&mut body, LOCAL, address.octets());
-        attribute(&mut body, ADDRESS, address.octets());
+        attribute(&mut body, LOCAL, &address.octets());
+        attribute(&mut body, ADDRESS, &address.octets());
         self.request(NEW_ADDRESS, CREATE_OR_REPLACE, &body)
     }
 
@@ -70,8 +105,8 @@ impl Netlink {
         const STATIC: u8 = 4;
         const UNICAST: u8 = 1;
         let mut body = vec![INET, 0, 0, 0, MAIN, STATIC, 0, UNICAST, 0, 0, 0, 0];
-        attribute(&mut body, GATEWAY, gateway.octets());
-        attribute(&mut body, OUT, interface.to_ne_bytes());
+        attribute(&mut body, GATEWAY, &gateway.octets());
+        attribute(&mut body, OUT, &interface.to_ne_bytes());
         self.request(NEW_ROUTE, CREATE_OR_REPLACE, &body)
     }
 
@@ -107,8 +142,12 @@ fn link(interface: u32, flags: u32) -> Vec<u8> {
     body
 }
 
-fn attribute(body: &mut Vec<u8>, kind: u16, value: [u8; 4]) {
-    body.extend(8_u16.to_ne_bytes());
+/// Adds an attribute; values are padded to four bytes.
+fn attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    const HEADER: usize = 4;
+    let length = u16::try_from(HEADER + value.len()).unwrap_or(u16::MAX);
+    body.extend(length.to_ne_bytes());
     body.extend(kind.to_ne_bytes());
     body.extend(value);
+    body.resize(body.len().next_multiple_of(4), 0);
 }

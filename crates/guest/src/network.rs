@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use slipway_link::guest_network;
@@ -13,6 +14,7 @@ use crate::error::{Doing, Result};
 use crate::firewall;
 use crate::netlink::Netlink;
 use crate::news::News;
+use crate::uplink::Uplink;
 
 /// The network of QEMU's user-mode networking.
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
@@ -20,10 +22,13 @@ pub(crate) const PREFIX: u8 = 24;
 pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 pub(crate) const NAMESERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
 
-/// The outward interface.
+/// The outward interface, and its second face in the machine's network.
 pub(crate) const OUTWARD: &str = "eth0";
 /// The interface for connections to published ports. Optional in drivers.
 pub(crate) const PORTS: &str = "eth1";
+
+/// Kept for as long as the machine runs: the way out ends with it.
+static UPLINK: OnceLock<Uplink> = OnceLock::new();
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -63,16 +68,24 @@ pub(crate) fn prepare(news: &News) {
     }
 }
 
-/// Brings the interface up behind the firewall. Without a firewall there is no network.
+/// Brings the interfaces up behind the firewall. Without a firewall there is no network.
 pub(crate) async fn bring_up(children: &Children) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let outward = format!("/sys/class/net/{OUTWARD}");
     while !fs::exists(&outward).unwrap_or(false) && Instant::now() < deadline {
         sleep(Duration::from_millis(10)).await;
     }
-    let interface = index(OUTWARD)?;
+    index(OUTWARD)?;
     // The rules name the interfaces, which are still down.
     firewall::set_up(children).await?;
+    let uplink = Uplink::make().await?;
+    firewall::guard(children, &uplink).await?;
+    uplink
+        .connect()
+        .doing(|| "The machine's network could not be connected".into())?;
+    // Never set before: this runs once.
+    let _ = UPLINK.set(uplink);
+    let interface = index(OUTWARD)?;
     let kernel = Netlink::new().doing(|| "The machine's network could not be asked for".into())?;
     kernel
         .add_address(interface, ADDRESS, PREFIX)

@@ -176,11 +176,11 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
         output
     };
     // The engine's network namespace has no id in the machine's, through which a container with the machine's network
-    // could move an interface into it; each container's namespace has one.
+    // could move an interface into it; that of the way out and each container's have one.
     let namespaces = || run("--net=host", &["namespaces".to_owned()]);
-    assert_eq!(namespaces(), "namespaces 0");
-    own.docker_line("run -d --name sleeps probe /probe listen 1");
     assert_eq!(namespaces(), "namespaces 1");
+    own.docker_line("run -d --name sleeps probe /probe listen 1");
+    assert_eq!(namespaces(), "namespaces 2");
     own.docker_line("rm --force sleeps");
     own.docker_line(&format!(
         "run -d --name control --net=host probe /probe listen {CONTROL}"
@@ -225,10 +225,9 @@ async fn containers_reach_neither_the_engine_nor_this_computer() {
     .concat();
     what.push(format!("tcp {PORTS_THERE} {ENGINE} {ENGINE} 1"));
     what.extend(datagrams.clone());
-    what.extend(
-        ["10.0.2.2", "255.255.255.255", "127.0.0.1"]
-            .map(|address| format!("frame {address} {port} frame")),
-    );
+    for address in ["10.0.2.2", "255.255.255.255", "127.0.0.1"] {
+        what.extend(frames(address, port, "frame"));
+    }
     what.extend(
         ["fe80::2%eth0", "fec0::2"].map(|address| format!("tcp {address} {port} {port} 1")),
     );
@@ -274,31 +273,47 @@ async fn without_the_firewall(
     trusting: &Trusting,
 ) {
     let port = trusting.port;
-    assert_eq!(own.in_the_machine(&["nft", "flush", "ruleset"]).await, "");
+    let flush = "nft flush ruleset && for at in /proc/1/fd/*; do case $(readlink $at) in \
+                 net:*) nsenter --net=$at nft flush ruleset;; esac; done";
+    assert_eq!(own.in_the_machine(&["sh", "-c", flush]).await, "");
     let found = run("--privileged", &scan(PORTS_HERE, 1));
     let found = Scan::of(&found, PORTS_HERE);
     assert_eq!((found.open.len(), found.silent), (0, port_count()));
     let engine = format!("tcp {PORTS_THERE} {ENGINE} {ENGINE} 1");
     let found = run("--privileged --net=host", &[engine]);
     Scan::of(&found, PORTS_THERE).is_one_refusal();
-    let found = run(
-        "--net=host",
-        &[
-            format!("tcp 10.0.2.2 {port} {port} 3"),
-            format!("udp 10.0.2.2 {port} control:datagram"),
-            format!("frame 10.0.2.2 {port} control:frame"),
-        ],
-    );
+    let mut what = vec![
+        format!("tcp 10.0.2.2 {port} {port} 3"),
+        format!("udp 10.0.2.2 {port} datagram"),
+    ];
+    what.extend(frames("10.0.2.2", port, "control"));
+    let found = run("--net=host", &what);
     assert_eq!(Scan::of(&found, "10.0.2.2").open, [port]);
-    let heard: Vec<String> = (0..3)
+    let mut heard: Vec<String> = (0..8)
         .map(|_| {
-            trusting
-                .heard
-                .recv_timeout(Duration::from_mins(1))
-                .expect("a control")
+            let heard = trusting.heard.recv_timeout(Duration::from_mins(1));
+            heard.unwrap_or_else(|_| panic!("a control; of the others: {found}"))
         })
         .collect();
-    assert_eq!(heard, ["tcp", "control:datagram", "control:frame"]);
+    heard.sort_unstable();
+    let udp = [
+        "control:bypass",
+        "control:packet",
+        "control:xdp",
+        "datagram",
+    ];
+    assert_eq!(heard, [&udp[..], &["tcp"; 4]].concat());
+}
+
+/// The commands of the probe that send frames past the machine's rules for sockets, in every way that a container has.
+fn frames(address: &str, port: u16, words: &str) -> Vec<String> {
+    ["packet", "bypass", "xdp"]
+        .iter()
+        .flat_map(|how| {
+            ["udp", "tcp"]
+                .map(|protocol| format!("frame {how} {protocol} {address} {port} {words}:{how}"))
+        })
+        .collect()
 }
 
 /// Another user of this computer is blocked by the modes of the directories and sockets.

@@ -6,7 +6,9 @@
    probe echo PORT                       says what it gets, by datagrams
    probe tcp ADDRESS FIRST LAST PASSES   which ports answer; one that says nothing is asked PASSES times
    probe udp ADDRESS PORT WORDS          one datagram, broadcast allowed
-   probe frame ADDRESS PORT WORDS        the same as a frame put on eth0 by hand, past the sockets' way out
+   probe frame HOW tcp|udp ADDRESS PORT WORDS
+                                         a datagram, or the beginning of a connection, put on eth0 by hand: by a packet
+                                         socket, by one with `bypass` of its queues, or by `xdp`
    probe socket PATH                     whether a socket of this computer can be connected to
    probe vsock                           which ports of the hypervisor's sockets answer
    probe serial                          which of the machine's serial ports can be opened
@@ -17,17 +19,20 @@
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/if_xdp.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/vm_sockets.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -185,36 +190,108 @@ static unsigned short checksum(const void *bytes, int length) {
     return htons(~sum & 0xffff);
 }
 
-static int frame(const char *to, int port, const char *words) {
+struct frame {
+    struct ethhdr ethernet;
+    struct iphdr ip;
+    union {
+        struct {
+            struct udphdr head;
+            char words[64];
+        } udp;
+        struct tcphdr tcp;
+    };
+} __attribute__((packed));
+
+/* A checksum over the pseudo-header too. */
+static unsigned short checksum_of_tcp(const struct frame *all) {
     struct {
-        struct ethhdr ethernet;
-        struct iphdr ip;
-        struct udphdr udp;
-        char words[64];
-    } __attribute__((packed)) all = {0};
-    int length = strlen(words), said = sizeof all - sizeof all.words + length;
+        unsigned from, to;
+        unsigned char zero, protocol;
+        unsigned short length;
+        struct tcphdr tcp;
+    } __attribute__((packed)) over = {
+        all->ip.saddr, all->ip.daddr, 0, IPPROTO_TCP, htons(sizeof all->tcp), all->tcp};
+    return checksum(&over, sizeof over);
+}
+
+/* A datagram with words, or the beginning of a connection. */
+static int make_frame(struct frame *all, const char *protocol, const char *to, int port, const char *words) {
+    static int connections;
+    int tcp = !strcmp(protocol, "tcp"), length = strlen(words);
+    int said = tcp ? sizeof all->tcp : sizeof all->udp.head + length;
+    memset(all, 0, sizeof *all);
     /* User-mode networking has its gateway at this address. */
-    memcpy(all.ethernet.h_dest, "\x52\x55\x0a\x00\x02\x02", 6);
-    memcpy(all.ethernet.h_source, "\x52\x54\x00\x12\x34\x56", 6);
-    all.ethernet.h_proto = htons(ETH_P_IP);
-    all.ip.version = 4;
-    all.ip.ihl = 5;
-    all.ip.ttl = 64;
-    all.ip.protocol = IPPROTO_UDP;
-    all.ip.tot_len = htons(said - sizeof all.ethernet);
-    inet_pton(AF_INET, "10.0.2.15", &all.ip.saddr);
-    inet_pton(AF_INET, to, &all.ip.daddr);
-    all.ip.check = checksum(&all.ip, sizeof all.ip);
-    all.udp.source = htons(40000);
-    all.udp.dest = htons(port);
-    all.udp.len = htons(sizeof all.udp + length);
-    memcpy(all.words, words, length);
+    memcpy(all->ethernet.h_dest, "\x52\x55\x0a\x00\x02\x02", 6);
+    memcpy(all->ethernet.h_source, "\x52\x54\x00\x12\x34\x56", 6);
+    all->ethernet.h_proto = htons(ETH_P_IP);
+    all->ip.version = 4;
+    all->ip.ihl = 5;
+    all->ip.ttl = 64;
+    all->ip.protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP;
+    all->ip.tot_len = htons(sizeof all->ip + said);
+    inet_pton(AF_INET, "10.0.2.15", &all->ip.saddr);
+    inet_pton(AF_INET, to, &all->ip.daddr);
+    all->ip.check = checksum(&all->ip, sizeof all->ip);
+    if (tcp) {
+        all->tcp.source = htons(40001 + connections++);
+        all->tcp.dest = htons(port);
+        all->tcp.doff = 5;
+        all->tcp.syn = 1;
+        all->tcp.window = htons(65535);
+        all->tcp.check = checksum_of_tcp(all);
+    } else {
+        all->udp.head.source = htons(40000);
+        all->udp.head.dest = htons(port);
+        all->udp.head.len = htons(said);
+        memcpy(all->udp.words, words, length);
+    }
+    return sizeof all->ethernet + sizeof all->ip + said;
+}
+
+static int send_by_packet(const void *frame, int length, int bypass) {
     struct sockaddr_ll out = {
         .sll_family = AF_PACKET, .sll_ifindex = if_nametoindex("eth0"), .sll_halen = 6};
     int one = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_IP));
     if (one < 0) return fail("socket");
-    if (sendto(one, &all, said, 0, (void *)&out, sizeof out) < 0) perror("sendto");
+    if (setsockopt(one, SOL_PACKET, PACKET_QDISC_BYPASS, &bypass, sizeof bypass)) return fail("bypass");
+    if (sendto(one, frame, length, 0, (void *)&out, sizeof out) < 0) perror("sendto");
     return 0;
+}
+
+static int send_by_xdp(const void *frame, int length) {
+    enum { CHUNK = 4096, CHUNKS = 4 };
+    int one = socket(AF_XDP, SOCK_RAW, 0), size = CHUNKS;
+    if (one < 0) return fail("AF_XDP");
+    char *area = mmap(0, CHUNK * CHUNKS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct xdp_umem_reg memory = {.addr = (unsigned long)area, .len = CHUNK * CHUNKS, .chunk_size = CHUNK};
+    struct xdp_mmap_offsets at;
+    socklen_t length_of_at = sizeof at;
+    if (setsockopt(one, SOL_XDP, XDP_UMEM_REG, &memory, sizeof memory)) return fail("XDP_UMEM_REG");
+    if (setsockopt(one, SOL_XDP, XDP_UMEM_FILL_RING, &size, sizeof size) ||
+        setsockopt(one, SOL_XDP, XDP_UMEM_COMPLETION_RING, &size, sizeof size) ||
+        setsockopt(one, SOL_XDP, XDP_TX_RING, &size, sizeof size) ||
+        getsockopt(one, SOL_XDP, XDP_MMAP_OFFSETS, &at, &length_of_at))
+        return fail("the rings");
+    char *ring = mmap(0, at.tx.desc + size * sizeof(struct xdp_desc), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_POPULATE, one, XDP_PGOFF_TX_RING);
+    if (ring == MAP_FAILED) return fail("mmap");
+    struct sockaddr_xdp to = {
+        .sxdp_family = AF_XDP, .sxdp_flags = XDP_COPY, .sxdp_ifindex = if_nametoindex("eth0")};
+    if (bind(one, (void *)&to, sizeof to)) return fail("bind");
+    memcpy(area, frame, length);
+    ((struct xdp_desc *)(ring + at.tx.desc))[0] = (struct xdp_desc){.len = length};
+    __atomic_store_n((unsigned *)(ring + at.tx.producer), 1, __ATOMIC_RELEASE);
+    if (sendto(one, 0, 0, MSG_DONTWAIT, 0, 0) < 0) perror("sendto");
+    /* It is still on its way when this socket is closed. */
+    usleep(200000);
+    return 0;
+}
+
+static int frame(const char *how, const char *protocol, const char *to, int port, const char *words) {
+    struct frame all;
+    int length = make_frame(&all, protocol, to, port, words);
+    if (!strcmp(how, "xdp")) return send_by_xdp(&all, length);
+    return send_by_packet(&all, length, !strcmp(how, "bypass"));
 }
 
 static int unix_socket(const char *path) {
@@ -284,7 +361,8 @@ static int one(int count, char **words) {
     if (!strcmp(what, "tcp") && count == 6)
         return tcp(words[2], atoi(words[3]), atoi(words[4]), atoi(words[5]));
     if (!strcmp(what, "udp") && count == 5) return udp(words[2], atoi(words[3]), words[4]);
-    if (!strcmp(what, "frame") && count == 5) return frame(words[2], atoi(words[3]), words[4]);
+    if (!strcmp(what, "frame") && count == 7)
+        return frame(words[2], words[3], words[4], atoi(words[5]), words[6]);
     if (!strcmp(what, "socket") && count == 3) return unix_socket(words[2]);
     if (!strcmp(what, "vsock") && count == 2) return vsock();
     if (!strcmp(what, "serial") && count == 2) return serial();
