@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use crate::error::clean;
+use crate::text::{self, clean};
 use crate::transport::{Answer, Call};
 use crate::{Engine, EngineError, Noun, Product, Timestamp, json};
 
@@ -297,16 +297,22 @@ fn ended(state: &ContainerState) -> bool {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireContainer {
+    #[serde(default, deserialize_with = "text::line")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "text::lines")]
     names: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "text::line")]
     image: Option<String>,
     #[serde(rename = "ImageID")]
+    #[serde(default, deserialize_with = "text::line")]
     image_id: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     command: Option<String>,
     created: Option<i64>,
     state: Option<String>,
     status: Option<String>,
     ports: Option<Vec<WirePort>>,
+    #[serde(default, deserialize_with = "text::labels")]
     labels: Option<BTreeMap<String, String>>,
     mounts: Option<Vec<WireMount>>,
     network_settings: Option<WireNetworks>,
@@ -330,8 +336,11 @@ struct WirePort {
 pub(crate) struct WireMount {
     #[serde(rename = "Type")]
     kind: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     name: Option<String>,
+    #[serde(default, deserialize_with = "text::path")]
     source: Option<String>,
+    #[serde(default, deserialize_with = "text::path")]
     destination: Option<String>,
     #[serde(rename = "RW")]
     writable: Option<bool>,
@@ -347,13 +356,16 @@ struct WireNetworks {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct WireNetwork {
     #[serde(rename = "NetworkID")]
+    #[serde(default, deserialize_with = "text::line")]
     network_id: Option<String>,
     #[serde(rename = "IPAddress")]
     ipv4: Option<String>,
     #[serde(rename = "GlobalIPv6Address")]
     ipv6: Option<String>,
     gateway: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     mac_address: Option<String>,
+    #[serde(default, deserialize_with = "text::lines")]
     aliases: Option<Vec<String>>,
 }
 
@@ -385,6 +397,7 @@ impl WireNetwork {
         networks
             .unwrap_or_default()
             .into_iter()
+            .map(|(network, wire)| (clean(&network), wire))
             .map(|(network, wire)| match wire {
                 Some(wire) => NetworkAttachment {
                     network,

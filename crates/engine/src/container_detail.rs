@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::container::{WireMount, WireNetwork, parse_ip, parse_port};
-use crate::error::{About, Noun, classify, clean};
+use crate::error::{About, Noun, classify};
+use crate::text::{self, clean, clean_lines};
 use crate::{
     ContainerState, Engine, EngineError, Health, Mount, MountKind, NetworkAttachment, Port,
     Protocol, Timestamp, json,
@@ -192,10 +193,14 @@ const MAX_HEALTH_OUTPUT: usize = 4096;
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Wire {
+    #[serde(default, deserialize_with = "text::line")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     name: Option<String>,
     created: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     image: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     platform: Option<String>,
     image_manifest_descriptor: Option<WireDescriptor>,
     restart_count: Option<u64>,
@@ -213,7 +218,9 @@ struct WireDescriptor {
 
 #[derive(Deserialize)]
 struct WirePlatform {
+    #[serde(default, deserialize_with = "text::line")]
     os: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     architecture: Option<String>,
 }
 
@@ -249,12 +256,18 @@ struct WireHealthLog {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireConfig {
+    #[serde(default, deserialize_with = "text::line")]
     image: Option<String>,
+    #[serde(default, deserialize_with = "text::words")]
     env: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "text::words")]
     cmd: Option<Vec<String>>,
     entrypoint: Option<OneOrMany>,
+    #[serde(default, deserialize_with = "text::path")]
     working_dir: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     user: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     hostname: Option<String>,
     /// Podman writes a number.
     stop_signal: Option<Value>,
@@ -262,6 +275,7 @@ struct WireConfig {
     tty: Option<bool>,
     open_stdin: Option<bool>,
     exposed_ports: Option<BTreeMap<String, Value>>,
+    #[serde(default, deserialize_with = "text::labels")]
     labels: Option<BTreeMap<String, String>>,
     healthcheck: Option<WireHealthCheck>,
 }
@@ -269,6 +283,7 @@ struct WireConfig {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireHealthCheck {
+    #[serde(default, deserialize_with = "text::words")]
     test: Option<Vec<String>>,
     interval: Option<i64>,
     timeout: Option<i64>,
@@ -288,8 +303,8 @@ impl OneOrMany {
     pub(crate) fn into_vec(self) -> Vec<String> {
         match self {
             Self::One(word) if word.is_empty() => Vec::new(),
-            Self::One(word) => vec![word],
-            Self::Many(words) => words,
+            Self::One(word) => text::limited_words(vec![word]),
+            Self::Many(words) => text::limited_words(words),
         }
     }
 }
@@ -305,6 +320,7 @@ struct WireHostConfig {
     pids_limit: Option<i64>,
     auto_remove: Option<bool>,
     privileged: Option<bool>,
+    #[serde(default, deserialize_with = "text::line")]
     network_mode: Option<String>,
     port_bindings: Option<BTreeMap<String, Option<Vec<WireBinding>>>>,
     tmpfs: Option<BTreeMap<String, Option<String>>>,
@@ -322,6 +338,7 @@ struct WireRestartPolicy {
 #[serde(rename_all = "PascalCase")]
 struct WireLogConfig {
     #[serde(rename = "Type")]
+    #[serde(default, deserialize_with = "text::line")]
     driver: Option<String>,
 }
 
@@ -388,10 +405,9 @@ impl WireHealth {
                 .and_then(|streak| streak.try_into().ok())
                 .unwrap_or_default(),
             last_exit_code: last.as_ref().and_then(|last| last.exit_code),
-            last_output: last.and_then(|last| last.output).map(|mut output| {
-                output.truncate(output.floor_char_boundary(MAX_HEALTH_OUTPUT));
-                output
-            }),
+            last_output: last
+                .and_then(|last| last.output)
+                .map(|output| clean_lines(&output, MAX_HEALTH_OUTPUT)),
         })
     }
 }

@@ -7,7 +7,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::error::clean;
+use crate::text::clean;
 use crate::{Engine, EngineError, Noun, Protocol, ResourceLimits, RestartPolicy, json};
 
 /// What to create. Everything but the image may stay at its default.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::error::clean;
+use crate::text::clean;
 use crate::{Address, Endpoint, EndpointSource, EngineError, TlsMaterial};
 
 /// Limit of a configuration file's size.

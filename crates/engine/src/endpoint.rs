@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::EngineError;
-use crate::error::clean;
+use crate::text::clean;
 
 /// An engine's address. `Display` writes it in the form of `DOCKER_HOST`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use http::Method;
 use serde::Deserialize;
 
 use crate::connect::Connector;
-use crate::error::clean;
+use crate::text::clean;
 use crate::transport::{CALL_DEADLINE, Call, Transport};
 use crate::{Dialer, Endpoint, EngineError, json};
 

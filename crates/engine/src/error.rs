@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::refusal;
+use crate::text::clean;
 
 /// A cause that can be shared, so that [`EngineError`] is cheap to clone.
 pub type SharedError = Arc<dyn StdError + Send + Sync>;
@@ -349,25 +350,6 @@ impl EngineError {
 pub(crate) struct About {
     pub(crate) noun: Noun,
     pub(crate) name: String,
-}
-
-/// Limit of the text that an error takes from an engine.
-const MAX_MESSAGE_CHARS: usize = 1000;
-
-/// Sanitises text from an engine for a message: one line, without control or bidirectional characters, trimmed and
-/// limited in length.
-pub(crate) fn clean(text: &str) -> String {
-    let mut cleaned: String = text
-        .chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| {
-            !c.is_control() && !matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-        })
-        .skip_while(|c| *c == ' ')
-        .take(MAX_MESSAGE_CHARS)
-        .collect();
-    cleaned.truncate(cleaned.trim_end().len());
-    cleaned
 }
 
 /// Classifies an error response. The status alone is not enough: Docker reports a taken port as 500, Podman a taken

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use crate::byte_stream::JsonStream;
-use crate::error::clean;
+use crate::text::{self, clean};
 use crate::{Engine, EngineError, Health, Product, Timestamp, json};
 
 /// What an event is about.
@@ -134,7 +134,9 @@ struct Wire {
 #[serde(rename_all = "PascalCase")]
 struct WireActor {
     #[serde(rename = "ID")]
+    #[serde(default, deserialize_with = "text::line")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "text::labels")]
     attributes: Option<BTreeMap<String, String>>,
 }
 

@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::container::parse_port;
 use crate::container_detail::{OneOrMany, some_text};
 use crate::engine::image_arch;
-use crate::error::{About, classify, clean};
+use crate::error::{About, classify};
+use crate::text::{self, clean};
 use crate::{Engine, EngineError, Noun, Protocol, Timestamp, json};
 
 /// An image as lists show it.
@@ -102,25 +103,35 @@ pub struct RemovedImages {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireImage {
+    #[serde(default, deserialize_with = "text::line")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "text::lines")]
     repo_tags: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "text::lines")]
     repo_digests: Option<Vec<String>>,
     created: Option<i64>,
     size: Option<i64>,
     containers: Option<i64>,
+    #[serde(default, deserialize_with = "text::labels")]
     labels: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireDetail {
+    #[serde(default, deserialize_with = "text::line")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "text::lines")]
     repo_tags: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "text::lines")]
     repo_digests: Option<Vec<String>>,
     created: Option<String>,
     size: Option<i64>,
+    #[serde(default, deserialize_with = "text::line")]
     os: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     architecture: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     variant: Option<String>,
     #[serde(rename = "RootFS")]
     root_fs: Option<WireRootFs>,
@@ -138,19 +149,25 @@ struct WireRootFs {
 struct WireConfig {
     exposed_ports: Option<BTreeMap<String, Value>>,
     volumes: Option<BTreeMap<String, Value>>,
+    #[serde(default, deserialize_with = "text::words")]
     env: Option<Vec<String>>,
     cmd: Option<OneOrMany>,
     entrypoint: Option<OneOrMany>,
     healthcheck: Option<WireHealthcheck>,
+    #[serde(default, deserialize_with = "text::line")]
     user: Option<String>,
+    #[serde(default, deserialize_with = "text::path")]
     working_dir: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     stop_signal: Option<String>,
+    #[serde(default, deserialize_with = "text::labels")]
     labels: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireHealthcheck {
+    #[serde(default, deserialize_with = "text::words")]
     test: Option<Vec<String>>,
     /// Nanoseconds.
     interval: Option<i64>,
@@ -159,7 +176,9 @@ struct WireHealthcheck {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireRemoved {
+    #[serde(default, deserialize_with = "text::line")]
     untagged: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     deleted: Option<String>,
 }
 

@@ -33,6 +33,7 @@ pub mod size;
 mod ssh;
 mod stats;
 mod system;
+mod text;
 mod timestamp;
 mod tls;
 mod transport;

@@ -4,6 +4,7 @@ use http::Method;
 use serde::Deserialize;
 
 use crate::container_detail::some_text;
+use crate::text;
 use crate::{Engine, EngineError, Noun, json};
 
 /// A network of the list.
@@ -26,7 +27,9 @@ impl Network {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireNetwork {
+    #[serde(default, deserialize_with = "text::line")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "text::line")]
     name: Option<String>,
 }
 

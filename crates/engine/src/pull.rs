@@ -10,7 +10,8 @@ use http::Method;
 use serde::Deserialize;
 
 use crate::byte_stream::JsonStream;
-use crate::error::{About, classify, clean};
+use crate::error::{About, classify};
+use crate::text::clean;
 use crate::{Engine, EngineError, Noun, Product, json};
 
 /// What to pull.

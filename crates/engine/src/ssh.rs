@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::EngineError;
 use crate::connect::{ConnectError, Connection};
-use crate::error::clean;
+use crate::text::clean;
 
 /// Bytes kept of `ssh`'s standard error.
 const MAX_STDERR_BYTES: usize = 4096;

@@ -4,7 +4,7 @@ use http::Method;
 use serde::Deserialize;
 
 use crate::container_detail::some_text;
-use crate::error::clean;
+use crate::text::clean;
 use crate::{Engine, EngineError, json};
 
 /// An engine's information about itself and its host.

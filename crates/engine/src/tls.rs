@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::connect::Connection;
-use crate::error::clean;
+use crate::text::clean;
 use crate::{EngineError, TlsMaterial};
 
 /// A TLS client for one host.

@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use crate::byte_stream::ByteStream;
 use crate::connect::{Connector, find_cause};
-use crate::error::{About, classify, clean};
+use crate::error::{About, classify};
+use crate::text::clean;
 use crate::{EngineError, Noun};
 
 /// Default timeout of a plain call.

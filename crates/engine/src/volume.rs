@@ -6,6 +6,7 @@ use http::Method;
 use serde::Deserialize;
 
 use crate::container_detail::some_text;
+use crate::text;
 use crate::{Engine, EngineError, Noun, json};
 
 /// A volume as lists show it.
@@ -26,7 +27,9 @@ struct WireList {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct WireVolume {
+    #[serde(default, deserialize_with = "text::line")]
     name: Option<String>,
+    #[serde(default, deserialize_with = "text::labels")]
     labels: Option<BTreeMap<String, String>>,
 }
 

@@ -18,6 +18,7 @@ pub(crate) async fn all(own: &Own) {
     a_container_of_two_networks(own).await;
     a_taken_port_names_who_has_it(own).await;
     a_low_port_says_what_it_takes(own).await;
+    a_name_of_any_length(own).await;
 }
 
 async fn udp_goes_both_ways_for_every_peer(own: &Own) {
@@ -158,6 +159,22 @@ async fn a_low_port_says_what_it_takes(own: &Own) {
     }
     own.docker_line("rm --force low");
     free(own, "low").await;
+}
+
+/// Docker does not limit names. The machine's state, in which each port has one, is still told.
+async fn a_name_of_any_length(own: &Own) {
+    let name = "n".repeat(120_000);
+    let publish: String = (0..10).map(|_| format!(" -p {}:80", free_port())).collect();
+    let id = own.docker_line(&format!(
+        "run -d --name {name}{publish} tiny busybox httpd -f -p 80 -h /www"
+    ));
+    let view = own.wait("ten ports", |view| view.ports.len() == 10).await;
+    for port in &view.ports {
+        assert!(name.starts_with(&port.container_name), "{port:?}");
+        assert!(port.container_name.len() <= 1000);
+    }
+    own.docker_line(&format!("rm --force {}", id.trim()));
+    own.wait("free", |view| view.ports.is_empty()).await;
 }
 
 fn ports(view: &MachineView, container: &str) -> Vec<MachinePort> {
