@@ -11,6 +11,18 @@ proptest! {
         fuzz::peer(true, &input);
     }
 
+    /// Answers a stream of the host, and then sends more than its window holds while nobody reads as much.
+    #[test]
+    fn no_guest_fills_the_memory_of_the_host(stream in 1_u8..5, length in 1_u16.., frames in 1..40_usize) {
+        const FRAMES: u8 = 1;
+        const ANSWER: u8 = 1;
+        const DATA: u8 = 2;
+        let [low, high] = length.to_le_bytes();
+        let mut input = vec![FRAMES, ANSWER, stream, 2, 0];
+        input.extend([DATA, stream, low, high].repeat(frames));
+        fuzz::peer(true, &input);
+    }
+
     #[test]
     fn no_host_harms_the_guest(input in prop::collection::vec(any::<u8>(), 0..600)) {
         fuzz::peer(false, &input);
