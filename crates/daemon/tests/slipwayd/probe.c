@@ -277,13 +277,19 @@ static int send_by_xdp(const void *frame, int length) {
     if (ring == MAP_FAILED) return fail("mmap");
     struct sockaddr_xdp to = {
         .sxdp_family = AF_XDP, .sxdp_flags = XDP_COPY, .sxdp_ifindex = if_nametoindex("eth0")};
-    if (bind(one, (void *)&to, sizeof to)) return fail("bind");
+    /* The queue of a socket that was just closed is given back a moment later. */
+    for (int left = 100; bind(one, (void *)&to, sizeof to); left--) {
+        if (errno != EBUSY || !left) return fail("bind");
+        usleep(50000);
+    }
     memcpy(area, frame, length);
     ((struct xdp_desc *)(ring + at.tx.desc))[0] = (struct xdp_desc){.len = length};
     __atomic_store_n((unsigned *)(ring + at.tx.producer), 1, __ATOMIC_RELEASE);
     if (sendto(one, 0, 0, MSG_DONTWAIT, 0, 0) < 0) perror("sendto");
-    /* It is still on its way when this socket is closed. */
+    /* Closed at once, it would not send. The queue is given back only once nothing is mapped any more. */
     usleep(200000);
+    munmap(ring, at.tx.desc + size * sizeof(struct xdp_desc));
+    close(one);
     return 0;
 }
 
