@@ -8,7 +8,7 @@ use crate::error::{Doing, Error, Result};
 use slipway_link::guest_network;
 
 use crate::network::{ADDRESS, NAMESERVER, OUTWARD, PORTS, PREFIX};
-use crate::uplink::Uplink;
+use crate::uplink::{REAL, Uplink};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -63,7 +63,7 @@ fn leaving() -> String {
     format!(
         "table netdev slipway {{
   chain leaving {{
-    type filter hook egress device \"{OUTWARD}\" priority 0; policy drop;
+    type filter hook egress device \"{REAL}\" priority 0; policy drop;
     ether type arp accept
     ip daddr {NAMESERVER} udp dport 53 accept
     ip daddr {NAMESERVER} tcp dport 53 accept

@@ -16,6 +16,8 @@ const REQUEST_AND_ACKNOWLEDGE: u16 = 0x1 | 0x4;
 const CREATE: u16 = 0x400 | 0x200;
 const CREATE_OR_REPLACE: u16 = 0x400 | 0x100;
 
+/// The attribute of an interface's name.
+const NAME: u16 = 3;
 /// The attribute of an interface's network namespace, as a file descriptor.
 const NAMESPACE: u16 = 28;
 
@@ -49,6 +51,13 @@ impl Netlink {
         self.request(NEW_LINK, 0, &body)
     }
 
+    /// Renames an interface, which is down.
+    pub(crate) fn rename(&self, interface: u32, name: &str) -> io::Result<()> {
+        let mut body = link(interface, 0);
+        attribute(&mut body, NAME, name.as_bytes());
+        self.request(NEW_LINK, 0, &body)
+    }
+
     /// Adds a second face of `interface`, with its hardware address, to another network namespace. What leaves through
     /// it leaves through `interface`, and what arrives there arrives here.
     pub(crate) fn add_face(
@@ -57,7 +66,6 @@ impl Netlink {
         name: &str,
         namespace: &impl AsRawFd,
     ) -> io::Result<()> {
-        const NAME: u16 = 3;
         const LOWER: u16 = 5;
         const INFO: u16 = 18;
         const INFO_KIND: u16 = 1;

@@ -20,6 +20,9 @@ use crate::error::{Doing, Result};
 use crate::netlink::Netlink;
 use crate::network::OUTWARD;
 
+/// The name of the real interface: the kernel wants the name of the second face to be free here too.
+pub(crate) const REAL: &str = "uplink";
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The namespace of the outward interface. It lasts for as long as this does.
@@ -75,15 +78,16 @@ fn move_away() -> io::Result<Uplink> {
     rustix::thread::unshare(UnshareFlags::NEWNET)?;
     let namespace = File::open(HERE)?;
     from.move_to(interface, &namespace)?;
+    let kernel = Netlink::new()?;
+    // Its index may be another one here.
+    let interface = index_of(OUTWARD)?;
+    kernel.rename(interface, REAL)?;
     // The guest's own interface has no IPv6.
-    let _ = fs::write(
-        format!("/proc/sys/net/ipv6/conf/{OUTWARD}/disable_ipv6"),
-        "1",
-    );
+    let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{REAL}/disable_ipv6"), "1");
     Ok(Uplink {
         machine,
         namespace,
-        kernel: Netlink::new()?,
-        interface: index_of(OUTWARD)?,
+        kernel,
+        interface,
     })
 }

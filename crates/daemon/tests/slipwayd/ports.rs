@@ -164,9 +164,11 @@ async fn a_low_port_says_what_it_takes(own: &Own) {
 /// Docker does not limit names. The machine's state, in which each port has one, is still told.
 async fn a_name_of_any_length(own: &Own) {
     let name = "n".repeat(120_000);
-    let publish: String = (0..10).map(|_| format!(" -p {}:80", free_port())).collect();
+    let publish = [(); 10]
+        .map(|()| format!("-p {}:80", free_port()))
+        .join(" ");
     let id = own.docker_line(&format!(
-        "run -d --name {name}{publish} tiny busybox httpd -f -p 80 -h /www"
+        "run -d --name {name} {publish} tiny busybox httpd -f -p 80 -h /www"
     ));
     let view = own.wait("ten ports", |view| view.ports.len() == 10).await;
     for port in &view.ports {
