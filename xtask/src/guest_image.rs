@@ -55,6 +55,10 @@ struct Options {
     update_lock: bool,
     check_reproducible: bool,
     agent: Option<PathBuf>,
+    /// A directory of packages to take.
+    debs: Option<PathBuf>,
+    /// A directory in which the packages of the image are saved.
+    save_debs: Option<PathBuf>,
 }
 
 impl Options {
@@ -78,6 +82,8 @@ impl Options {
                 "--update-lock" => options.update_lock = true,
                 "--check-reproducible" => options.check_reproducible = true,
                 "--agent" => options.agent = Some(value()?.into()),
+                "--debs" => options.debs = Some(value()?.into()),
+                "--save-debs" => options.save_debs = Some(value()?.into()),
                 other => bail!("guest-image has no option `{other}`"),
             }
         }
@@ -96,6 +102,9 @@ pub(crate) fn guest_image(consent: Consent, arguments: &[String]) -> Result<()> 
     }
     packages::install(consent, PACKAGES)?;
     let recipe = Recipe::read()?;
+    if let Some(debs) = &options.debs {
+        lock::take_all(debs)?;
+    }
     for &arch in &options.archs {
         let agent = match &options.agent {
             Some(path) => Agent::given(path)?,
@@ -106,7 +115,10 @@ pub(crate) fn guest_image(consent: Consent, arguments: &[String]) -> Result<()> 
             agent,
             recipe: &recipe,
         };
-        if options.update_lock {
+        if let Some(into) = &options.save_debs {
+            image.build(&image.directory(), options.update_lock)?;
+            image.save_packages(into)?;
+        } else if options.update_lock {
             image.build(&image.directory(), true)?;
         }
         if options.check_reproducible {
@@ -146,6 +158,20 @@ impl Image<'_> {
             .all(|name| directory.join(name).is_file());
         let stamp = std::fs::read_to_string(directory.join("stamp")).unwrap_or_default();
         Ok(complete && stamp == self.stamp()?)
+    }
+
+    /// Saves the packages that this image and the programs that make it come from.
+    fn save_packages(&self, into: &Path) -> Result<()> {
+        for name in [
+            format!("packages.{}.lock", self.arch.name()),
+            format!("tools.{}.lock", Arch::of_this_computer()?.name()),
+        ] {
+            if let Some(lock) = Lock::read(&name)? {
+                lock.save(into)?;
+            }
+        }
+        println!("  its packages are in {}", into.display());
+        Ok(())
     }
 
     fn build(&self, directory: &Path, update_lock: bool) -> Result<()> {

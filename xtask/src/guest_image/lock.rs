@@ -25,7 +25,7 @@ pub(super) struct Lock(Vec<Pinned>);
 
 impl Lock {
     /// `None` if there is none.
-    fn read(name: &str) -> Result<Option<Self>> {
+    pub(super) fn read(name: &str) -> Result<Option<Self>> {
         let path = recipe::directory().join(name);
         if !path.exists() {
             return Ok(None);
@@ -62,6 +62,24 @@ impl Lock {
         text
     }
 
+    /// Saves the packages, for [`take_all`].
+    pub(super) fn save(&self, into: &Path) -> Result<()> {
+        std::fs::create_dir_all(into)?;
+        for Pinned { package, sha256 } in &self.0 {
+            // The colon of an epoch, as apt writes it in the names of files.
+            let version = package.version.replace(':', "%3a");
+            let file = into.join(format!("{}_{version}.deb", package.name));
+            std::fs::copy(kept(sha256), &file)
+                .with_context(|| format!("{} cannot be saved", file.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Whether all packages are here already.
+    fn is_kept(&self) -> bool {
+        self.0.iter().all(|pinned| is_kept(&pinned.sha256))
+    }
+
     pub(super) fn write(&self, name: &str) -> Result<()> {
         std::fs::write(recipe::directory().join(name), self.text())?;
         println!("  wrote {name}: {} packages", self.0.len());
@@ -95,14 +113,21 @@ impl Taken {
         packages: &[String],
         renew: bool,
     ) -> Result<Self> {
+        let pinned = if renew { None } else { Lock::read(lock)? };
+        if let Some(pinned) = &pinned
+            && pinned.is_kept()
+        {
+            return Ok(Self(pinned.0.clone()));
+        }
         let mut apt = Apt::prepare(arch)?;
         if !renew {
-            match Lock::read(lock)? {
+            match pinned {
                 Some(pinned) => match Self::fetch_pinned(&mut apt, pinned)? {
                     Ok(taken) => return Ok(taken),
                     Err(gone) => println!(
                         "  {} {} of {lock} is gone from the mirrors: taking the newest of all packages instead. \
-                         `cargo xtask guest-image --update-lock` renews the lock",
+                         This image cannot be built again from the lock, and differs from that of other computers. \
+                         `--debs DIRECTORY` takes saved packages; `--update-lock` renews the lock",
                         gone.name, gone.version
                     ),
                 },
@@ -126,8 +151,7 @@ impl Taken {
     /// The first package that is gone is the error.
     fn fetch_pinned(apt: &mut Apt, lock: Lock) -> Result<Result<Self, Offered>> {
         for Pinned { package, sha256 } in &lock.0 {
-            let kept = kept(sha256);
-            if kept.is_file() && recipe::sha256(&kept)? == *sha256 {
+            if is_kept(sha256) {
                 continue;
             }
             let Some(file) = apt.download(package)? else {
@@ -186,10 +210,39 @@ fn keep(file: &Path) -> Result<String> {
     Ok(sha256)
 }
 
+/// Takes all packages of a directory, so that a lock whose packages are gone from the mirrors can be built again.
+pub(super) fn take_all(from: &Path) -> Result<()> {
+    take_all_into(from, &cache())
+}
+
+fn take_all_into(from: &Path, cache: &Path) -> Result<()> {
+    std::fs::create_dir_all(cache)?;
+    let mut count = 0;
+    let entries =
+        std::fs::read_dir(from).with_context(|| format!("{} cannot be read", from.display()))?;
+    for entry in entries {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "deb") {
+            let sha256 = recipe::sha256(&file)?;
+            std::fs::copy(&file, cache.join(format!("{sha256}.deb")))?;
+            count += 1;
+        }
+    }
+    println!("  took {count} packages from {}", from.display());
+    Ok(())
+}
+
+fn cache() -> PathBuf {
+    super::directory().join("cache/debs")
+}
+
 fn kept(sha256: &str) -> PathBuf {
-    super::directory()
-        .join("cache/debs")
-        .join(format!("{sha256}.deb"))
+    cache().join(format!("{sha256}.deb"))
+}
+
+fn is_kept(sha256: &str) -> bool {
+    let kept = kept(sha256);
+    kept.is_file() && recipe::sha256(&kept).is_ok_and(|actual| actual == *sha256)
 }
 
 #[cfg(test)]
@@ -202,5 +255,21 @@ mod tests {
         let lock = Lock::parse(text).expect("it is in order");
         assert_eq!(lock.text(), text);
         assert!(Lock::parse("iptables 1.8.11-2").is_err());
+    }
+
+    #[test]
+    fn saved_packages_are_taken_by_their_content() {
+        let saved = tempfile::tempdir().expect("a directory");
+        let cache = tempfile::tempdir().expect("a directory");
+        std::fs::write(saved.path().join("a_1%3a2.deb"), "content").expect("writable");
+        std::fs::write(saved.path().join("notes.txt"), "no package").expect("writable");
+        take_all_into(saved.path(), cache.path()).expect("it is readable");
+        let taken: Vec<_> = std::fs::read_dir(cache.path())
+            .expect("readable")
+            .map(|entry| entry.expect("readable").file_name())
+            .collect();
+        let sha256 = recipe::sha256(&saved.path().join("a_1%3a2.deb")).expect("readable");
+        assert_eq!(taken, [format!("{sha256}.deb").as_str()]);
+        assert!(take_all_into(&saved.path().join("none"), cache.path()).is_err());
     }
 }
