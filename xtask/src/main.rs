@@ -7,6 +7,8 @@ mod bench;
 mod bench_debian;
 mod bundle;
 mod display;
+#[cfg(target_os = "linux")]
+mod fuzz;
 #[cfg(unix)]
 mod guest_image;
 mod mirrors;
@@ -30,7 +32,7 @@ cargo xtask COMMAND
   test [--quick]      install what tests need and run everything; --quick leaves out the release build, the
                       end-to-end tests and the other systems
   soak                run whole what `test` runs a share of: 20 ends of the machine of each kind, a scan of every port,
-                      20,000 cases of each property; it takes hours
+                      20,000 cases of each property, 10 minutes of each fuzz target; it takes hours
   tour                play the main job in the real window; screenshots go to target/tour/
   bench [NAME]        measure; results go to target/bench/ and docs/PERFORMANCE.md
   bundle              make the deb and the rpm, in target/release/bundle/
@@ -39,7 +41,9 @@ cargo xtask COMMAND
   check-targets       type-check and lint the macOS and Windows code
   guest-image         build what the machine boots, in target/guest/; [--arch amd64|arm64] for one architecture,
                       [--update-lock] with the newest packages, [--check-reproducible] twice to compare,
-                      [--agent FILE] with another program as its first process
+                      [--agent FILE] with another program as its first process, [--save-debs DIR] and keep the packages
+                      that it comes from, [--debs DIR] from kept packages
+  fuzz                run the fuzz targets of the link for 15 seconds each
   welcome-image       pack the image that ships with Slipway, in target/welcome/
   samples             build the sample images that tests run
 
@@ -71,6 +75,8 @@ fn main() -> Result<()> {
         "bindings" => workspace::write_bindings(install),
         "icons" => bundle::icons(install),
         "check-targets" => targets::check(install),
+        #[cfg(target_os = "linux")]
+        "fuzz" => fuzz::fuzz(fuzz::SHORT),
         #[cfg(unix)]
         "guest-image" => guest_image::guest_image(install, &arguments),
         "welcome-image" => welcome_image::welcome_image(install),

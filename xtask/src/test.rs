@@ -5,13 +5,13 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::arch::Arch;
-#[cfg(target_os = "linux")]
-use crate::guest_image;
 use crate::packages::{self, Consent};
 use crate::report::Report;
 use crate::shell::Beside;
 use crate::workspace::{binary, build_release, cargo, target};
 use crate::{bundle, npm, shell, targets, welcome_image};
+#[cfg(target_os = "linux")]
+use crate::{fuzz, guest_image};
 
 /// Name of the end-to-end test that measures how smoothly the window moves: nothing else may run meanwhile.
 const MEASURING: &str = "a_flood_leaves_the_window_responsive";
@@ -145,6 +145,8 @@ pub(crate) fn soak(consent: Consent) -> Result<()> {
         .env("PROPTEST_CASES", "20000");
     let mut report = Report::default();
     report.tests(TESTS, &mut command);
+    #[cfg(target_os = "linux")]
+    report.check("fuzz targets", || fuzz::fuzz(fuzz::SOAK));
     if !report.close() {
         std::process::exit(1);
     }
