@@ -491,8 +491,8 @@ impl Steps {
     }
 }
 
-/// Returns when the guest's kernel has reported processors that do not run. An emulated processor can lose the
-/// interrupts of its timer in a boot, and then goes on only every 21 s.
+/// Returns when the guest's kernel has reported processors that do not run. This was seen once, with emulated processors:
+/// one of them got no timer interrupts, and the boot went on only with each report, every 21 s.
 async fn stalls(console: &Path) -> MachineError {
     loop {
         tokio::time::sleep(STALL_LOOK).await;
